@@ -1,0 +1,1 @@
+"""The three services (ingest, projections, alerts) and the command line that starts them."""

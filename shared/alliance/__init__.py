@@ -1,0 +1,1 @@
+"""The domain, pure: what the facts of one client say about the alliance."""

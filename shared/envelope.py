@@ -1,0 +1,68 @@
+"""One fact, as its sender told it and as Rapport keeps it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from shared import ids
+
+TYPE_PREFIX = "rapport."
+"""What stands before an event type's name in the CloudEvents attribute ``type``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One fact in the past tense, by the rules of contract.md.
+
+    Attributes:
+        type: Name without prefix, such as ``rating.given``.
+        source: The CloudEvents ``source`` as the sender wrote it (or ``urn:source:<name>``).
+        id: The CloudEvents ``id`` as the sender wrote it.
+        time: When it happened (what that means is said per type); aware UTC.
+        subject: Who it is about: the sender's reference until the registry has replaced it,
+            afterwards the opaque client id. None for an event that concerns many clients.
+        data: The fields of the type. Holds references until the registry has replaced them.
+        backfill: True for history that is sent afterwards.
+        version: The version of the type's schema that ``data`` follows.
+    """
+
+    type: str
+    source: str
+    id: str
+    time: datetime
+    subject: str | None
+    data: Mapping[str, Any]
+    backfill: bool = False
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """An event as the stream holds it: with whose it is, who sent it, and when it was taken.
+
+    Attributes:
+        organisation: Opaque id; comes from the credential, never from the payload.
+        sender: Opaque id (``src_…``) of the registered source it came through.
+        event: The event; every reference in it is opaque.
+        content: Keyed hash of the canonical content as sent: type, subject, time, data. Two
+            events under one id with different ``content`` are in conflict.
+        recorded_at: When Rapport took it (``ce_recordedtime``); aware UTC.
+    """
+
+    organisation: str
+    sender: str
+    event: Event
+    content: str
+    recorded_at: datetime
+
+    @property
+    def client(self) -> str | None:
+        """The opaque id of the client, or None where it concerns many."""
+        return self.event.subject
+
+    @property
+    def id(self) -> str:
+        """The id of the event everywhere in Rapport (``ce_id``)."""
+        event = self.event
+        return ids.event_id(self.organisation, event.subject, event.source, event.id)

@@ -1,0 +1,67 @@
+"""What can go wrong, grouped by what the caller does next: correct, retry, or stop."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with what somebody sent, and how to mend it.
+
+    Attributes:
+        pointer: JSON pointer (RFC 6901) into the body as it was sent; ``""`` is the whole.
+        message: A sentence that names the fix. Holds no value that was sent.
+        code: A stable, documented word, such as ``unknown_field``.
+        allowed: The allowed values, where they are a closed set.
+    """
+
+    pointer: str
+    message: str
+    code: str
+    allowed: tuple[str, ...] = ()
+
+    def at(self, prefix: str) -> "Fault":
+        """Return the same fault, seen from a place further out."""
+        return Fault(prefix + self.pointer, self.message, self.code, self.allowed)
+
+
+class RapportError(Exception):
+    """Something went wrong; the docstring of the class is the sentence the operator reads."""
+
+
+class Refused(RapportError):
+    """What was sent cannot be taken; every fault is named. Correct it and send it again."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        """Refuse with every fault that was found."""
+        super().__init__("; ".join(f"{f.pointer or '/'}: {f.message}" for f in faults))
+        self.faults = tuple(faults)
+
+
+class Unavailable(RapportError):
+    """A part that Rapport needs does not answer. Retrying is safe."""
+
+
+class StreamUnavailable(Unavailable):
+    """The stream did not acknowledge in time. What was sent may be in it: sending again is safe."""
+
+
+class DatabaseUnavailable(Unavailable):
+    """The database does not answer. Nothing was written; try again."""
+
+
+class PositionConflict(RapportError):
+    """Somebody else advanced this position: this consumer no longer owns the partition."""
+
+
+class Unreadable(RapportError):
+    """A record on the stream cannot be read. The consumer stops; its position has not moved."""
+
+
+class ConfigurationError(RapportError):
+    """The configuration is wrong; every problem is listed."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        """List every problem at once."""
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)

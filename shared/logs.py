@@ -1,0 +1,48 @@
+"""Logging: one line per outcome, with an ``action`` and ids, never narrative."""
+
+import logging
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+ALLOWED_FIELDS = frozenset(
+    {
+        "action", "attempt", "code", "consumer", "count", "duration_ms", "error", "event",
+        "group", "level", "method", "offset", "organisation", "outcome", "partition", "port",
+        "read_model", "route", "sender", "service", "status", "step", "timestamp", "topic",
+        "version", "where", "worker",
+    }
+)  # fmt: skip
+"""Fields that a log line may have. Nothing that a sender wrote is among them (invariant 7)."""
+
+
+def configure(level: str = "info") -> None:
+    """Send JSON lines to stderr, dropping every field that is not on the allow-list."""
+    logging.basicConfig(level=level.upper(), stream=sys.stderr, format="%(message)s")
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _only_allowed,
+            structlog.processors.JSONRenderer(sort_keys=True),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+def logger(service: str) -> structlog.typing.FilteringBoundLogger:
+    """Return the logger of a part of Rapport; call ``log.info(action, …ids…)`` on it."""
+    bound: structlog.typing.FilteringBoundLogger = structlog.get_logger(service=service)
+    return bound
+
+
+def _only_allowed(_: object, __: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    dropped = [name for name in line if name not in ALLOWED_FIELDS]
+    for name in dropped:
+        del line[name]
+    line["action"] = line.pop("event", line.get("action", ""))
+    return line

@@ -1,0 +1,145 @@
+"""One database, two doors: ``write`` and ``read``.
+
+SQLite wants its writers to say so at once (``BEGIN IMMEDIATE``: a transaction that upgrades later
+ignores busy_timeout) and its readers on an engine of their own, or every GET becomes a writer.
+PostgreSQL needs neither, and gets the same two doors.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Insert, Table, create_engine, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from shared.errors import DatabaseUnavailable
+
+BUSY_TIMEOUT_MS = 10_000
+CONNECT_TIMEOUT_S = 3
+POOL_TIMEOUT_S = 5
+POOL_SIZE = 10
+MAX_OVERFLOW = 54
+"""Ten connections kept, up to 64 in all: one per request thread of a granian worker."""
+
+
+class Database:
+    """A SQLite file or a PostgreSQL database."""
+
+    def __init__(self, url: str) -> None:
+        """Open nothing yet; connections are made when a door is used.
+
+        Args:
+            url: ``sqlite:///path`` or ``postgresql+psycopg://…``.
+        """
+        self.url = url
+        self.dialect = make_url(url).get_backend_name()
+        if self.dialect == "sqlite":
+            path = Path(make_url(url).database or "")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._writer = _sqlite(url, immediate=True)
+            self._reader = _sqlite(url, immediate=False)
+        else:
+            self._writer = self._reader = create_engine(
+                url,
+                pool_pre_ping=True,
+                pool_size=POOL_SIZE,
+                max_overflow=MAX_OVERFLOW,
+                pool_timeout=POOL_TIMEOUT_S,
+                connect_args={"connect_timeout": CONNECT_TIMEOUT_S},
+            )
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Open a transaction that commits at the end, or rolls back on any error.
+
+        Raises:
+            DatabaseUnavailable: when the database does not answer. A commit that failed so may
+                nevertheless have happened.
+        """
+        with _translated(), self._writer.begin() as db:
+            yield db
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Open a transaction for reading, which sees one state throughout.
+
+        Raises:
+            DatabaseUnavailable: when the database does not answer.
+        """
+        with _translated(), self._reader.connect() as db:
+            if self.dialect != "sqlite":
+                db = db.execution_options(isolation_level="REPEATABLE READ")
+            yield db
+
+    def healthy(self) -> bool:
+        """Return whether the database answers; never raises."""
+        try:
+            with self.read() as db:
+                db.exec_driver_sql("SELECT 1")
+        except DatabaseUnavailable:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Close every pooled connection."""
+        self._writer.dispose()
+        self._reader.dispose()
+
+
+def insert_or_nothing(db: Connection, table: Table) -> Insert:
+    """Return an INSERT that leaves an existing row (any unique constraint) alone."""
+    if db.dialect.name == "sqlite":
+        return sqlite.insert(table).on_conflict_do_nothing()
+    return postgresql.insert(table).on_conflict_do_nothing()
+
+
+def upsert(db: Connection, table: Table, key: list[str], values: dict[str, Any]) -> None:
+    """Insert a row, or replace the other columns of the row that has the same ``key``."""
+    dialect = sqlite if db.dialect.name == "sqlite" else postgresql
+    statement = dialect.insert(table).values(values)
+    others = {name: statement.excluded[name] for name in values if name not in key}
+    if others:
+        db.execute(statement.on_conflict_do_update(index_elements=key, set_=others))
+    else:
+        db.execute(statement.on_conflict_do_nothing(index_elements=key))
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError, PoolTimeout) as error:
+        raise DatabaseUnavailable("the database does not answer") from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise DatabaseUnavailable("the database closed the connection") from error
+        raise
+
+
+def _sqlite(url: str, *, immediate: bool) -> Engine:
+    engine = create_engine(
+        url,
+        pool_size=POOL_SIZE,
+        max_overflow=MAX_OVERFLOW,
+        pool_timeout=POOL_TIMEOUT_S,
+        connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False},
+    )
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, _: object) -> None:
+        connection.isolation_level = None
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        connection.execute("PRAGMA foreign_keys=ON")
+        if not immediate:
+            connection.execute("PRAGMA query_only=ON")
+
+    @event.listens_for(engine, "begin")
+    def _begin(db: Connection) -> None:
+        db.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+    return engine

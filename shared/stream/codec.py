@@ -1,0 +1,115 @@
+"""Event ↔ record: key, CloudEvents headers (Kafka binary mode), bytes.
+
+The value is one JSON object, ``{"source", "id", "content", "backfill", "data"}``: the sender's own
+source and id stay inside the value, never in a header or key. The seam at which every record's
+data will later be sealed with the client's own key.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+import orjson
+
+from shared.clock import format_time, parse_time
+from shared.envelope import TYPE_PREFIX, Envelope, Event
+from shared.errors import Unreadable
+from shared.stream.ports import Outgoing, Record
+
+SPECVERSION: Final = b"1.0"
+
+
+def key_of(organisation: str, client: str | None) -> bytes:
+    """Return the record key: all facts of one client share it, so they stay in order."""
+    return f"{organisation}:{client or ''}".encode()
+
+
+def encode(envelope: Envelope, topic: str, partition: int | None = None) -> Outgoing:
+    """Return the record of an envelope; the same envelope gives the same bytes."""
+    event = envelope.event
+    headers = {
+        "ce_specversion": "1.0",
+        "ce_id": envelope.id,
+        "ce_source": f"/organisations/{envelope.organisation}/sources/{envelope.sender}",
+        "ce_type": TYPE_PREFIX + event.type,
+        "ce_time": format_time(event.time),
+        "ce_dataschema": f"/schemas/{event.type}/{event.version}",
+        "ce_recordedtime": format_time(envelope.recorded_at),
+        "ce_organisation": envelope.organisation,
+        "content-type": "application/json",
+    }
+    if event.subject is not None:
+        headers["ce_subject"] = event.subject
+    return Outgoing(
+        topic=topic,
+        key=key_of(envelope.organisation, event.subject),
+        value=encode_value(envelope),
+        headers=tuple((name, text.encode()) for name, text in headers.items()),
+        partition=partition,
+    )
+
+
+def encode_value(envelope: Envelope) -> bytes:
+    """Return the record's value."""
+    event = envelope.event
+    return orjson.dumps(
+        {
+            "source": event.source,
+            "id": event.id,
+            "content": envelope.content,
+            "backfill": event.backfill,
+            "data": event.data,
+        }
+    )
+
+
+def decode(record: Record) -> Envelope:
+    """Return the envelope that a record holds, its data still in the version it was written in.
+
+    Raises:
+        Unreadable: when the record is not one that ``encode`` makes.
+    """
+    headers = dict(record.headers)
+    try:
+        if headers["ce_specversion"] != SPECVERSION:
+            raise ValueError("ce_specversion is not 1.0")
+        ce_type = headers["ce_type"].decode()
+        subject = headers.get("ce_subject")
+        return decode_value(
+            record.value,
+            organisation=headers["ce_organisation"].decode(),
+            sender=headers["ce_source"].decode().rpartition("/")[2],
+            type=ce_type.removeprefix(TYPE_PREFIX),
+            version=int(headers["ce_dataschema"].decode().rpartition("/")[2]),
+            time=parse_time(headers["ce_time"].decode()),
+            recorded_at=parse_time(headers["ce_recordedtime"].decode()),
+            subject=None if subject is None else subject.decode(),
+        )
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise Unreadable(f"{record.place} offset {record.offset}: {error}") from error
+
+
+def decode_value(
+    value: bytes,
+    *,
+    organisation: str,
+    sender: str,
+    type: str,
+    version: int,
+    time: datetime,
+    recorded_at: datetime,
+    subject: str | None,
+) -> Envelope:
+    """Return the envelope of a value and the attributes that stand beside it."""
+    body: Mapping[str, Any] = orjson.loads(value)
+    event = Event(
+        type=type,
+        source=body["source"],
+        id=body["id"],
+        time=time,
+        subject=subject,
+        data=body["data"],
+        backfill=body["backfill"],
+        version=version,
+    )
+    return Envelope(organisation, sender, event, body["content"], recorded_at)

@@ -1,0 +1,1 @@
+"""What every HTTP service shares: the application, errors as problem+json, who is calling."""
