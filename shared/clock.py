@@ -61,7 +61,7 @@ def parse_time(text: str) -> datetime:
 
 
 def format_time(moment: datetime) -> str:
-    """Return the one way in which Rapport writes a time: UTC, ``Z``, no more digits than needed."""
+    """Return a time as Rapport writes it: UTC, ``Z``, no more digits than needed."""
     text = moment.astimezone(UTC).replace(tzinfo=None).isoformat()
     return f"{text.rstrip('0') if '.' in text else text}Z"
 

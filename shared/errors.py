@@ -43,7 +43,7 @@ class Unavailable(RapportError):
 
 
 class StreamUnavailable(Unavailable):
-    """The stream did not acknowledge in time. What was sent may be in it: sending again is safe."""
+    """The stream did not acknowledge in time; it may still hold it. Sending again is safe."""
 
 
 class DatabaseUnavailable(Unavailable):
