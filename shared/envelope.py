@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import orjson
+
 from shared import ids
 
 TYPE_PREFIX = "rapport."
@@ -66,3 +68,47 @@ class Envelope:
         """The id of the event everywhere in Rapport (``ce_id``)."""
         event = self.event
         return ids.event_id(self.organisation, event.subject, event.source, event.id)
+
+
+def encode_value(envelope: Envelope) -> bytes:
+    """Return the value of the record that holds an envelope; the same gives the same bytes."""
+    event = envelope.event
+    return orjson.dumps(
+        {
+            "source": event.source,
+            "id": event.id,
+            "content": envelope.content,
+            "backfill": event.backfill,
+            "data": event.data,
+        }
+    )
+
+
+def decode_value(
+    value: bytes,
+    *,
+    organisation: str,
+    sender: str,
+    type: str,
+    version: int,
+    time: datetime,
+    recorded_at: datetime,
+    subject: str | None,
+) -> Envelope:
+    """Return the envelope of a record's value and the attributes that stand beside it.
+
+    Raises:
+        ValueError, KeyError, TypeError: when the value is not one that ``encode_value`` makes.
+    """
+    body: Mapping[str, Any] = orjson.loads(value)
+    event = Event(
+        type=type,
+        source=body["source"],
+        id=body["id"],
+        time=time,
+        subject=subject,
+        data=body["data"],
+        backfill=body["backfill"],
+        version=version,
+    )
+    return Envelope(organisation, sender, event, body["content"], recorded_at)

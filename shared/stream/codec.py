@@ -5,14 +5,10 @@ source and id stay inside the value, never in a header or key. The seam at which
 data will later be sealed with the client's own key.
 """
 
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Any, Final
-
-import orjson
+from typing import Final
 
 from shared.clock import format_time, parse_time
-from shared.envelope import TYPE_PREFIX, Envelope, Event
+from shared.envelope import TYPE_PREFIX, Envelope, decode_value, encode_value
 from shared.errors import Unreadable
 from shared.stream.ports import Outgoing, Record
 
@@ -49,20 +45,6 @@ def encode(envelope: Envelope, topic: str, partition: int | None = None) -> Outg
     )
 
 
-def encode_value(envelope: Envelope) -> bytes:
-    """Return the record's value."""
-    event = envelope.event
-    return orjson.dumps(
-        {
-            "source": event.source,
-            "id": event.id,
-            "content": envelope.content,
-            "backfill": event.backfill,
-            "data": event.data,
-        }
-    )
-
-
 def decode(record: Record) -> Envelope:
     """Return the envelope that a record holds, its data still in the version it was written in.
 
@@ -87,29 +69,3 @@ def decode(record: Record) -> Envelope:
         )
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise Unreadable(f"{record.place} offset {record.offset}: {error}") from error
-
-
-def decode_value(
-    value: bytes,
-    *,
-    organisation: str,
-    sender: str,
-    type: str,
-    version: int,
-    time: datetime,
-    recorded_at: datetime,
-    subject: str | None,
-) -> Envelope:
-    """Return the envelope of a value and the attributes that stand beside it."""
-    body: Mapping[str, Any] = orjson.loads(value)
-    event = Event(
-        type=type,
-        source=body["source"],
-        id=body["id"],
-        time=time,
-        subject=subject,
-        data=body["data"],
-        backfill=body["backfill"],
-        version=version,
-    )
-    return Envelope(organisation, sender, event, body["content"], recorded_at)

@@ -1,0 +1,194 @@
+"""Facts: one row per event, as the stream holds it. Each consumer keeps its own table.
+
+The first event under (client, source, id) stays; the same again is a duplicate, other content
+under the same id is a conflict: both without effect (contract.md, rules of reading). A fact that
+concerns many clients has one row per partition, because the stream fixes per partition where it
+stands among the clients' facts.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Row,
+    String,
+    Table,
+    select,
+)
+
+from shared.clock import from_micros, to_micros
+from shared.envelope import Envelope, decode_value
+from shared.storage.engine import insert_or_nothing
+
+MANY = ""
+"""Stands in the column ``client`` for an event that concerns many clients."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """An event as it came from the stream: which partition, what it says, its very bytes."""
+
+    partition: int
+    envelope: Envelope
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What became of the arrivals of a batch.
+
+    Attributes:
+        new: Those that took effect, in the order of the stream.
+        duplicates: Same content under an id already taken.
+        conflicts: Other content under an id already taken.
+    """
+
+    new: Sequence[Arrival]
+    duplicates: Sequence[Arrival]
+    conflicts: Sequence[Arrival]
+
+
+def facts_table(metadata: MetaData, name: str) -> Table:
+    """Declare a facts table; its primary key is *same event*."""
+    return Table(
+        name,
+        metadata,
+        Column("organisation", String(40), primary_key=True),
+        Column("client", String(40), primary_key=True),
+        Column("partition", Integer, primary_key=True, autoincrement=False),
+        Column("source", String(256), primary_key=True),
+        Column("id", String(128), primary_key=True),
+        Column("event", String(36), nullable=False),
+        Column("type", String(40), nullable=False),
+        Column("version", Integer, nullable=False),
+        Column("sender", String(40), nullable=False),
+        Column("occurred_at", BigInteger, nullable=False),
+        Column("recorded_at", BigInteger, nullable=False),
+        Column("content", String(64), nullable=False),
+        Column("value", LargeBinary, nullable=False),
+        sqlite_with_rowid=False,
+    )
+
+
+def store(db: Connection, table: Table, arrivals: Sequence[Arrival]) -> Stored:
+    """Insert what is new; the first of an id stays, whatever comes after it."""
+    if not arrivals:
+        return Stored((), (), ())
+    rows = [_row(arrival) for arrival in arrivals]
+    key = (table.c.organisation, table.c.client, table.c.partition, table.c.source, table.c.id)
+    inserted = {
+        tuple(found) for found in db.execute(insert_or_nothing(db, table).returning(*key), rows)
+    }
+    new: list[Arrival] = []
+    repeated: list[Arrival] = []
+    for arrival, row in zip(arrivals, rows, strict=True):
+        name = _key(row)
+        if name in inserted:
+            inserted.remove(name)
+            new.append(arrival)
+        else:
+            repeated.append(arrival)
+    duplicates, conflicts = _sorted_out(db, table, repeated)
+    return Stored(new, duplicates, conflicts)
+
+
+def of_client(db: Connection, table: Table, organisation: str, client: str) -> list[Arrival]:
+    """Return every fact of one client, in no particular order."""
+    rows = db.execute(
+        select(table).where(table.c.organisation == organisation, table.c.client == client)
+    )
+    return [_arrival(row) for row in rows]
+
+
+def of_clients(
+    db: Connection, table: Table, organisation: str, clients: Iterable[str]
+) -> dict[str, list[Arrival]]:
+    """Return every fact of several clients, by client."""
+    wanted = list(clients)
+    found: dict[str, list[Arrival]] = {client: [] for client in wanted}
+    for start in range(0, len(wanted), 500):
+        rows = db.execute(
+            select(table).where(
+                table.c.organisation == organisation,
+                table.c.client.in_(wanted[start : start + 500]),
+            )
+        )
+        for row in rows:
+            found[row.client].append(_arrival(row))
+    return found
+
+
+def of_many(db: Connection, table: Table, organisation: str, partition: int) -> list[Arrival]:
+    """Return every fact that concerns many clients, as that partition holds them."""
+    rows = db.execute(
+        select(table).where(
+            table.c.organisation == organisation,
+            table.c.client == MANY,
+            table.c.partition == partition,
+        )
+    )
+    return [_arrival(row) for row in rows]
+
+
+def _row(arrival: Arrival) -> dict[str, Any]:
+    envelope, event = arrival.envelope, arrival.envelope.event
+    return {
+        "organisation": envelope.organisation,
+        "client": event.subject or MANY,
+        "partition": arrival.partition,
+        "source": event.source,
+        "id": event.id,
+        "event": envelope.id,
+        "type": event.type,
+        "version": event.version,
+        "sender": envelope.sender,
+        "occurred_at": to_micros(event.time),
+        "recorded_at": to_micros(envelope.recorded_at),
+        "content": envelope.content,
+        "value": arrival.value,
+    }
+
+
+def _key(row: dict[str, Any]) -> tuple[Any, ...]:
+    return (row["organisation"], row["client"], row["partition"], row["source"], row["id"])
+
+
+def _arrival(row: Row[Any]) -> Arrival:
+    envelope = decode_value(
+        row.value,
+        organisation=row.organisation,
+        sender=row.sender,
+        type=row.type,
+        version=row.version,
+        time=from_micros(row.occurred_at),
+        recorded_at=from_micros(row.recorded_at),
+        subject=row.client or None,
+    )
+    return Arrival(row.partition, envelope, row.value)
+
+
+def _sorted_out(
+    db: Connection, table: Table, repeated: Sequence[Arrival]
+) -> tuple[list[Arrival], list[Arrival]]:
+    duplicates: list[Arrival] = []
+    conflicts: list[Arrival] = []
+    for arrival in repeated:
+        row = _row(arrival)
+        first = db.execute(
+            select(table.c.content).where(
+                table.c.organisation == row["organisation"],
+                table.c.client == row["client"],
+                table.c.partition == row["partition"],
+                table.c.source == row["source"],
+                table.c.id == row["id"],
+            )
+        ).scalar_one()
+        (duplicates if first == row["content"] else conflicts).append(arrival)
+    return duplicates, conflicts

@@ -1,0 +1,97 @@
+"""How far each consumer has come: kept beside its effect, advanced by compare-and-set.
+
+``advance`` is the first statement of the transaction that saves the effect. It is at once the
+bookmark and the fence: a second consumer that still believes it owns the partition finds another
+value than it expects, and everything it did in that transaction is rolled back.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import BigInteger, Column, Connection, Integer, MetaData, String, Table, select
+
+from shared.errors import PositionConflict
+from shared.storage.engine import Database, insert_or_nothing
+
+REBUILDABLE = MetaData()
+"""Tables that the stream can fill again; made when a consumer starts, never migrated."""
+
+positions = Table(
+    "positions",
+    REBUILDABLE,
+    Column("consumer", String(64), primary_key=True),
+    Column("topic", String(64), primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    Column("next_offset", BigInteger, nullable=False),
+    Column("newest_recorded", BigInteger, nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a consumer has come in one partition.
+
+    Attributes:
+        next_offset: Offset of the first record not handled yet.
+        newest_recorded: Newest recordedtime handled, microseconds since 1970; 0 before the first.
+    """
+
+    next_offset: int
+    newest_recorded: int
+
+
+def load(database: Database, consumer: str, topic: str, partition: int) -> Position:
+    """Return the position; a first start writes the explicit beginning."""
+    with database.write() as db:
+        db.execute(
+            insert_or_nothing(db, positions).values(
+                consumer=consumer,
+                topic=topic,
+                partition=partition,
+                next_offset=0,
+                newest_recorded=0,
+            )
+        )
+        row = db.execute(
+            select(positions.c.next_offset, positions.c.newest_recorded).where(
+                positions.c.consumer == consumer,
+                positions.c.topic == topic,
+                positions.c.partition == partition,
+            )
+        ).one()
+    return Position(row.next_offset, row.newest_recorded)
+
+
+def advance(
+    db: Connection,
+    consumer: str,
+    place: tuple[str, int],
+    expected: Position,
+    to: Position,
+) -> None:
+    """Move the position, if it still stands where this consumer left it.
+
+    Raises:
+        PositionConflict: when somebody else moved it; roll back and read on from where it stands.
+    """
+    topic, partition = place
+    moved = db.execute(
+        positions.update()
+        .where(
+            positions.c.consumer == consumer,
+            positions.c.topic == topic,
+            positions.c.partition == partition,
+            positions.c.next_offset == expected.next_offset,
+        )
+        .values(next_offset=to.next_offset, newest_recorded=to.newest_recorded)
+    )
+    if moved.rowcount != 1:
+        raise PositionConflict(f"{consumer} no longer owns {topic} {partition}")
+
+
+def all_of(db: Connection, consumer: str) -> Mapping[tuple[str, int], Position]:
+    """Return every position of a consumer, by topic and partition."""
+    rows = db.execute(select(positions).where(positions.c.consumer == consumer))
+    return {
+        (row.topic, row.partition): Position(row.next_offset, row.newest_recorded) for row in rows
+    }
