@@ -1,0 +1,149 @@
+"""Where loops, threads and waiting live: run workers and the HTTP server until told to stop.
+
+Every worker is an object with ``step(now) -> bool``; nothing but this module loops over it, so
+that tests drive the same workers under a clock of their own.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import traceback
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from prometheus_client import start_http_server
+
+from shared import metrics
+from shared.clock import Clock, SystemClock
+from shared.config import Settings
+from shared.errors import Unavailable
+from shared.logs import logger
+
+IDLE_S = 0.05
+"""How long a worker rests after a step that found nothing to do."""
+
+BACKOFF_MIN_S, BACKOFF_MAX_S = 0.25, 10.0
+"""How long a worker waits before it asks again for a stream or database that is away."""
+
+STOP_WITHIN_S = 15
+"""How long a stop may take before the HTTP server is killed."""
+
+BLOCKING_THREADS = 64
+"""Requests that one granian worker has under way at once; each waits for the stream."""
+
+log = logger("process")
+
+
+class Worker(Protocol):
+    """Something that works in steps."""
+
+    def step(self, now: datetime) -> bool:
+        """Do a bounded piece of work; return whether there was anything to do."""
+
+    def close(self) -> None:
+        """Release what it holds."""
+
+
+def run(
+    settings: Settings, target: str, workers: Mapping[str, Worker], *, processes: int = 1
+) -> int:
+    """Serve ``target`` over HTTP and run ``workers`` until SIGTERM, SIGINT or a failure.
+
+    Args:
+        settings: Host, port and the port of the workers' own metrics.
+        target: A WSGI factory, ``module:function``.
+        workers: By name, each on a thread of its own.
+        processes: How many HTTP processes share the port.
+
+    Returns:
+        The exit code: 0 after an orderly stop, 1 when the HTTP server ended by itself.
+    """
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    server = serve_http(settings, target, processes)
+    threads = start(workers, SystemClock(), stop)
+    if workers and settings.metrics_port:
+        start_http_server(settings.metrics_port, addr=settings.host)
+    while not stop.wait(0.2):
+        if server.poll() is not None:
+            log.error("http_server_ended", status=server.returncode)
+            stop.set()
+    orderly = server.poll() is None
+    finish(server, threads)
+    return 0 if orderly else 1
+
+
+def serve_http(
+    settings: Settings,
+    target: str,
+    processes: int,
+    environment: Mapping[str, str] | None = None,
+) -> "subprocess.Popen[bytes]":
+    """Start granian as a child; it drains what is under way when it is terminated."""
+    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--factory", "--no-ws",
+               "--host", settings.host, "--port", str(settings.port),
+               "--workers", str(processes), "--blocking-threads", str(BLOCKING_THREADS),
+               "--log-level", "warning", "--workers-kill-timeout", str(STOP_WITHIN_S - 5),
+               target]  # fmt: skip
+    # A new process group: Ctrl-C in a terminal reaches the parent alone, which then stops in order.
+    return subprocess.Popen(command, start_new_session=True, env=environment)  # noqa: S603 - ours.
+
+
+def start(
+    workers: Mapping[str, Worker], clock: Clock, stop: threading.Event
+) -> Sequence[threading.Thread]:
+    """Give each worker a thread that steps it until ``stop`` is set."""
+    threads = [
+        threading.Thread(target=drive, args=(name, worker, clock, stop), name=name)
+        for name, worker in workers.items()
+    ]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+def drive(name: str, worker: Worker, clock: Clock, stop: threading.Event) -> None:
+    """Step a worker until ``stop``; wait and go on where something is away, else stop loudly."""
+    backoff_s = BACKOFF_MIN_S
+    metrics.CONSUMER_STOPPED.labels(name).set(0)
+    try:
+        while not stop.is_set():
+            try:
+                busy = worker.step(clock.now())
+                backoff_s = BACKOFF_MIN_S
+                if not busy:
+                    stop.wait(IDLE_S)
+            except Unavailable as away:
+                log.warning("waiting", worker=name, error=type(away).__name__)
+                stop.wait(backoff_s)
+                backoff_s = min(backoff_s * 2, BACKOFF_MAX_S)
+    except Exception as error:
+        # Parking does not exist yet: a worker that cannot go on stands still, for all to see.
+        metrics.CONSUMER_STOPPED.labels(name).set(1)
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        log.error(
+            "worker_stopped",
+            worker=name,
+            error=type(error).__name__,
+            where=f"{os.path.basename(last.filename)}:{last.lineno}",  # noqa: PTH119 - a name.
+        )
+    finally:
+        worker.close()
+
+
+def finish(server: "subprocess.Popen[bytes]", threads: Sequence[threading.Thread]) -> None:
+    """Stop the HTTP server first, so that nothing new comes in, then wait for the workers."""
+    if server.poll() is None:
+        server.terminate()
+        try:
+            server.wait(STOP_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            log.error("http_server_killed")
+            server.kill()
+            server.wait()
+    for thread in threads:
+        thread.join(STOP_WITHIN_S)
