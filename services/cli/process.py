@@ -89,7 +89,7 @@ def serve_http(
                "--workers", str(processes), "--blocking-threads", str(BLOCKING_THREADS),
                "--log-level", "warning", "--workers-kill-timeout", str(STOP_WITHIN_S - 5),
                target]  # fmt: skip
-    # A new process group: Ctrl-C in a terminal reaches the parent alone, which then stops in order.
+    # A process group of its own: Ctrl-C reaches the parent alone, which then stops in order.
     return subprocess.Popen(command, start_new_session=True, env=environment)  # noqa: S603 - ours.
 
 
