@@ -1,0 +1,73 @@
+"""Fixtures for everybody: a real Kafka, a real PostgreSQL, and both engines of the stream.
+
+Where a machine has no Java or Maven, the tests that need them are skipped, and one loud line at
+the end says what was not tested and how to get it. Under ``CI=true`` missing means failure.
+"""
+
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from typing import NoReturn, TypeVar
+
+import pytest
+
+from tests.support.kafka_broker import KafkaBroker, cluster_of
+from tests.support.missing import Missing
+from tests.support.postgres import PostgresServer
+
+_Server = TypeVar("_Server")
+
+NOT_TESTED = pytest.StashKey[dict[str, str]]()
+
+
+@pytest.fixture(scope="session")
+def kafka_broker(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[KafkaBroker]:
+    """Yield a running broker that all tests share; who kills one starts their own."""
+    folder = tmp_path_factory.mktemp("kafka")
+    broker = _started(request.config, "Kafka", lambda: cluster_of(folder)[0])
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres_server(request: pytest.FixtureRequest) -> Iterator[PostgresServer]:
+    """Yield a running PostgreSQL that all tests share."""
+    server = _started(request.config, "PostgreSQL", PostgresServer)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """Yield the SQLAlchemy URL of an empty database of this test's own."""
+    with postgres_server.database(f"test_{uuid.uuid4().hex}") as url:
+        yield url
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say loudly, in one line each, what could not be tested."""
+    for name, reason in config.stash.get(NOT_TESTED, {}).items():
+        terminalreporter.write_line(
+            f"NOT TESTED with a real {name}: {reason}", red=True, bold=True
+        )
+
+
+def _started(config: pytest.Config, name: str, start: Callable[[], _Server]) -> _Server:
+    not_tested = config.stash.setdefault(NOT_TESTED, {})
+    if name in not_tested:
+        _cannot(name, not_tested[name])
+    try:
+        return start()
+    except Missing as missing:
+        not_tested[name] = str(missing)
+        _cannot(name, str(missing))
+
+
+def _cannot(name: str, reason: str) -> NoReturn:
+    if os.environ.get("CI") == "true":  # noqa: TID251 - pytest's own switch, none of Rapport's.
+        pytest.fail(f"a real {name} is needed under CI=true: {reason}")
+    pytest.skip(f"no real {name}: {reason}")
