@@ -1,14 +1,21 @@
 """What an instrument is: a questionnaire's items, scales and published numbers.
 
-One data file per instrument and version lies in ``shared/instruments``; ``INSTRUMENTS`` holds them
-all. A published file never changes in what it scores: a mistake is a new version.
+One data file per instrument and version lies in ``shared/instruments`` (``phq-9.v1.toml``);
+``INSTRUMENTS`` holds them all. A published file never changes in what it scores: a mistake is a
+new version.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from functools import cached_property
+from importlib.resources import files
+from typing import Any, Literal
+
+from shared import instrument_file
 
 Direction = Literal["higher", "lower", "descriptive"]
+Form = Literal["sum", "mean"]
 Rater = Literal[
     "client", "therapist", "observer", "supervisor", "parent_or_carer", "partner", "teacher"
 ]
@@ -25,6 +32,7 @@ class Item:
         step: Smallest difference between answers (1, or 0.1 on a visual analogue scale).
         reversed: Scored as minimum + maximum - answer.
         risk: ``"self"`` or ``"others"`` for a risk item, else None.
+        text: What it asks; empty where the licence does not let us ship it.
     """
 
     number: str
@@ -33,6 +41,22 @@ class Item:
     step: float = 1.0
     reversed: bool = False
     risk: Literal["self", "others"] | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where a part of the file comes from.
+
+    Attributes:
+        about: ``items``, ``scales``, ``missing``, ``reversed``, ``risk`` or ``bands``.
+        source: Where it was published.
+        verified: False until somebody has checked the source.
+    """
+
+    about: str
+    source: str
+    verified: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +119,7 @@ class Scale:
         maximum: Highest possible score.
         direction: Which way is better.
         max_missing: How many items may be unanswered (person mean of the others stands in).
+        parts: Names of the scales that it is the sum of; then it has a score where all of them do.
         sd: Standard deviation, where published (the reliable change is computed from it).
         sem: Standard error of measurement, where it follows from published numbers, else None.
         reliable_change: None where nothing is published: then change is *not analysable*.
@@ -115,6 +140,12 @@ class Scale:
     reliable_change: ReliableChange | None = None
     cutoffs: tuple[Cutoff, ...] = ()
     bands: tuple[Band, ...] = ()
+    parts: tuple[str, ...] = ()
+
+    def band(self, value: float) -> Band | None:
+        """Return the band that a score falls in: the last one that begins at or below it."""
+        reached = [band for band in self.bands if band.low <= value]
+        return reached[-1] if reached else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +166,11 @@ class Instrument:
         facets: Scale name → facets it speaks to (domain.md section 7).
         sources: Where the numbers come from.
         validated: False for ``pulse``, which is ours.
+        forms: How a sender may have computed scales and total; two of them: they must say which
+            (``scored_as``). The first is the one that scores are kept in.
+        complete_only: True where a form with any answer missing has no score at all.
+        marks: Where each part of the file comes from, and whether that was checked.
+        notes: What a reader of the scores should know.
     """
 
     key: str
@@ -150,8 +186,141 @@ class Instrument:
     facets: Mapping[str, tuple[str, ...]]
     sources: tuple[str, ...]
     validated: bool = True
+    forms: tuple[Form, ...] = ("sum",)
+    complete_only: bool = False
+    marks: tuple[Mark, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def leading(self) -> Scale:
         """The scale that stands for the whole: the total, or the first."""
         return self.scales[0]
+
+    @property
+    def risk_items(self) -> tuple[str, ...]:
+        """Numbers of the risk items."""
+        return tuple(number for number, item in self.items.items() if item.risk)
+
+    def scale(self, name: str) -> Scale | None:
+        """Return the scale of that name, or None."""
+        return next((scale for scale in self.scales if scale.name == name), None)
+
+
+Z = {0.95: 1.96, 0.90: 1.645}
+"""Two-sided normal quantiles, as Jacobson and Truax (1991) use them."""
+
+
+def load(name: str, text: str) -> Instrument:
+    """Return the instrument that a data file describes.
+
+    Args:
+        name: The file's name, ``<key>.v<version>.toml``.
+        text: Its TOML.
+
+    Raises:
+        ConfigurationError: with every problem that was found.
+    """
+    said = instrument_file.read(name, text)
+    plain = {
+        field: said[field]
+        for field in ("key", "version", "title", "construct", "licence", "rhythm", "validated",
+                      "complete_only")
+    }  # fmt: skip
+    return Instrument(
+        **plain,
+        raters=tuple(said["raters"]),
+        items=_items(said["items"]),
+        scales=tuple(_scale(said["items"], scale) for scale in said["scales"]),
+        accepts=tuple(said["accepts"]),
+        forms=tuple(said["forms"]),
+        facets={scale: tuple(facets) for scale, facets in said["facets"].items()},
+        sources=tuple(said["sources"]),
+        marks=tuple(Mark(**mark) for mark in said["marks"]),
+        notes=tuple(said["notes"]),
+    )
+
+
+def latest(key: str) -> Instrument | None:
+    """Return the newest version of an instrument, or None when there is none of that key."""
+    versions = [instrument for instrument in INSTRUMENTS.values() if instrument.key == key]
+    return max(versions, key=lambda instrument: int(instrument.version), default=None)
+
+
+def _items(said: Mapping[str, Any]) -> dict[str, Item]:
+    return {
+        str(number): Item(
+            number=str(number),
+            minimum=said["minimum"],
+            maximum=said["maximum"],
+            step=said["step"],
+            reversed=number in said["reversed"],
+            risk=said["risk"].get(str(number)),
+            text=said["texts"][number - 1] if said["texts"] else "",
+        )
+        for number in range(1, said["count"] + 1)
+    }
+
+
+def _scale(items: Mapping[str, Any], said: Mapping[str, Any]) -> Scale:
+    minimum, maximum = instrument_file.scale_range(items, said)
+    change = _reliable_change(said["reliable_change"])
+    return Scale(
+        name=said["name"],
+        items=tuple(str(number) for number in said["items"]),
+        compute=said["compute"],
+        multiplier=said["multiplier"],
+        minimum=minimum,
+        maximum=maximum,
+        direction=said["direction"],
+        max_missing=said["max_missing"],
+        sd=(said["reliable_change"] or {}).get("sd"),
+        sem=None if change is None else change.value / (math.sqrt(2) * Z[change.confidence]),
+        reliable_change=change,
+        cutoffs=tuple(Cutoff(**cutoff) for cutoff in said["cutoffs"]),
+        bands=tuple(Band(**band) for band in said["bands"]),
+        parts=tuple(said["parts"]),
+    )
+
+
+def _reliable_change(said: Mapping[str, Any] | None) -> ReliableChange | None:
+    """Return the published value, or z·√2·SD·√(1−r) (Jacobson and Truax 1991)."""
+    if said is None:
+        return None
+    published = "value" in said
+    value = (
+        said["value"]
+        if published
+        else (
+            Z[said["confidence"]] * math.sqrt(2) * said["sd"] * math.sqrt(1 - said["reliability"])
+        )
+    )
+    return ReliableChange(
+        value, said["confidence"], said["source"], said["verified"], computed=not published
+    )
+
+
+class _Library(Mapping[tuple[str, str], Instrument]):
+    """Every data file, read when the first of them is asked for: an import does nothing."""
+
+    @cached_property
+    def _all(self) -> dict[tuple[str, str], Instrument]:
+        paths = sorted(files("shared.instruments").iterdir(), key=lambda path: path.name)
+        loaded = [
+            load(path.name, path.read_text("utf-8"))
+            for path in paths
+            if path.name.endswith(".toml")
+        ]
+        return {(instrument.key, instrument.version): instrument for instrument in loaded}
+
+    def __getitem__(self, key: tuple[str, str]) -> Instrument:
+        return self._all[key]
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self._all)
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+
+INSTRUMENTS: Mapping[tuple[str, str], Instrument] = _Library()
+"""Every published instrument by (key, version)."""
