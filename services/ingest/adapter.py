@@ -12,8 +12,8 @@ from typing import Any, Literal, Protocol
 from shared.errors import Fault
 
 Locate = Callable[[Fault], Fault]
-"""Moves a fault whose pointer is into the draft (``/time``, ``/data/items/9``) to where that stands
-in the body as it was sent, which is the only thing its sender can look up."""
+"""Moves a fault whose pointer is into the draft (``/time``, ``/data/items/9``) to where that
+stands in the body as it was sent, which is the only thing its sender can look up."""
 
 
 @dataclass(frozen=True, slots=True)

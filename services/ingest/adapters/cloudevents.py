@@ -47,7 +47,7 @@ def read_structured(body: Any) -> Reading:
 def read_batch(body: Any) -> Reading:
     """Return the drafts of a body in batch mode."""
     if not isinstance(body, list):
-        return Reading((), faults=(Fault("", "a batch is a JSON list of events", "not_a_list"),))
+        return Reading((), faults=(Fault("", "Send a batch as a JSON array.", "wrong_type"),))
     return _joined(_read_object(event, f"/{index}") for index, event in enumerate(body))
 
 
@@ -75,9 +75,11 @@ def read_binary(headers: Iterable[tuple[str, str]], content_type: str, data: Any
 
 def _read_object(body: Any, pointer: str) -> Reading:
     if not isinstance(body, dict):
-        return Reading((), faults=(Fault(pointer, "an event is a JSON object", "not_an_object"),))
+        return Reading(
+            (), faults=(Fault(pointer, "Send an event as a JSON object.", "wrong_type"),)
+        )
     if body.get(BINARY) is not None:
-        message = "send data as a JSON object in data, not as base64"
+        message = "Send data as a JSON object in data, not as base64."
         return Reading((), faults=(Fault(f"{pointer}/{BINARY}", message, "data_not_json"),))
     # The JSON format: a member that is null is as good as absent.
     others = {name for name, value in body.items() if value is not None}
@@ -118,4 +120,4 @@ def _locate_binary(fault: Fault) -> Fault:
         return replace(fault, pointer=fault.pointer.removeprefix("/data"))
     name = fault.pointer.removeprefix("/")
     header = "content-type" if name == "datacontenttype" else f"{HEADER_PREFIX}{name}"
-    return replace(fault, pointer="", message=f"header {header}: {fault.message}")
+    return replace(fault, pointer="", message=f"Header {header}: {fault.message}")
