@@ -1,0 +1,1 @@
+"""The families of event types: plug-ins only, one file each (see shared/events/family.py)."""
