@@ -6,6 +6,14 @@ timestamps (seconds since 1970), never ages: Prometheus subtracts.
 
 from prometheus_client import Counter, Gauge, Histogram
 
+# Every service ----------------------------------------------------------------------------------
+HTTP_REQUEST_SECONDS = Histogram(
+    "rapport_http_request_seconds",
+    "Time to answer an HTTP request, by method, route and class of status.",
+    ["method", "route", "status"],
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
+)
+
 # Ingest -----------------------------------------------------------------------------------------
 ACCEPTED = Counter(
     "rapport_events_accepted_total",

@@ -15,7 +15,9 @@ _REF = re.compile(r"[A-Za-z0-9._:-]{1,64}", re.ASCII)
 def check_ref(field: str, text: str | None) -> None:
     """Refuse what is no ref, by contract.md; None is left out and fine."""
     if text is not None and not _REF.fullmatch(text):
-        raise refused(field, "needs 1 to 64 of the characters A–Z a–z 0–9 . _ : -", "format")
+        raise refused(
+            field, "needs 1 to 64 of the characters A–Z a–z 0–9 . _ : -", "not_a_reference"
+        )
 
 
 def check_one_of(field: str, text: str, allowed: Collection[str]) -> None:

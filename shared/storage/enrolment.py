@@ -68,7 +68,7 @@ class Enrolment:
             Refused: when the name is empty, too long or taken.
         """
         if not 1 <= len(name.strip()) <= 200:
-            raise refused("name", "needs 1 to 200 characters", "length")
+            raise refused("name", "needs 1 to 200 characters", "out_of_range")
         organisation = Organisation(opaque_id("org"), name.strip())
         key = secrets.token_bytes(SECRET_BYTES)
         with self._db.write() as db:
@@ -101,7 +101,7 @@ class Enrolment:
         check_ref("clinic", clinic)
         check_one_of("verification", verification, VERIFICATIONS)
         if not 1 <= silent_after_hours <= 8_784:
-            raise refused("silent_after_hours", "must be from 1 to 8784", "range")
+            raise refused("silent_after_hours", "must be from 1 to 8784", "out_of_range")
         source = opaque_id("src")
         with self._db.write() as db:
             insert_new(
@@ -130,7 +130,7 @@ class Enrolment:
             keep_hours: 0 to 720; 0 when a secret has leaked.
         """
         if not 0 <= keep_hours <= 720:
-            raise refused("keep_hours", "must be from 0 to 720", "range")
+            raise refused("keep_hours", "must be from 0 to 720", "out_of_range")
         table = kept.source_secrets
         until = to_micros(self._clock.now() + timedelta(hours=keep_hours))
         with self._db.write() as db:

@@ -108,4 +108,6 @@ def _check_url(url: str) -> None:
     except ValueError:
         whole = False
     if not whole or len(url) > 2_000 or not url.isascii() or any(c.isspace() for c in url):
-        raise refused("url", "must be an address such as https://example.org/hook", "format")
+        raise refused(
+            "url", "must be an address such as https://example.org/hook", "not_an_address"
+        )
