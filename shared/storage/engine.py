@@ -28,19 +28,20 @@ MAX_OVERFLOW = 54
 class Database:
     """A SQLite file or a PostgreSQL database."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> None:
         """Open nothing yet; connections are made when a door is used.
 
         Args:
             url: ``sqlite:///path`` or ``postgresql+psycopg://…``.
+            busy_timeout_ms: How long a writer waits for SQLite's one write lock.
         """
         self.url = url
         self.dialect = make_url(url).get_backend_name()
         if self.dialect == "sqlite":
             path = Path(make_url(url).database or "")
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._writer = _sqlite(url, immediate=True)
-            self._reader = _sqlite(url, immediate=False)
+            self._writer = _sqlite(url, busy_timeout_ms, immediate=True)
+            self._reader = _sqlite(url, busy_timeout_ms, immediate=False)
         else:
             self._writer = self._reader = create_engine(
                 url,
@@ -119,13 +120,13 @@ def _translated() -> Iterator[None]:
         raise
 
 
-def _sqlite(url: str, *, immediate: bool) -> Engine:
+def _sqlite(url: str, busy_timeout_ms: int, *, immediate: bool) -> Engine:
     engine = create_engine(
         url,
         pool_size=POOL_SIZE,
         max_overflow=MAX_OVERFLOW,
         pool_timeout=POOL_TIMEOUT_S,
-        connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False},
+        connect_args={"timeout": busy_timeout_ms / 1000, "check_same_thread": False},
     )
 
     @event.listens_for(engine, "connect")
@@ -133,7 +134,7 @@ def _sqlite(url: str, *, immediate: bool) -> Engine:
         connection.isolation_level = None
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
-        connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        connection.execute(f"PRAGMA busy_timeout={busy_timeout_ms}")
         connection.execute("PRAGMA foreign_keys=ON")
         if not immediate:
             connection.execute("PRAGMA query_only=ON")

@@ -1,0 +1,132 @@
+"""The embedded engine as a whole."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Connection, delete, func, select, update
+
+from shared.clock import Clock, SystemClock, to_micros
+from shared.errors import StreamUnavailable
+from shared.storage.engine import Database
+from shared.stream.embedded.consumer import EmbeddedConsumer
+from shared.stream.embedded.lease import Lease
+from shared.stream.embedded.publisher import EmbeddedPublisher
+from shared.stream.embedded.tables import METADATA, PARTITIONS, RECORDS, Places, answering
+from shared.stream.ports import Partition
+from shared.stream.topics import TOPICS, Topic
+
+LEASE_S: Final = 10.0
+LEASE_LOCK_MS: Final = 1_000
+"""A renewal gives up on a locked file after this long, or polls would wait for publishers."""
+
+
+class EmbeddedStream:
+    """One SQLite file that several processes of one host publish to and read from."""
+
+    def __init__(
+        self,
+        path: Path,
+        partitions: int,
+        clock: Clock | None = None,
+        *,
+        lease_s: float = LEASE_S,
+    ) -> None:
+        """Open the file, or make it.
+
+        Args:
+            path: The file; no other table lives in it, and it lies on a local disk.
+            partitions: How many partitions a topic gets when it is created.
+            clock: Stamps records and decides when a lease expires.
+            lease_s: After how many seconds without a poll another consumer takes over.
+
+        Raises:
+            StreamUnavailable: when the file cannot be opened.
+        """
+        self._partitions = partitions
+        self._clock = clock or SystemClock()
+        self._lease_s = lease_s
+        self._database = Database(f"sqlite:///{path}")
+        self._leases = Database(f"sqlite:///{path}", busy_timeout_ms=LEASE_LOCK_MS)
+        self._places = Places(self._database)
+        with answering(), self._database.write() as db:
+            METADATA.create_all(db)
+
+    def publisher(self) -> EmbeddedPublisher:
+        """Open a publisher."""
+        return EmbeddedPublisher(self._database, self._places, self._clock)
+
+    def consumer(
+        self, group: str, topics: Sequence[str], start_at: Callable[[Partition], int]
+    ) -> EmbeddedConsumer:
+        """Open a consumer; it owns all partitions or none."""
+        lease = Lease(self._leases, group, self._clock, self._lease_s)
+        return EmbeddedConsumer(self._database, self._places, lease, topics, start_at)
+
+    def partitions(self, topic: str) -> int:
+        """Return how many partitions the topic has.
+
+        Raises:
+            StreamUnavailable: when the topic does not exist, or the file does not answer.
+        """
+        return len(self._places.of(topic))
+
+    def ends(self, topic: str) -> Mapping[Partition, int]:
+        """Return the offset after the last record of each partition."""
+        partitions = self._places.partitions(topic)
+        wanted = select(PARTITIONS.c.place, PARTITIONS.c.ends).where(PARTITIONS.c.topic == topic)
+        with answering(), self._database.read() as db:
+            return {partitions[place]: end for place, end in db.execute(wanted)}
+
+    def healthy(self) -> bool:
+        """Return whether the file can be read; readers never wait for a writer."""
+        return self._database.healthy()
+
+    def create_topics(self) -> Sequence[str]:
+        """Create what is missing, and drop what is past its retention; safe to repeat."""
+        with answering(), self._database.write() as db:
+            there = set(db.scalars(select(PARTITIONS.c.topic)))
+            missing = [topic.name for topic in TOPICS if topic.name not in there]
+            for name in missing:
+                db.execute(PARTITIONS.insert(), [_empty(name, n) for n in range(self._partitions)])
+            for topic in TOPICS:
+                self._expire(db, topic)
+        return missing
+
+    def check_topics(self) -> Sequence[str]:
+        """Return what is wrong with the topics, as sentences that say what to do."""
+        return [problem for topic in TOPICS for problem in self._check(topic)]
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._database.close()
+        self._leases.close()
+
+    def _expire(self, db: Connection, topic: Topic) -> None:
+        if topic.kept_days is None:
+            return
+        oldest = to_micros(self._clock.now() - timedelta(days=topic.kept_days))
+        places = select(PARTITIONS.c.place).where(PARTITIONS.c.topic == topic.name)
+        for place in db.scalars(places).all():
+            here = RECORDS.c.place == place
+            db.execute(delete(RECORDS).where(here, RECORDS.c.appended_at < oldest))
+            first = select(func.min(RECORDS.c.offset)).where(here).scalar_subquery()
+            begins = func.coalesce(first, PARTITIONS.c.ends)
+            db.execute(update(PARTITIONS).where(PARTITIONS.c.place == place).values(begins=begins))
+
+    def _check(self, topic: Topic) -> Sequence[str]:
+        try:
+            found = self.partitions(topic.name)
+        except StreamUnavailable as error:
+            return [str(error)]
+        if found != self._partitions:
+            return [
+                f"topic {topic.name} has {found} partitions, not {self._partitions}, and"
+                f" cannot change: set RAPPORT_PARTITIONS={found}"
+            ]
+        return []
+
+
+def _empty(topic: str, number: int) -> dict[str, object]:
+    return {"topic": topic, "number": number, "begins": 0, "ends": 0}

@@ -1,0 +1,31 @@
+"""Key → partition, the way every Kafka tool does it, so that both engines and kcat agree."""
+
+from typing import Final
+
+_SEED: Final = 0x9747B28C
+_MULTIPLIER: Final = 0x5BD1E995
+_SHIFT: Final = 24
+_WORD: Final = 0xFFFFFFFF
+_POSITIVE: Final = 0x7FFFFFFF
+
+
+def partition_of(key: bytes, partitions: int) -> int:
+    """Return the partition of a key: murmur2, made positive, modulo the number of partitions."""
+    return (murmur2(key) & _POSITIVE) % partitions
+
+
+def murmur2(data: bytes) -> int:
+    """Return the 32-bit MurmurHash2 of ``data`` under Kafka's seed.
+
+    The same as ``org.apache.kafka.common.utils.Utils.murmur2``, unsigned.
+    """
+    value = _SEED ^ len(data)
+    whole = len(data) & ~3
+    for start in range(0, whole, 4):
+        word = int.from_bytes(data[start : start + 4], "little") * _MULTIPLIER & _WORD
+        word = (word ^ word >> _SHIFT) * _MULTIPLIER & _WORD
+        value = value * _MULTIPLIER & _WORD ^ word
+    if whole < len(data):
+        value = (value ^ int.from_bytes(data[whole:], "little")) * _MULTIPLIER & _WORD
+    value = (value ^ value >> 13) * _MULTIPLIER & _WORD
+    return value ^ value >> 15
