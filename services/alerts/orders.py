@@ -1,0 +1,142 @@
+"""Which settings a rule has at a clinic, from when, and whether it is armed there. Pure.
+
+Arming decides whether a rule is judged, not from when (invariant 8): once it is armed it judges
+the whole life of a phase. Settings apply to episodes that become true from their time on.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final, Literal, Protocol
+
+from shared.alliance.reading import Fact
+
+BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
+
+DELIVERY: Final = "delivery"
+"""The rule of ``rule.configured`` that holds how alerts are told."""
+
+DELIVERY_DEFAULTS: Final[Mapping[str, Any]] = {"history_after_days": 14}
+"""Own: what became true longer ago than this, when it is learnt, is history and told to nobody."""
+
+Mode = Literal["on", "shadow", "off"]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """How a rule is judged at one clinic for episodes that begin from ``since`` on.
+
+    Attributes:
+        mode: ``shadow`` is judged and told to nobody; ``off`` begins no episode.
+    """
+
+    since: datetime
+    mode: Mode
+    settings: Mapping[str, Any]
+
+
+class Configurable(Protocol):
+    """What can be set: a rule, or anything else with a name, needs and defaults."""
+
+    @property
+    def name(self) -> str:
+        """The word of ``rule.configured``."""
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """Words of ``clinic.configured.sends``."""
+
+    @property
+    def defaults(self) -> Mapping[str, Any]:
+        """Settings with their default values."""
+
+
+def orders(
+    rule: Configurable, clinic: str, facts: Iterable[Fact], seen: frozenset[str] = frozenset()
+) -> tuple[Order, ...]:
+    """Return the orders in force at a clinic, in time; nothing where the rule was never armed.
+
+    Args:
+        rule: What is to be judged.
+        clinic: Its ref; ``""`` for what belongs to no clinic.
+        facts: What stands without a subject, in fold order.
+        seen: Words of ``sends`` that have been seen from the clinic (``feed.seen``, to come).
+    """
+    general, own, sends = _Said(), _Said(), seen
+    states = [_state(rule, BEGINNING, sends, general, own)]
+    for fact in facts:
+        data = fact.data
+        if fact.type == "clinic.configured" and data["clinic"] == clinic and "sends" in data:
+            sends = seen | frozenset(data["sends"])
+        elif fact.type == "rule.configured" and data["rule"] == rule.name:
+            if data.get("clinic") not in (None, clinic):
+                continue
+            (general if data.get("clinic") is None else own).hear(data)
+        else:
+            continue
+        states.append(_state(rule, fact.occurred_at, sends, general, own))
+    return _over_the_whole_life(states)
+
+
+def setting(
+    name: str, defaults: Mapping[str, Any], clinic: str, facts: Iterable[Fact], rule: str
+) -> Any:
+    """Return the latest value of one setting of something that is never armed, as ``delivery``."""
+    general, own = _Said(), _Said()
+    for fact in facts:
+        if fact.type == "rule.configured" and fact.data["rule"] == rule:
+            where = fact.data.get("clinic")
+            if where in (None, clinic):
+                (general if where is None else own).hear(fact.data)
+    return {**defaults, **general.settings, **own.settings}[name]
+
+
+@dataclass(slots=True)
+class _Said:
+    """What ``rule.configured`` has said so far, for all clinics or for one."""
+
+    enabled: bool | None = None
+    shadow: bool | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def hear(self, data: Mapping[str, Any]) -> None:
+        self.enabled = data.get("enabled", self.enabled)
+        self.shadow = data.get("shadow", self.shadow)
+        self.settings |= data.get("settings") or {}
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    since: datetime
+    mode: Mode | None
+    settings: Mapping[str, Any]
+
+
+def _state(
+    rule: Configurable, since: datetime, sends: frozenset[str], general: _Said, own: _Said
+) -> _State:
+    """Return one state; its mode is None where the rule is neither armed nor switched off."""
+    enabled = general.enabled if own.enabled is None else own.enabled
+    shadow = general.shadow if own.shadow is None else own.shadow
+    mode: Mode | None = None
+    if enabled is False:
+        mode = "off"
+    elif enabled or rule.needs <= sends:
+        mode = "shadow" if shadow else "on"
+    said = {**general.settings, **own.settings}
+    known = {name: said.get(name, value) for name, value in rule.defaults.items()}
+    return _State(since, mode, known)
+
+
+def _over_the_whole_life(states: Sequence[_State]) -> tuple[Order, ...]:
+    armed = [at for at, state in enumerate(states) if state.mode in ("on", "shadow")]
+    if not armed:
+        return ()
+    found: list[Order] = []
+    for at, state in enumerate(states):
+        # Before it was first armed it is judged as it was then; once disarmed it is off.
+        unsaid = states[armed[0]].mode if at < armed[0] else "off"
+        order = Order(state.since, state.mode or unsaid or "off", state.settings)
+        if not found or (found[-1].mode, found[-1].settings) != (order.mode, order.settings):
+            found.append(order)
+    return tuple(found)
