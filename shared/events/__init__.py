@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from shared.envelope import TYPE_PREFIX, Event
 from shared.errors import Fault, Unreadable
+from shared.events.codes import CODES
 from shared.events.families import (
     boundary,
     care,
@@ -28,12 +29,12 @@ from shared.events.families import (
     session,
     therapist,
 )
-from shared.events.family import Data, EventType, Family, Scope
+from shared.events.family import Data, EventType, Family
 from shared.events.references import Reference, references_in, replaced
 from shared.events.schema import faults_of
 
 __all__ = [
-    "CORRECTABLE",
+    "CODES",
     "EVENT_TYPES",
     "FAMILIES",
     "SENDER_TYPES",
@@ -41,10 +42,10 @@ __all__ = [
     "EventType",
     "Family",
     "Reference",
+    "amendable",
     "collect",
     "rank",
     "references",
-    "scope_of",
     "target_type",
     "upcast",
     "validate",
@@ -92,9 +93,6 @@ EVENT_TYPES: Final[Types] = collect(FAMILIES)
 SENDER_TYPES: Final = tuple(name for name, one in EVENT_TYPES.items() if one.writer == "sender")
 """What senders may publish, in the order of rank."""
 
-CORRECTABLE: Final = tuple(name for name in SENDER_TYPES if not EVENT_TYPES[name].amends)
-"""What can be corrected; to amend a correction, its original is amended again."""
-
 
 def rank(type_name: str) -> int:
     """Return a type's place in fold order among facts of one moment."""
@@ -122,22 +120,31 @@ def validate(
         return [Fault("", "Use a version that exists.", "unknown_version", allowed)]
     faults = faults_of(event_type.schema_of(wanted), data)
     if event_type.amends and isinstance(data, Mapping):
-        faults += _target_faults(type_name, data, types)
+        faults += _target_faults(event_type, data, types)
     return faults
 
 
-def _target_faults(type_name: str, data: Data, types: Types) -> list[Fault]:
+def _target_faults(amendment: EventType, data: Data, types: Types) -> list[Fault]:
     named = target_type(data)
     if named is None:
         return []
-    corrects = type_name == "record.corrected"
-    allowed = CORRECTABLE if corrects else SENDER_TYPES
+    corrects = amendment.amends == "corrects"
+    allowed = amendable(corrects=corrects, types=types)
     if named not in allowed:
         message = "Name a type that can be amended."
         return [Fault("/target/type", message, "not_allowed", allowed)]
     if not corrects or not isinstance(data.get("data"), Mapping):
         return []
     return [fault.at("/data") for fault in validate(named, data["data"], types=types)]
+
+
+def amendable(*, corrects: bool, types: Types = EVENT_TYPES) -> tuple[str, ...]:
+    """Return what can be retracted, or corrected: to amend a correction, amend its original."""
+    return tuple(
+        name
+        for name, one in types.items()
+        if one.writer == "sender" and not (corrects and one.amends)
+    )
 
 
 def target_type(data: Data) -> str | None:
@@ -147,30 +154,26 @@ def target_type(data: Data) -> str | None:
     return named.removeprefix(TYPE_PREFIX) if isinstance(named, str) else None
 
 
-def scope_of(type_name: str, data: Data) -> Scope:
-    """Return whether these data need a subject (``client``), forbid it (``clinic``), or may.
-
-    An amendment has the scope of what it amends.
-    """
-    event_type = EVENT_TYPES[type_name]
-    if not event_type.amends:
-        return event_type.scope
-    named = target_type(data)
-    return "client" if named is None else EVENT_TYPES[named].scope
-
-
-def references(type_name: str, data: Data, *, types: Types = EVENT_TYPES) -> list[Reference]:
+def references(
+    type_name: str, data: Data, version: int | None = None, *, types: Types = EVENT_TYPES
+) -> list[Reference]:
     """Return every reference of a person in valid data, in stable order.
 
     The new data of a correction is searched by the type that it corrects.
+
+    Args:
+        type_name: A key of ``types``.
+        data: Data that ``validate`` finds nothing wrong with, in the same version.
+        version: The version that it follows; the newest when None.
+        types: The types to read by.
     """
     event_type = types[type_name]
-    found = list(references_in(event_type.schema, data))
-    if type_name == "record.corrected":
-        named = target_type(data)
-        if named is not None:
-            nested = references(named, data["data"], types=types)
-            found += [dataclasses.replace(one, path=("data", *one.path)) for one in nested]
+    schema = event_type.schema_of(event_type.version if version is None else version)
+    found = list(references_in(schema, data))
+    named = target_type(data) if event_type.amends == "corrects" else None
+    if named is not None:
+        nested = references(named, data["data"], types=types)
+        found += [dataclasses.replace(one, path=("data", *one.path)) for one in nested]
     return found
 
 
@@ -178,6 +181,7 @@ def with_references(
     type_name: str,
     data: Data,
     opaque: Mapping[tuple[str, str], str],
+    version: int | None = None,
     *,
     types: Types = EVENT_TYPES,
 ) -> dict[str, Any]:
@@ -190,12 +194,13 @@ def with_references(
         type_name: A key of ``types``.
         data: Valid data, as sent.
         opaque: (register, text) → opaque id.
+        version: The version that the data follow; the newest when None.
         types: The types to read by.
 
     Raises:
         KeyError: when a reference has no opaque id; it must never reach the stream as it is.
     """
-    found = references(type_name, data, types=types)
+    found = references(type_name, data, version, types=types)
     copy = replaced(data, [(one.path, opaque[one.register, one.text]) for one in found])
     named = target_type(copy) if types[type_name].amends else None
     if named is not None:

@@ -16,6 +16,7 @@ CODES: Final[Mapping[str, str]] = {
     "not_a_date": "The text is not a date that exists, as YYYY-MM-DD.",
     "not_a_timezone": "The text is not the name of an IANA time zone.",
     "not_a_language": "The text is not a BCP 47 language tag.",
+    "not_a_uri_reference": "The text is not a URI reference.",
     "not_a_name": "The text, or a member's name, is not a name of the form that is described.",
     "control_character": "The text holds a control character.",
     "empty": "The object holds nothing.",

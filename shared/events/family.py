@@ -61,7 +61,7 @@ class EventType:
             whole organisation (has none), or ``either``.
         writer: Who publishes it: a ``sender``, or ``rapport`` alone.
         feed: The word of ``clinic.configured.sends`` that it belongs to, if any.
-        amends: True where its data names another event as ``target``.
+        amends: What it does to the event that its data names as ``target``, if it names one.
         earlier: Every version before the newest, from version 1.
         family: The family's name; written in when the families are collected.
         rank: Its place in the tables of contract.md, which is its place in fold order among
@@ -75,7 +75,7 @@ class EventType:
     scope: Scope = "client"
     writer: Writer = "sender"
     feed: str | None = None
-    amends: bool = False
+    amends: Literal["corrects", "retracts"] | None = None
     earlier: tuple[Earlier, ...] = ()
     family: str = ""
     rank: int = -1

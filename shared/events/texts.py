@@ -24,7 +24,7 @@ NAME_PATTERN: Final = r"^[A-Za-z0-9._-]{1,64}$"
 class Text(Value):
     """A text, whole against a pattern."""
 
-    pattern: str = r"^[^\u0000-\u001f\u007f-\u009f]*$"
+    pattern: str = r"^[^\u0000-\u001f\u007f-\u009f\ufffd-\uffff]*$"
     least: int | None = 1
     most: int | None = 1000
     code = "control_character"
@@ -54,13 +54,19 @@ class Text(Value):
         return {"type": "string", **given, "pattern": self.pattern}
 
 
-class Attribute(Text):
-    """A CloudEvents attribute of an event, at most ``most`` characters."""
+class EventId(Text):
+    """The id of an event, as its sender wrote it."""
 
-    def __init__(self, description: str, *, most: int, required: bool = False) -> None:
-        """Describe the field, and its greatest length."""
-        super().__init__(description, required=required)
-        self.most = most
+    most = 128
+
+
+class UriReference(Text):
+    """The source of an event, as its sender wrote it."""
+
+    pattern = r"^[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+$"
+    most = 256
+    code = "not_a_uri_reference"
+    advice = "Send a URI reference, such as /clinics/north or urn:source:diary."
 
 
 class Ref(Text):

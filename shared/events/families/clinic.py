@@ -42,7 +42,7 @@ class ClinicClosed(Sent):
 
     clinic = Ref("The clinic.", required=True)
     from_ = LocalDate("The first day.", required=True, key="from")
-    until = LocalDate("The last day.", required=True)
+    until = LocalDate("The last day; not before `from`.", required=True)
     reason = Choice("Why.", "bank_holiday", "closure", "emergency", required=True)
 
     conditions = (NotBefore("until", "from"),)

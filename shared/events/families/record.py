@@ -5,7 +5,7 @@ from typing import Final
 from shared.events.family import BeforeTherapist, EventType, Family
 from shared.events.fields import Choice
 from shared.events.schema import OpenObject, Part, Schema
-from shared.events.texts import Attribute, AwareTime, Ref, TypeName
+from shared.events.texts import AwareTime, EventId, Ref, TypeName, UriReference
 
 SOURCE: Final = "Its CloudEvents source; the amendment's own when left out."
 
@@ -13,9 +13,9 @@ SOURCE: Final = "Its CloudEvents source; the amendment's own when left out."
 class TargetEvent(Schema):
     """The event that is amended, as it was sent."""
 
-    id = Attribute("Its CloudEvents id.", most=128, required=True)
+    id = EventId("Its CloudEvents id.", required=True)
     type = TypeName("Its type.", required=True)
-    source = Attribute(SOURCE, most=256)
+    source = UriReference(SOURCE)
 
 
 class TargetThing(Schema):
@@ -71,7 +71,7 @@ FAMILY: Final = Family(
             RecordCorrected,
             time_means="when the correction was made",
             scope="either",
-            amends=True,
+            amends="corrects",
             example={
                 "clinic": "north",
                 "target": {"id": "evt-880", "type": "rapport.session.missed"},
@@ -88,7 +88,7 @@ FAMILY: Final = Family(
             RecordRetracted,
             time_means="when it was taken back",
             scope="either",
-            amends=True,
+            amends="retracts",
             example={
                 "clinic": "north",
                 "target": {"id": "evt-880", "type": "rapport.session.missed"},

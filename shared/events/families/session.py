@@ -96,7 +96,7 @@ class SessionHeld(WithTherapist):
 
     session = Ref(SESSION, required=True)
     started_at = AwareTime("When it started.", required=True)
-    ended_at = AwareTime("When it ended.", required=True)
+    ended_at = AwareTime("When it ended; not before `started_at`.", required=True)
     client_arrival = Choice("How the client arrived.", "on_time", "late", "unknown")
     ended_early_by = Choice(
         "Who ended it before its planned end.", "client", "therapist", "technical", "unknown"

@@ -15,7 +15,7 @@ class TherapistAway(Sent):
     clinic = Ref("The clinic.", required=True)
     therapist = StaffRef("The therapist.", required=True)
     from_ = LocalDate("The first day.", required=True, key="from")
-    until = LocalDate("The last day, where it is known.")
+    until = LocalDate("The last day, where it is known; not before `from`.")
     kind = Choice("Why.", "annual_leave", "sickness", "parental", "study", "other", required=True)
     cover = StaffRef("Who holds their sessions meanwhile.")
 
