@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from sqlalchemy import Row, select
 
@@ -106,6 +107,11 @@ class Recipient:
     disabled: bool
     url: str = field(repr=False)
     secret: bytes = field(repr=False)
+
+    @property
+    def host(self) -> str:
+        """The host of the address, which may be shown; the rest may hold a token."""
+        return urlsplit(self.url).hostname or ""
 
 
 class UnknownOrganisation(RapportError):

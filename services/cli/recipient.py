@@ -1,0 +1,100 @@
+"""``rapport recipient``: who is told of alerts, and where."""
+
+import click
+
+from services.cli.common import (
+    Office,
+    json_option,
+    organisation_option,
+    show,
+    show_one,
+    with_office,
+)
+from shared.storage.accounts import ROLES
+
+
+@click.group()
+def recipient() -> None:
+    """Say who is told of alerts.
+
+    An organisation needs one with the role governance: whom an alert concerns is never told of it
+    (boundary matters), and governance is told where nobody else is left. For the same reason a
+    recipient is one person: name them with --person, and use no shared inbox.
+
+    \b
+    Examples:
+      rapport recipient add board --role governance --url https://example.org/board
+      rapport recipient add lead-elm --role leadership --clinic elm --person dr-lee \\
+          --alternate board --url https://example.org/lead
+    """
+
+
+@recipient.command()
+@click.argument("name")
+@click.option("--role", type=click.Choice(ROLES), required=True)
+@click.option("--url", required=True, help="Where signed webhooks go; https.")
+@click.option("--clinic", "clinics", multiple=True, help="Told of this clinic alone; repeat it.")
+@click.option("--person", metavar="REF", help="Who reads there, as senders refer to them.")
+@click.option("--alternate", metavar="NAME", help="Who is told of what concerns this one.")
+@organisation_option
+@json_option
+@with_office
+def add(
+    office: Office,
+    name: str,
+    role: str,
+    url: str,
+    clinics: tuple[str, ...],
+    person: str | None,
+    alternate: str | None,
+    organisation: str | None,
+    as_json: bool,
+) -> None:
+    """Register NAME; print once the secret that messages to it are signed with."""
+    whose = office.organisation(organisation)
+    recipient_id, secret = office.recipients.add(
+        whose.id,
+        name,
+        role=role,
+        url=url,
+        clinics=clinics,
+        person=office.person(whose.id, person),
+        alternate=None if alternate is None else office.recipient(whose.id, alternate).id,
+    )
+    click.echo("Keep the secret now: it is not shown again.", err=True)
+    show_one({"id": recipient_id, "name": name, "role": role, "secret": secret}, as_json=as_json)
+
+
+@recipient.command("list")
+@organisation_option
+@json_option
+@with_office
+def list_(office: Office, organisation: str | None, as_json: bool) -> None:
+    """List the recipients; their addresses stay sealed but for the host."""
+    every = office.accounts.recipients(office.organisation(organisation).id)
+    names = {one.id: one.name for one in every}
+    rows = [
+        {
+            "id": one.id,
+            "name": one.name,
+            "role": one.role,
+            "clinics": None if one.clinics is None else sorted(one.clinics),
+            "person": one.person,
+            "alternate": None if one.alternate is None else names[one.alternate],
+            "host": one.host,
+            "disabled": one.disabled,
+        }
+        for one in every
+    ]
+    show(rows, as_json=as_json)
+
+
+@recipient.command()
+@click.argument("name")
+@organisation_option
+@with_office
+def remove(office: Office, name: str, organisation: str | None) -> None:
+    """Remove NAME; what still waits for it is told to nobody."""
+    found = office.recipient(office.organisation(organisation).id, name)
+    office.recipients.remove(found.organisation, found.id)
+    click.echo(f"Removed {found.id}.", err=True)
