@@ -11,7 +11,6 @@ from typing import Any, Final
 
 from services.ingest.adapter import Draft
 from services.ingest.attributes import (
-    SENDERS_TYPES,
     Attributes,
     fault_of_time,
     read_attributes,
@@ -19,9 +18,10 @@ from services.ingest.attributes import (
 from services.ingest.canonical import canonical_content
 from shared.alliance.scoring import check
 from shared.clock import parse_time
-from shared.envelope import TYPE_PREFIX, Event
+from shared.envelope import Event
 from shared.errors import Fault
-from shared.events import EVENT_TYPES, EventType, validate
+from shared.events import EVENT_TYPES, EventType, target_type, validate
+from shared.events.family import Scope
 from shared.instrument import INSTRUMENTS, Instrument, latest
 
 NEEDS_CONFIGURE: Final = "needs_configure"
@@ -100,18 +100,17 @@ def admit(draft: Draft, authority: Authority, now: datetime) -> Admitted | Refus
     faults = [*attributes.faults, *_faults_in_data(attributes, draft.data, authority, now)]
     if faults or attributes.type is None:
         return Refusal(draft.pointer, tuple(draft.locate(fault) for fault in faults))
-    name = attributes.type.name
     event = Event(
-        type=name,
+        type=attributes.type.name,
         source=attributes.source,
         id=attributes.id,
         time=attributes.time,
         subject=attributes.subject,
-        data=_completed(name, draft.data),
+        data=_completed(attributes.type, draft.data),
         backfill=attributes.backfill,
         version=attributes.version,
     )
-    content = canonical_content(name, attributes.subject, attributes.time, draft.data)
+    content = canonical_content(event.type, attributes.subject, attributes.time, draft.data)
     return Admitted(event, content)
 
 
@@ -121,14 +120,15 @@ def _faults_in_data(
     event_type = attributes.type
     if event_type is None:
         return
-    yield from _faults_of_subject(event_type, attributes.subject, data)
     shape = [fault.at("/data") for fault in _faults_of_shape(event_type, data, attributes)]
     yield from shape
-    if shape:
-        # The rules below read data whose shape is right.
+    # A field too many disturbs no other rule; any other fault of shape would.
+    sound = all(fault.code == "unknown_field" for fault in shape)
+    if sound or not event_type.amends:
+        yield from _faults_of_subject(_scope(event_type, data), attributes.subject)
+    if not sound:
         return
-    about = _about(event_type.name, data)
-    yield from _faults_of_target(about)
+    about = _about(event_type, data)
     yield from _faults_of_authority(about, data, authority)
     yield from _faults_of_times(about, data, attributes.time, now)
     yield from _faults_of_instruments(about)
@@ -151,17 +151,10 @@ class _About:
     amends: bool
 
 
-def _about(name: str, data: Mapping[str, Any]) -> _About:
-    if not name.startswith("record."):
-        return _About(name, data, "/data", amends=False)
-    return _About(_target_type(data), data.get("data", {}), "/data/data", amends=True)
-
-
-def _target_type(data: Any) -> str:
-    """Return the type that an amendment names as its target; ``""`` where it names none."""
-    target = data.get("target") if isinstance(data, Mapping) else None
-    name = target.get("type") if isinstance(target, Mapping) else None
-    return name.removeprefix(TYPE_PREFIX) if isinstance(name, str) else ""
+def _about(event_type: EventType, data: Mapping[str, Any]) -> _About:
+    if not event_type.amends:
+        return _About(event_type.name, data, "/data", amends=False)
+    return _About(target_type(data) or "", data.get("data", {}), "/data/data", amends=True)
 
 
 def _faults_of_shape(event_type: EventType, data: Any, attributes: Attributes) -> list[Fault]:
@@ -170,25 +163,22 @@ def _faults_of_shape(event_type: EventType, data: Any, attributes: Attributes) -
     return validate(event_type.name, data, attributes.version)
 
 
-def _faults_of_subject(event_type: EventType, subject: str | None, data: Any) -> Iterator[Fault]:
-    scope = event_type.scope
-    if event_type.name.startswith("record."):
-        # An amendment stands where its target stands: with the client, or with everybody.
-        target = EVENT_TYPES.get(_target_type(data))
-        scope = target.scope if target else "client"
+def _scope(event_type: EventType, data: Any) -> Scope:
+    """Return the scope of a type; an amendment stands where its target stands."""
+    if not event_type.amends:
+        return event_type.scope
+    # What is taken back by kind and ref is always a client's.
+    named = target_type(data)
+    return "client" if named is None else EVENT_TYPES[named].scope
+
+
+def _faults_of_subject(scope: Scope, subject: str | None) -> Iterator[Fault]:
     if scope == "client" and subject is None:
         message = "Name the client that this is about in subject."
         yield Fault("/subject", message, "subject_required")
     elif scope == "clinic" and subject is not None:
         message = "This concerns many clients: leave subject out."
         yield Fault("/subject", message, "subject_not_allowed")
-
-
-def _faults_of_target(about: _About) -> Iterator[Fault]:
-    target = EVENT_TYPES.get(about.type)
-    if about.amends and target is not None and target.writer != "sender":
-        message = "What Rapport itself wrote cannot be amended."
-        yield Fault("/data/target/type", message, "rapport_only", SENDERS_TYPES)
 
 
 def _faults_of_authority(
@@ -257,12 +247,12 @@ def _instrument(data: Mapping[str, Any]) -> Instrument | None:
     return latest(key) if version is None else INSTRUMENTS.get((key, version))
 
 
-def _completed(name: str, data: Mapping[str, Any]) -> dict[str, Any]:
+def _completed(event_type: EventType, data: Mapping[str, Any]) -> dict[str, Any]:
     """Return the data with what ingest writes in: the version that the rating will be scored by.
 
     Written once, now, so that a later version of the instrument never changes an old score.
     """
-    about = _about(name, data)
+    about = _about(event_type, data)
     if about.type != "rating.given" or not about.data or "instrument_version" in about.data:
         return dict(data)
     instrument = latest(about.data["instrument"])

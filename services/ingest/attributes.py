@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 from shared.clock import parse_time
 from shared.envelope import TYPE_PREFIX
 from shared.errors import Fault
-from shared.events import EVENT_TYPES, EventType
+from shared.events import EVENT_TYPES, SENDER_TYPES, EventType
 
 _Value = TypeVar("_Value")
 
@@ -24,9 +24,7 @@ ID_LENGTH: Final = 128
 SOURCE_LENGTH: Final = 256
 SUBJECT_LENGTH: Final = 128
 
-SENDERS_TYPES: Final = tuple(
-    TYPE_PREFIX + name for name, known in EVENT_TYPES.items() if known.writer == "sender"
-)
+TYPES: Final = tuple(TYPE_PREFIX + name for name in SENDER_TYPES)
 """The types that may come from outside, as they are written in the attribute ``type``."""
 
 _PART = r"(?:[A-Za-z0-9\-._~:/?\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})*"
@@ -136,10 +134,10 @@ def _type(value: Any) -> EventType | Fault | None:
     name = value.removeprefix(TYPE_PREFIX)
     known = EVENT_TYPES.get(name) if value != name else None
     if known is None:
-        return Fault("", "There is no such type.", "unknown_type", SENDERS_TYPES)
+        return Fault("", "There is no such type.", "unknown_type", TYPES)
     if known.writer != "sender":
         message = "Only Rapport itself writes this type."
-        return Fault("", message, "rapport_only", SENDERS_TYPES)
+        return Fault("", message, "rapport_only", TYPES)
     return known
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Final, Literal
 
 from services.ingest.adapter import Ignored, Reading
@@ -14,6 +13,7 @@ from shared.events import references, with_references
 from shared.ids import CLIENT
 from shared.metrics import ACCEPTED, IGNORED, PUBLISH_FAILURES, PUBLISH_SECONDS
 from shared.storage.registry import Registry, Wanted
+from shared.stream.broadcast import copies
 from shared.stream.codec import encode, key_of
 from shared.stream.ports import EVENTS, Outgoing, Publisher
 
@@ -194,18 +194,15 @@ class Ingest:
             for each in admitted
         ]
 
-    def _records(self, envelope: Envelope) -> Iterator[Outgoing]:
+    def _records(self, envelope: Envelope) -> Sequence[Outgoing]:
         if envelope.client is None:
-            # What concerns many clients stands in every partition, among the facts of each.
-            for partition in range(self._partition_count()):
-                yield encode(envelope, EVENTS, partition)
-            return
+            return copies(envelope, self._partition_count())
         record = encode(envelope, EVENTS)
-        yield record
-        if envelope.event.type == "client.merged":
-            # Both clients' partitions must know of it.
-            into = envelope.event.data["into"]
-            yield replace(record, key=key_of(envelope.organisation, into))
+        if envelope.event.type != "client.merged":
+            return [record]
+        # Both clients' partitions must know of it.
+        into = envelope.event.data["into"]
+        return [record, replace(record, key=key_of(envelope.organisation, into))]
 
     def _partition_count(self) -> int:
         # Partitions are never added in place, so asking once is enough.
@@ -217,15 +214,13 @@ class Ingest:
 def _references_of(event: Event) -> Iterator[Wanted]:
     if event.subject is not None:
         yield CLIENT, event.subject
-    for reference in references(event.type, event.data):
+    for reference in references(event.type, event.data, event.version):
         yield reference.register, reference.text
 
 
 def _made_opaque(event: Event, opaque: dict[Wanted, str]) -> Event:
     subject = None if event.subject is None else opaque[CLIENT, event.subject]
-    return replace(
-        event, subject=subject, data=with_references(event.type, event.data, opaque)
-    )
+    return replace(event, subject=subject, data=with_references(event.type, event.data, opaque))
 
 
 def _bounded(faults: Iterable[Fault]) -> list[Fault]:
