@@ -1,289 +1,51 @@
 """From the facts that stand to what a rule and a timeline look at: things, cares, phases. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from typing import Literal
+from datetime import datetime
 
-from shared.alliance.reading import Fact
-from shared.alliance.scoring import Score
-from shared.instrument import Instrument
+from shared.alliance.amendments import WaitingAmendment
+from shared.alliance.cares import care
+from shared.alliance.clinics import Surroundings, surroundings
+from shared.alliance.phases import PhaseDraft, Placed, Thing, place
+from shared.alliance.reading import Conflict, Fact, standing
+from shared.alliance.registers import boundary_event, rating, rupture
+from shared.alliance.sessions import session
+from shared.alliance.things import (
+    Assessment,
+    BoundaryEvent,
+    Care,
+    Clinic,
+    Move,
+    Party,
+    Phase,
+    Rating,
+    Rupture,
+    Session,
+    SessionState,
+    Span,
+)
+from shared.envelope import Envelope
 
-Party = Literal["client", "therapist", "clinic", "nobody", "unknown"]
-SessionState = Literal["scheduled", "held", "missed", "cancelled"]
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """A session's start was changed.
-
-    Attributes:
-        at: When the change was made.
-        by: Who asked for it.
-        from_start: The start before.
-        to_start: The start after.
-        fact: Its evidence.
-    """
-
-    at: datetime
-    by: Party
-    from_start: datetime
-    to_start: datetime
-    fact: Fact
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """One therapy session, by the last word that counts (fold order).
-
-    Attributes:
-        ref: The sender's reference of the session, unique within the client.
-        state: What became of it.
-        state_at: Since when it has been in that state (occurred_at of the deciding fact).
-        due_at: Planned start: the latest booking, else when it started, was missed or cancelled.
-        planned_minutes: Contact time planned, if known.
-        started_at: Actual start, for a held session.
-        ended_at: Actual end, for a held session.
-        by: Who cancelled or missed it; None otherwise.
-        reason: Why it was cancelled or missed.
-        moves: Every change of its start, in order.
-        facts: Every fact that speaks of it, in fold order; the last decided its state.
-    """
-
-    ref: str
-    clinic: str
-    therapist: str
-    care: str
-    state: SessionState
-    state_at: datetime
-    due_at: datetime
-    planned_minutes: int | None
-    started_at: datetime | None
-    ended_at: datetime | None
-    by: Party | None
-    reason: str | None
-    modality: str | None
-    kind: str | None
-    co_therapists: tuple[str, ...]
-    session_number: int | None
-    client_arrival: str | None
-    ended_early_by: str | None
-    time_precision: str
-    moves: tuple[Move, ...]
-    facts: tuple[Fact, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Rating:
-    """One filled-in questionnaire, scored by the version it carries.
-
-    Attributes:
-        ref: The rating's own reference, or the event id where the sender gave none.
-        instrument: The instrument it was filled in on; None when that version is unknown here.
-        instrument_key: Its key as sent.
-        version: Its version.
-        score: What it scores, or why it has none; risk items are read in any case.
-        fact: Its evidence.
-    """
-
-    ref: str
-    instrument: Instrument | None
-    instrument_key: str
-    version: str
-    rater: str
-    respondent: str | None
-    session: str | None
-    language: str | None
-    occurred_at: datetime
-    clinic: str | None
-    therapist: str
-    care: str
-    score: Score
-    fact: Fact
-
-    @property
-    def series(self) -> tuple[str, str, str, str, str]:
-        """What must be equal for two ratings to be compared; a change starts a new baseline."""
-        return (
-            self.instrument_key,
-            self.version,
-            self.rater,
-            self.respondent or "",
-            self.language or "",
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Assessment:
-    """A judgement of a boundary event by a named role; the latest counts."""
-
-    at: datetime
-    assessment: str
-    severity: int
-    by: str
-    aggravators: tuple[str, ...]
-    fact: Fact
-
-
-@dataclass(frozen=True, slots=True)
-class BoundaryEvent:
-    """A boundary event from noted to closed.
-
-    Attributes:
-        ref: The sender's reference.
-        severity: Latest judged severity, else the provisional one, else None (0–4).
-        concerns: Opaque id of the member of staff it is about, who never reads it.
-        closed_at: Since when it is closed; None while open or reopened.
-        noted_at: None when only later steps of its life have arrived.
-    """
-
-    ref: str
-    clinic: str
-    therapist: str
-    care: str
-    noted_at: datetime | None
-    happened_on: date | None
-    area: str | None
-    about: str | None
-    concerns: str | None
-    reported_by: str | None
-    reporter_protected: bool
-    severity: int | None
-    assessments: tuple[Assessment, ...]
-    actions: tuple[tuple[datetime, str], ...]
-    closed_at: datetime | None
-    outcome: str | None
-    merged_into: str | None
-    reopened_at: datetime | None
-    facts: tuple[Fact, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Rupture:
-    """A strain in the alliance, noted and perhaps repaired.
-
-    Attributes:
-        repaired_at: First repair with a resolution of at least 3 (of 5); None while unrepaired.
-        resolution: The latest resolution reported (1–5).
-    """
-
-    ref: str
-    clinic: str
-    therapist: str
-    care: str
-    noted_at: datetime | None
-    kind: str | None
-    noted_by: str | None
-    intensity: int | None
-    session: str | None
-    repaired_at: datetime | None
-    resolution: int | None
-    facts: tuple[Fact, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A stretch of time for a stated reason: a pause, a closure, an absence, withdrawn consent.
-
-    ``until`` None means open-ended (so far).
-    """
-
-    start: datetime
-    until: datetime | None
-    reason: str
-    fact: Fact
-
-
-@dataclass(frozen=True, slots=True)
-class Care:
-    """One course of care.
-
-    Attributes:
-        ref: ``main`` when the sender names none.
-        clinic: The latest clinic named in it.
-        referred_at: Referral, if known.
-        started_at: Acceptance, if known.
-        ended_at: End; None while open.
-        agreed_interval_days: Latest agreed interval between sessions, if any.
-        pauses: Pauses, in order.
-    """
-
-    ref: str
-    clinic: str
-    referred_at: datetime | None
-    started_at: datetime | None
-    ended_at: datetime | None
-    end_reason: str | None
-    agreed_interval_days: int | None
-    planned_sessions: int | None
-    therapy: str | None
-    pauses: tuple[Span, ...]
-    facts: tuple[Fact, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Clinic:
-    """What is known of a clinic.
-
-    Attributes:
-        ref: Its reference.
-        timezone: IANA name; ``UTC`` until configured.
-        working_days: ``mon`` … ``sun``; Monday to Friday until configured.
-        holidays: Dates in the clinic's zone.
-        sends: What its systems are known to send; None until configured.
-        closures: Closures announced.
-        facts: The facts that configured it, in fold order.
-    """
-
-    ref: str
-    timezone: str = "UTC"
-    working_days: tuple[str, ...] = ("mon", "tue", "wed", "thu", "fri")
-    holidays: frozenset[date] = frozenset()
-    sends: frozenset[str] | None = None
-    closures: tuple[Span, ...] = ()
-    facts: tuple[Fact, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Phase:
-    """A client with one therapist in one course of care: the unit of judgement.
-
-    Opens with the first fact that names the therapist; closes with ``care.transferred`` to
-    another or ``care.ended``. Baselines, charts and "last n" never cross it.
-
-    Attributes:
-        therapist: Opaque id; ``""`` for facts that belong to no therapist's phase.
-        closed_at: None while open.
-        sessions: Of this phase (a cover's sessions too), by ``due_at`` then ref.
-        ratings: Of this phase, in fold order.
-        away: Announced absences of its therapist, as facts of the clinic.
-        facts: Every fact of the phase, in fold order.
-    """
-
-    organisation: str
-    client: str
-    clinic: Clinic
-    care: Care
-    therapist: str
-    opened_at: datetime
-    closed_at: datetime | None
-    close_reason: str | None
-    sessions: tuple[Session, ...]
-    ratings: tuple[Rating, ...]
-    boundary_events: tuple[BoundaryEvent, ...]
-    ruptures: tuple[Rupture, ...]
-    away: tuple[Span, ...]
-    facts: tuple[Fact, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class WaitingAmendment:
-    """An amendment whose target has not arrived."""
-
-    event: str
-    type: str
-    occurred_at: datetime
-    target: Mapping[str, str]
+__all__ = [
+    "Assessment",
+    "BoundaryEvent",
+    "Care",
+    "Clinic",
+    "Conflict",
+    "History",
+    "Move",
+    "Party",
+    "Phase",
+    "Rating",
+    "Rupture",
+    "Session",
+    "SessionState",
+    "Span",
+    "WaitingAmendment",
+    "fold",
+    "fold_within",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,11 +53,15 @@ class History:
     """Everything that stands about one client.
 
     Attributes:
-        cares: By ref.
+        cares: By their first mention.
         phases: In order of opening.
-        consents: Scope → spans in which it was withdrawn.
-        given: Scope → given or withdrawn, latest word.
-        others: Facts by family that have no thing of their own yet (goals, plans, …).
+        withdrawn: Scope of consent → spans in which it was withdrawn.
+        given: Scope of consent → ``given`` or ``withdrawn``, the latest word.
+        facts: Everything that stands, in fold order.
+        waiting: Amendments that stand and have nothing to amend (yet).
+        others: First word of the type → facts that have no thing of their own yet (goals, plans,
+            contacts …), in fold order.
+        conflicts: Other contents under an id already taken.
     """
 
     organisation: str
@@ -307,3 +73,193 @@ class History:
     facts: tuple[Fact, ...]
     waiting: tuple[WaitingAmendment, ...] = ()
     others: Mapping[str, tuple[Fact, ...]] = field(default_factory=dict)
+    conflicts: tuple[Conflict, ...] = ()
+
+
+def fold(
+    organisation: str,
+    client: str,
+    client_envelopes: Iterable[Envelope],
+    clinic_envelopes: Iterable[Envelope] = (),
+    *,
+    known_at: datetime | None = None,
+    valid_at: datetime | None = None,
+) -> History:
+    """Return the history of one client: a function of the set of envelopes (invariant 2).
+
+    Args:
+        organisation: Whose client it is; envelopes of another organisation are left out.
+        client: Opaque id; envelopes about another client are left out.
+        client_envelopes: What the stream holds about the client, in any order.
+        clinic_envelopes: What it holds without a subject in the client's partition.
+        known_at: As the stream stood then; None is everything.
+        valid_at: Up to what occurred then; None is everything.
+    """
+    around = surroundings(organisation, clinic_envelopes, known_at=known_at, valid_at=valid_at)
+    return fold_within(
+        around, organisation, client, client_envelopes, known_at=known_at, valid_at=valid_at
+    )
+
+
+def fold_within(
+    around: Surroundings,
+    organisation: str,
+    client: str,
+    client_envelopes: Iterable[Envelope],
+    *,
+    known_at: datetime | None = None,
+    valid_at: datetime | None = None,
+) -> History:
+    """Return the same, with the surroundings read once for the many clients of a batch."""
+    read = standing(
+        (
+            envelope
+            for envelope in client_envelopes
+            if envelope.organisation == organisation and envelope.event.subject == client
+        ),
+        known_at=known_at,
+        valid_at=valid_at,
+    )
+    placed = place(read.facts, around)
+    cares = _cares(placed, around)
+    withdrawn, given = _consents(read.facts)
+    return History(
+        organisation,
+        client,
+        tuple(cares.values()),
+        _phases(organisation, client, placed, cares, around),
+        withdrawn,
+        given,
+        read.facts,
+        read.waiting,
+        _others(read.facts),
+        read.conflicts,
+    )
+
+
+_WITH_A_THING = frozenset({"session", "care", "boundary", "rupture", "consent"})
+
+
+def _others(facts: Sequence[Fact]) -> dict[str, tuple[Fact, ...]]:
+    found: dict[str, list[Fact]] = {}
+    for fact in facts:
+        word = fact.type.partition(".")[0]
+        if word not in _WITH_A_THING and fact.type != "rating.given":
+            found.setdefault(word, []).append(fact)
+    return {word: tuple(facts) for word, facts in found.items()}
+
+
+def _consents(facts: Sequence[Fact]) -> tuple[dict[str, tuple[Span, ...]], dict[str, str]]:
+    given: dict[str, str] = {}
+    withdrawn: dict[str, list[Span]] = {}
+    for fact in facts:
+        if not fact.type.startswith("consent."):
+            continue
+        scope, word = fact.data["scope"], fact.type.removeprefix("consent.")
+        spans = withdrawn.setdefault(scope, [])
+        if word == "withdrawn" and given.get(scope) != "withdrawn":
+            spans.append(Span(fact.occurred_at, None, scope, fact))
+        elif word == "given" and given.get(scope) == "withdrawn":
+            begun = spans.pop()
+            spans.append(Span(begun.start, fact.occurred_at, scope, begun.fact))
+        given[scope] = word
+    return {scope: tuple(spans) for scope, spans in withdrawn.items()}, given
+
+
+def _cares(placed: Placed, around: Surroundings) -> dict[str, Care]:
+    clinics: dict[str, tuple[int, str]] = {}
+    for phase in placed.phases:
+        for number, fact in phase.numbered:
+            latest = clinics.get(phase.care, (-1, ""))
+            clinics[phase.care] = max(latest, (number, fact.data.get("clinic") or latest[1]))
+    refs = dict.fromkeys((*(phase.care for phase in placed.phases), *placed.cares))
+    return {
+        ref: care(ref, placed.cares.get(ref, ()), clinics.get(ref, (0, ""))[1], around.clinics)
+        for ref in refs
+    }
+
+
+def _phases(
+    organisation: str,
+    client: str,
+    placed: Placed,
+    cares: Mapping[str, Care],
+    around: Surroundings,
+) -> tuple[Phase, ...]:
+    things: dict[int, _Things] = {id(phase): _Things() for phase in placed.phases}
+    groups = _group_sessions(placed.things)
+    for thing in placed.things:
+        things[id(thing.place.phase)].add(thing, groups)
+    return tuple(
+        _phase(organisation, client, draft, things[id(draft)], cares[draft.care], around)
+        for draft in placed.phases
+    )
+
+
+def _phase(
+    organisation: str,
+    client: str,
+    draft: PhaseDraft,
+    things: "_Things",
+    its_care: Care,
+    around: Surroundings,
+) -> Phase:
+    facts = draft.facts
+    clinic = next((fact.data["clinic"] for fact in reversed(facts) if "clinic" in fact.data), "")
+    closed = draft.closed_by
+    return Phase(
+        organisation=organisation,
+        client=client,
+        clinic=around.clinic(clinic),
+        care=its_care,
+        therapist=draft.therapist,
+        opened_at=draft.opened_at,
+        closed_at=closed.occurred_at if closed else None,
+        close_reason=closed.data.get("reason", "unknown") if closed else None,
+        sessions=tuple(sorted(things.sessions, key=lambda one: (one.due_at, one.ref))),
+        ratings=tuple(sorted(things.ratings, key=_said_at)),
+        boundary_events=tuple(things.boundary_events),
+        ruptures=tuple(things.ruptures),
+        away=tuple(absence.span for absence in around.away.get(draft.therapist, ())),
+        facts=tuple(facts),
+        closed_by=closed,
+    )
+
+
+def _said_at(rating: Rating) -> tuple[datetime, str, str]:
+    """Return the fold order among ratings, by their last word."""
+    return (rating.fact.occurred_at, rating.fact.source, rating.fact.id)
+
+
+def _group_sessions(things: Sequence[Thing]) -> frozenset[str | None]:
+    """Return the sessions whose latest word on their kind is that they are group sessions."""
+    kinds = {
+        thing.ref: [fact.data["kind"] for fact in thing.facts if "kind" in fact.data]
+        for thing in things
+        if thing.kind == "session"
+    }
+    return frozenset(ref for ref, said in kinds.items() if said and said[-1] == "group")
+
+
+@dataclass(slots=True)
+class _Things:
+    """What belongs to one phase, while it is gathered in fold order."""
+
+    sessions: list[Session] = field(default_factory=list)
+    ratings: list[Rating] = field(default_factory=list)
+    boundary_events: list[BoundaryEvent] = field(default_factory=list)
+    ruptures: list[Rupture] = field(default_factory=list)
+
+    def add(self, thing: Thing, groups: frozenset[str | None]) -> None:
+        """Build a thing from its facts; kinds without a form of their own stay facts."""
+        phase, ref, facts = thing.place.phase, thing.ref or "", thing.facts
+        where = (phase.care, phase.therapist)
+        if thing.kind == "session":
+            self.sessions.append(session(ref, facts, *where))
+        elif thing.kind == "rating":
+            given_in = facts[-1].data.get("session")
+            self.ratings.append(rating(facts, *where, given_in is not None and given_in in groups))
+        elif thing.kind == "boundary_event":
+            self.boundary_events.append(boundary_event(ref, facts, *where))
+        elif thing.kind == "rupture":
+            self.ruptures.append(rupture(ref, facts, *where))

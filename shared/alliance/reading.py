@@ -4,10 +4,17 @@ Pure, and a function of the *set*: any order of arrival and any duplication give
 for sets without conflicting contents under one id (invariant 2).
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
+
+from shared.alliance.amendments import Amendments, Key, WaitingAmendment, split
+from shared.envelope import Envelope
+from shared.events import rank, upcast
+
+PROCESSING: Final = "processing"
+"""The scope of consent whose withdrawal leaves out what occurs until it is given again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +49,155 @@ class Fact:
     backfill: bool = False
     corrected: bool = False
     client: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Other content under an id already taken: counted, shown, without effect.
+
+    Attributes:
+        event: The id, everywhere in Rapport, of the event that was there first.
+        type: Its type.
+        occurred_at: Its time.
+        contents: How many other contents came under its id.
+    """
+
+    event: str
+    type: str
+    occurred_at: datetime
+    contents: int
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What stands after the rules of reading.
+
+    Attributes:
+        facts: In fold order: (occurred_at, rank of the type, source, id).
+        waiting: Amendments that stand and have nothing to amend (yet), in their own order.
+        conflicts: In fold order of the events that were there first.
+    """
+
+    facts: tuple[Fact, ...]
+    waiting: tuple[WaitingAmendment, ...]
+    conflicts: tuple[Conflict, ...]
+
+
+def standing(
+    envelopes: Iterable[Envelope],
+    *,
+    known_at: datetime | None = None,
+    valid_at: datetime | None = None,
+) -> Standing:
+    """Return the facts that stand, in the newest version of their types.
+
+    Args:
+        envelopes: In any order, any number of times, as the stream holds them.
+        known_at: Leaves out what was recorded later, before amendments are applied; None is
+            everything.
+        valid_at: Leaves out what stands but occurred later; None is everything.
+    """
+    firsts, conflicts = _first_recorded(envelopes, known_at)
+    originals, amendments = split(
+        (key, replace(envelope, event=event))
+        if (event := upcast(envelope.event)) is not envelope.event
+        else (key, envelope)
+        for key, envelope in firsts.items()
+    )
+    facts = [fact for key, envelope in originals if (fact := _fact(key, envelope, amendments))]
+    facts.sort(key=_fold_order)
+    facts = _with_consent(facts)
+    if valid_at is not None:
+        facts = [fact for fact in facts if fact.occurred_at <= valid_at]
+    return Standing(tuple(facts), amendments.waiting(), conflicts)
+
+
+def _first_recorded(
+    envelopes: Iterable[Envelope], known_at: datetime | None
+) -> tuple[dict[Key, Envelope], tuple[Conflict, ...]]:
+    """Return the first of each id; what else came under it has no effect."""
+    firsts: dict[Key, Envelope] = {}
+    contested: dict[Key, list[Envelope]] = {}
+    for envelope in envelopes:
+        if known_at is not None and envelope.recorded_at > known_at:
+            continue
+        event = envelope.event
+        key = Key(envelope.organisation, event.subject, event.source, event.id)
+        first = firsts.setdefault(key, envelope)
+        if first is not envelope:
+            contested.setdefault(key, [first]).append(envelope)
+    conflicts = []
+    for key, rivals in contested.items():
+        firsts[key] = first = min(rivals, key=_arrival)
+        contents = len({rival.content for rival in rivals}) - 1
+        if contents:
+            event = first.event
+            order = (event.time, rank(event.type), event.source, event.id)
+            conflicts.append((order, Conflict(first.id, event.type, event.time, contents)))
+    return firsts, tuple(conflict for _, conflict in sorted(conflicts, key=lambda one: one[0]))
+
+
+def _arrival(envelope: Envelope) -> tuple[datetime, bool, str, str]:
+    """Order what came under one id; the last three only make ties independent of any order."""
+    return (envelope.recorded_at, envelope.event.backfill, envelope.content, envelope.sender)
+
+
+def _fact(key: Key, envelope: Envelope, amendments: Amendments) -> Fact | None:
+    event = envelope.event
+    occurred_at, data, corrected = event.time, event.data, False
+    known_at = envelope.recorded_at
+    if amendments.may_touch(key):
+        shape = amendments.shape(key, envelope)
+        if shape is None:
+            return None
+        occurred_at, data, corrected = shape.occurred_at, shape.data, shape.corrected
+        known_at = known_at if shape.since is None else max(known_at, shape.since)
+    return Fact(
+        envelope.id,
+        event.type,
+        occurred_at,
+        envelope.recorded_at,
+        known_at,
+        event.source,
+        event.id,
+        envelope.sender,
+        data,
+        event.backfill,
+        corrected,
+        event.subject,
+    )
+
+
+def _fold_order(fact: Fact) -> tuple[datetime, int, str, str, str]:
+    """Return the fold order; whose fact it is only parts what is equal in everything else."""
+    return (fact.occurred_at, rank(fact.type), fact.source, fact.id, fact.client or "")
+
+
+def _with_consent(facts: list[Fact]) -> list[Fact]:
+    """Leave out what occurred while consent to processing was withdrawn.
+
+    What is left out lies strictly between the withdrawal and the next giving. The words of
+    consent themselves always stay, and what concerns many clients does.
+    """
+    gaps: dict[str | None, list[tuple[datetime, datetime | None]]] = {}
+    for fact in facts:
+        if fact.data.get("scope") != PROCESSING:
+            continue
+        spans = gaps.setdefault(fact.client, [])
+        withdrawn = bool(spans) and spans[-1][1] is None
+        if fact.type == "consent.withdrawn" and not withdrawn:
+            spans.append((fact.occurred_at, None))
+        elif fact.type == "consent.given" and withdrawn:
+            spans[-1] = (spans[-1][0], fact.occurred_at)
+    if not gaps:
+        return facts
+    return [fact for fact in facts if not _in_a_gap(fact, gaps.get(fact.client, []))]
+
+
+def _in_a_gap(fact: Fact, gaps: list[tuple[datetime, datetime | None]]) -> bool:
+    if fact.client is None or fact.type.startswith("consent."):
+        return False
+    return any(
+        start < fact.occurred_at and (until is None or fact.occurred_at < until)
+        for start, until in gaps
+    )

@@ -1,0 +1,291 @@
+"""Which phase each fact belongs to (design.md section 4, unit of judgement). Pure.
+
+A phase opens with the first fact that names its therapist and closes with ``care.transferred`` to
+another or ``care.ended``. Where the documents are silent:
+
+- Everything about one boundary event, rupture, goal, assignment or rating stays where it began.
+- A closed phase takes what still comes about it. A new one opens when care starts again, or when
+  a new session is booked or held that is no review or follow-up.
+- Consent, client and record facts are about the client, not about a phase.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from shared.alliance.amendments import KINDS
+from shared.alliance.clinics import Surroundings
+from shared.alliance.reading import Fact
+from shared.alliance.sessions import named_therapist
+from shared.clock import parse_time
+
+MAIN: Final = "main"
+NOBODY: Final = ""
+
+OUTSIDE: Final = frozenset({"consent", "client", "record", "alert"})
+"""First words of the types that belong to no phase."""
+
+OPENS_AGAIN: Final = frozenset({"care.referred", "care.started", "care.resumed"})
+AFTERWARDS: Final = frozenset({"review", "follow_up"})
+
+
+@dataclass(slots=True, eq=False)
+class PhaseDraft:
+    """A phase while facts are placed.
+
+    Attributes:
+        numbered: Facts with their place in fold order.
+        opened: Place in fold order of the fact that opened it.
+    """
+
+    care: str
+    therapist: str
+    opened_at: datetime
+    opened: int
+    closed_by: Fact | None = None
+    numbered: list[tuple[int, Fact]] = field(default_factory=list)
+
+    @property
+    def facts(self) -> list[Fact]:
+        """Everything placed here, in fold order."""
+        return [fact for _, fact in sorted(self.numbered, key=lambda one: one[0])]
+
+
+@dataclass(slots=True, eq=False)
+class Place:
+    """Where facts belong; for some it is only known at the end.
+
+    Attributes:
+        phase: Where they belong, unless their session belongs elsewhere.
+        session: The session whose phase they follow.
+    """
+
+    phase: PhaseDraft
+    session: str | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Thing:
+    """One session, rating, boundary event … of the client, and where it belongs.
+
+    Attributes:
+        ref: None for a rating without a reference of its own.
+    """
+
+    kind: str
+    ref: str | None
+    place: Place
+    facts: list[Fact] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Every fact in its place.
+
+    Attributes:
+        phases: In order of opening.
+        things: In fold order of their first facts.
+        cares: Course of care → its ``care.*`` facts.
+    """
+
+    phases: list[PhaseDraft]
+    things: list[Thing]
+    cares: dict[str, list[Fact]]
+
+
+def place(facts: Sequence[Fact], around: Surroundings) -> Placed:
+    """Place every fact of one client, given in fold order."""
+    placing = _Placing(facts, around)
+    for number, fact in enumerate(facts):
+        placing.read(number, fact)
+    return placing.finish()
+
+
+class _Placing:
+    def __init__(self, facts: Sequence[Fact], around: Surroundings) -> None:
+        self._around = around
+        self._named = _therapists_of_sessions(facts)
+        self._phases: list[PhaseDraft] = []
+        self._open: dict[str, list[PhaseDraft]] = {}
+        self._latest: dict[tuple[str, str], PhaseDraft] = {}
+        self._things: list[Thing] = []
+        self._by_ref: dict[tuple[str, str], Thing] = {}
+        self._homes: dict[str, PhaseDraft] = {}
+        self._placed: list[tuple[int, Fact, Place]] = []
+        self._cares: dict[str, list[Fact]] = {}
+
+    def read(self, number: int, fact: Fact) -> None:
+        word = fact.type.partition(".")[0]
+        if word in OUTSIDE:
+            return
+        if word == "care":
+            self._care(number, fact)
+        elif word == "session":
+            self._session(number, fact)
+        else:
+            self._other(number, fact, word)
+
+    def finish(self) -> Placed:
+        for thing in self._things:
+            self._resolve(thing.place)
+        for number, fact, there in self._placed:
+            self._resolve(there).numbered.append((number, fact))
+        used = [phase for phase in self._phases if phase.numbered]
+        for phase in used:
+            if phase.therapist == NOBODY:
+                phase.opened, first = min(phase.numbered, key=lambda one: one[0])
+                phase.opened_at = first.occurred_at
+        used.sort(key=lambda phase: (phase.opened_at, phase.opened))
+        return Placed(used, self._things, self._cares)
+
+    def _resolve(self, there: Place) -> PhaseDraft:
+        if there.session is not None:
+            there.phase = self._homes.get(there.session, there.phase)
+        return there.phase
+
+    # Care ---------------------------------------------------------------------------------------
+    def _care(self, number: int, fact: Fact) -> None:
+        care = fact.data.get("care") or MAIN
+        self._cares.setdefault(care, []).append(fact)
+        if fact.type == "care.transferred":
+            self._transferred(number, fact, care)
+        elif fact.type == "care.ended":
+            for phase in list(self._open.get(care, ())) or [self._last(number, fact, care)]:
+                self._close(number, fact, phase)
+        else:
+            therapist = fact.data.get("therapist")
+            again = fact.type in OPENS_AGAIN
+            if therapist is None:
+                phase = self._current(number, fact, care)
+            else:
+                phase = self._phase(number, fact, care, therapist, again)
+            self._put(number, fact, Place(phase))
+
+    def _transferred(self, number: int, fact: Fact, care: str) -> None:
+        """Close the phase of whom it names, or every other one, and open the new therapist's."""
+        to, named = fact.data["to_therapist"], fact.data.get("therapist")
+        left = {named, NOBODY} if named is not None and named != to else None
+        if left is not None and named is not None:
+            self._phase(number, fact, care, named, again=False)
+        for phase in list(self._open.get(care, ())):
+            if phase.therapist != to and (left is None or phase.therapist in left):
+                self._close(number, fact, phase)
+        self._put(number, fact, Place(self._phase(number, fact, care, to, again=True)))
+
+    def _close(self, number: int, fact: Fact, phase: PhaseDraft) -> None:
+        if phase.closed_by is None:
+            phase.closed_by = fact
+            self._open[phase.care].remove(phase)
+        self._put(number, fact, Place(phase))
+
+    # Sessions -----------------------------------------------------------------------------------
+    def _session(self, number: int, fact: Fact) -> None:
+        data = fact.data
+        ref = data["session"]
+        thing = self._by_ref.get(("session", ref))
+        care = data.get("care") or (thing.place.phase.care if thing else MAIN)
+        therapist = named_therapist(fact)
+        if therapist is None:
+            there = Place(self._current(number, fact, care), ref)
+        else:
+            phase = self._covered(fact, care, therapist)
+            if phase is None:
+                again = thing is None and _is_new_work(fact)
+                phase = self._phase(number, fact, care, therapist, again)
+            self._homes[ref] = phase
+            there = Place(phase)
+        self._put(number, fact, there)
+        if thing is None:
+            thing = self._add("session", ref, Place(there.phase, ref))
+        thing.facts.append(fact)
+
+    def _covered(self, fact: Fact, care: str, therapist: str) -> PhaseDraft | None:
+        """Return the open phase of the therapist whom this one covers at the session's time."""
+        absences = self._around.covered.get(therapist, ())
+        moment = _session_time(fact) if absences else fact.occurred_at
+        for absence in absences:
+            phase = self._latest.get((care, absence.therapist))
+            if phase is not None and phase.closed_by is None and absence.covers(moment):
+                return phase
+        return None
+
+    # Everything else ----------------------------------------------------------------------------
+    def _other(self, number: int, fact: Fact, word: str) -> None:
+        kind = None if fact.type == "rating.skipped" else KINDS.get(word)
+        ref = fact.data.get(kind) if kind else None
+        thing = self._by_ref.get((kind, ref)) if kind and ref else None
+        there = thing.place if thing else self._first(number, fact)
+        self._put(number, fact, there)
+        if kind is not None:
+            thing = thing or self._add(kind, ref, there)
+            thing.facts.append(fact)
+
+    def _first(self, number: int, fact: Fact) -> Place:
+        """Return where a fact belongs that continues no thing."""
+        data: Any = fact.data
+        session, therapist = data.get("session"), data.get("therapist")
+        thing = self._by_ref.get(("session", session)) if session else None
+        care = data.get("care") or (thing.place.phase.care if thing else MAIN)
+        if therapist is None:
+            return Place(self._current(number, fact, care), session)
+        if session is not None and therapist in self._named.get(session, ()):
+            phase = self._homes.get(session)
+            if phase is None:
+                phase = self._phase(number, fact, care, therapist, again=False)
+            return Place(phase, session)
+        return Place(self._phase(number, fact, care, therapist, again=False))
+
+    def _add(self, kind: str, ref: str | None, there: Place) -> Thing:
+        thing = Thing(kind, ref, there)
+        self._things.append(thing)
+        if ref is not None:
+            self._by_ref[kind, ref] = thing
+        return thing
+
+    # Phases -------------------------------------------------------------------------------------
+    def _put(self, number: int, fact: Fact, there: Place) -> None:
+        self._placed.append((number, fact, there))
+
+    def _phase(
+        self, number: int, fact: Fact, care: str, therapist: str, again: bool
+    ) -> PhaseDraft:
+        """Return the therapist's phase in a care, opened now if need be."""
+        phase = self._latest.get((care, therapist))
+        if phase is None or (phase.closed_by is not None and again):
+            phase = PhaseDraft(care, therapist, fact.occurred_at, number)
+            self._phases.append(phase)
+            self._latest[care, therapist] = phase
+            self._open.setdefault(care, []).append(phase)
+        return phase
+
+    def _current(self, number: int, fact: Fact, care: str) -> PhaseDraft:
+        """Return the latest open phase in a care, else the one with an empty therapist."""
+        open_now = self._open.get(care)
+        return open_now[-1] if open_now else self._phase(number, fact, care, NOBODY, again=True)
+
+    def _last(self, number: int, fact: Fact, care: str) -> PhaseDraft:
+        """Return the latest phase of a care in which none is open."""
+        phases = [phase for phase in self._phases if phase.care == care]
+        return phases[-1] if phases else self._phase(number, fact, care, NOBODY, again=False)
+
+
+def _therapists_of_sessions(facts: Sequence[Fact]) -> dict[str, set[str]]:
+    """Return whom the facts of each session name, whenever they do."""
+    named: dict[str, set[str]] = {}
+    for fact in facts:
+        if fact.type.startswith("session."):
+            data = fact.data
+            both = (data.get("therapist"), data.get("to_therapist"))
+            named.setdefault(data["session"], set()).update(one for one in both if one)
+    return named
+
+
+def _is_new_work(fact: Fact) -> bool:
+    held_or_booked = fact.type in ("session.scheduled", "session.held")
+    return held_or_booked and fact.data.get("kind") not in AFTERWARDS
+
+
+def _session_time(fact: Fact) -> datetime:
+    start = fact.data.get("started_at") or fact.data.get("starts_at")
+    return parse_time(start) if start else fact.occurred_at
