@@ -131,22 +131,18 @@ def overlap(one: Spanned, other: Spanned) -> bool:
 
 
 def _matched(episodes: Sequence[_Episode], told: Sequence[_Alert]) -> dict[str, _Alert]:
-    """Give each episode at most one told alert: the one of its own id, else the oldest.
+    """Give each episode at most one told alert: the oldest that overlaps it.
 
     One that stands comes before one that was taken back, which an episode that holds again
     brings back.
     """
     found: dict[str, _Alert] = {}
     free = [one for one in told if not one.retracted] + [one for one in told if one.retracted]
-    for by_name in (True, False):
-        for episode in episodes:
-            if episode.id in found:
-                continue
-            for one in free:
-                if (one.alert == episode.id or not by_name) and overlap(one, episode):
-                    found[episode.id] = one
-                    free.remove(one)
-                    break
+    for episode in episodes:
+        one = next((one for one in free if overlap(one, episode)), None)
+        if one is not None:
+            found[episode.id] = one
+            free.remove(one)
     return found
 
 

@@ -32,6 +32,21 @@ class Held:
     settings: Mapping[str, Any]
     steps: tuple[Step, ...]
 
+    @property
+    def id(self) -> str:
+        """The episode's id."""
+        return self.episode.id
+
+    @property
+    def effective_at(self) -> datetime:
+        """When it began to hold."""
+        return self.episode.effective_at
+
+    @property
+    def cleared_at(self) -> datetime | None:
+        """When it had cleared; None while it holds."""
+        return self.episode.cleared_at
+
 
 @dataclass(frozen=True, slots=True)
 class Judged:

@@ -1,0 +1,279 @@
+"""Decide which steps the alerts of one subject and rule take. Pure.
+
+One judgement gives an alert one step at most: what changed since the step before it. The same
+facts judged again give none, because what was said is a matter of record.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal
+
+from services.alerts.alert import (
+    RANKS,
+    Action,
+    Kind,
+    Standing,
+    Subject,
+    body_of,
+    delivered,
+    evidence,
+    fingerprint,
+    history_of,
+    peak,
+    standing,
+)
+from services.alerts.difference import Difference, Pair, difference
+from services.alerts.judgement import Held
+from services.alerts.rule import Rule, Step
+from shared import ids
+from shared.clock import format_time
+
+SOURCE: Final = "urn:rapport:alerts"
+"""The CloudEvents source of what this service writes."""
+
+Telling = Literal["news", "history", "correction", "nobody"]
+"""``news`` is told; ``history`` waits in the ledger; ``correction`` is told to who was told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An alert as the record of its steps has it: the last step, and what led to it.
+
+    Attributes:
+        first: Orders alerts by when they were opened.
+        number: How many steps it has taken.
+        round: How often it was opened: again after it was retracted.
+        keys: The steps of its episode that were said in this round.
+        escalated_at: When it was last opened or escalated, as the stream knew the time.
+        told: Whether anybody was told of it, or has acted on it.
+        concerned: The staff whom it concerned in any of its steps.
+    """
+
+    alert: str
+    first: int
+    number: int
+    round: int
+    kind: Kind
+    keys: tuple[str, ...]
+    effective_at: datetime
+    cleared_at: datetime | None
+    escalated_at: datetime
+    told: bool
+    concerned: frozenset[str]
+    body: Mapping[str, Any]
+
+    @property
+    def retracted(self) -> bool:
+        """Whether it was taken back."""
+        return self.kind == "retracted"
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """One step of an alert, ready to be kept.
+
+    Attributes:
+        key: What names an opened or escalated step; empty for the others.
+        hidden: True for one that vanishes: nobody knew of it, so the list forgets it.
+        decided_at: The present, as the stream knew it.
+    """
+
+    subject: Subject
+    alert: str
+    number: int
+    round: int
+    kind: Kind
+    key: str
+    keys: tuple[str, ...]
+    effective_at: datetime
+    cleared_at: datetime | None
+    decided_at: datetime
+    escalated_at: datetime
+    concerned: frozenset[str]
+    body: Mapping[str, Any]
+    telling: Telling
+    hidden: bool = False
+
+    @property
+    def step(self) -> str:
+        """What names the step within its alert: for what is told, equal whenever it is told."""
+        if self.kind in ("opened", "escalated"):
+            return f"{self.kind}:{self.round}:{self.key}"
+        return f"{self.kind}:{self.round if self.kind == 'retracted' else self.number}"
+
+    @property
+    def id(self) -> str:
+        """The step's id everywhere: ``ce_id`` on the topic, ``webhook-id`` to recipients."""
+        return ids.event_id(
+            self.subject.organisation, self.subject.client, SOURCE, f"{self.alert}/{self.step}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What else a decision depends on.
+
+    Attributes:
+        until: The present, as the stream knows it.
+        latest_recorded: When the client's latest fact was recorded.
+        history_after: What became true longer ago than this is history.
+        actions: What people did about the alerts of this subject, in order.
+        concerns: Event ids → the staff whom the boundary events among them concern.
+    """
+
+    until: datetime
+    latest_recorded: datetime
+    history_after: timedelta
+    actions: Sequence[Action]
+    concerns: Callable[[Iterable[str]], frozenset[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a judgement comes to.
+
+    Attributes:
+        steps: What is new.
+        wakes_at: When the first snooze ends, if any lasts.
+    """
+
+    steps: tuple[Decided, ...]
+    wakes_at: datetime | None
+
+
+def decide(
+    subject: Subject,
+    rule: Rule,
+    held: Sequence[Held],
+    alerts: Sequence[Known],
+    around: Circumstances,
+) -> Outcome:
+    """Return the steps that the alerts of one subject and rule take now."""
+    shown = [one for one in held if one.steps]
+    found: Difference[Held, Known] = difference(shown, alerts, _another_id)
+    steps: list[Decided] = []
+    wakes: list[datetime] = []
+    for pair in found.pairs:
+        decided, stands = _stepped(subject, rule, pair, around)
+        steps += [decided] if decided else []
+        wakes += [stands.wakes_at] if stands.wakes_at else []
+    for known in found.merged:
+        step = _closed(subject, known, "resolved", "nobody", around)
+        steps += [step] if fingerprint(step.body) != fingerprint(known.body) else []
+    steps += [
+        _closed(subject, known, "retracted", "correction", around) for known in found.retracted
+    ]
+    steps += [
+        replace(_closed(subject, known, "retracted", "nobody", around), hidden=True)
+        for known in found.vanished
+    ]
+    return Outcome(tuple(steps), min(wakes, default=None))
+
+
+def historical(
+    step: Step, rule: Rule, latest_recorded: datetime, history_after: timedelta
+) -> bool:
+    """Return whether a step became true long before it was learnt (invariant 9).
+
+    Never against a tick: a ticker that was away makes no history.
+    """
+    learnt = latest_recorded
+    if not step.deadline:
+        learnt = max(fact.known_at for fact in step.evidence)
+    if step.effective_at + history_after >= learnt:
+        return False
+    return not rule.always_news or all(fact.backfill for fact in step.evidence)
+
+
+def _stepped(
+    subject: Subject, rule: Rule, pair: Pair[Held, Known], around: Circumstances
+) -> tuple[Decided | None, Standing]:
+    """Return the step that a pair takes, if any, and where the alert stands."""
+    held, known = pair.episode, pair.known
+    fresh = known is None or known.retracted
+    said = () if known is None or fresh else known.keys
+    new = [step for step in held.steps if step.key not in said]
+    rises = [step for step in new if RANKS[step.urgency] >= peak(said)]
+    escalated_at = around.until if known is None or fresh or rises else known.escalated_at
+    mine = [action for action in around.actions if action.alert == pair.alert]
+    stands = standing(held.cleared_at, mine, escalated_at, around.until, subject.zone)
+    before = frozenset() if known is None else known.concerned
+    concerned = before | around.concerns(fact.event for fact in evidence(held))
+    is_history = bool(known and known.body["historical"])
+    if fresh or rises:
+        is_history = historical(held.steps[-1], rule, around.latest_recorded, around.history_after)
+    body = body_of(pair.alert, subject, held, stands, historical=is_history, concerned=concerned)
+    kind = _kind(known, bool(rises), body)
+    if kind is None:
+        return None, stands
+    told = kind in ("opened", "escalated") and delivered(held.steps[-1].urgency)
+    step = Decided(
+        subject=subject,
+        alert=pair.alert,
+        number=(known.number if known else 0) + 1,
+        round=(known.round if known else 0) + (1 if fresh else 0),
+        kind=kind,
+        key=held.steps[-1].key if kind in ("opened", "escalated") else "",
+        keys=(*said, *(step.key for step in new)),
+        effective_at=held.effective_at,
+        cleared_at=held.cleared_at,
+        decided_at=around.until,
+        escalated_at=escalated_at,
+        concerned=concerned,
+        body=body,
+        telling=("history" if is_history else "news") if told else "nobody",
+    )
+    return _with_history(step, known, mine), stands
+
+
+def _kind(known: Known | None, rises: bool, body: Mapping[str, Any]) -> Kind | None:
+    """Return what the step is, or None where nothing is different."""
+    if known is None or known.retracted:
+        return "opened"
+    if rises:
+        return "escalated"
+    if fingerprint(body) == fingerprint(known.body):
+        return None
+    if body["state"] == "resolved" and known.body["state"] != "resolved":
+        return "resolved"
+    return "revised"
+
+
+def _closed(
+    subject: Subject, known: Known, kind: Kind, telling: Telling, around: Circumstances
+) -> Decided:
+    """Return the last step of an alert that has no episode of its own any more."""
+    mine = [action for action in around.actions if action.alert == known.alert]
+    step = Decided(
+        subject=subject,
+        alert=known.alert,
+        number=known.number + 1,
+        round=known.round,
+        kind=kind,
+        key="",
+        keys=known.keys,
+        effective_at=known.effective_at,
+        cleared_at=known.cleared_at,
+        decided_at=around.until,
+        escalated_at=known.escalated_at,
+        concerned=known.concerned,
+        body={**known.body, "state": kind, "snoozed_until": None},
+        telling=telling,
+    )
+    return _with_history(step, known, mine)
+
+
+def _with_history(step: Decided, known: Known | None, actions: Sequence[Action]) -> Decided:
+    entry = {
+        "step": step.kind,
+        "at": format_time(step.decided_at),
+        "urgency": step.body["urgency"],
+        "id": step.id,
+    }
+    before = known.body["history"] if known else []
+    return replace(step, body={**step.body, "history": history_of(before, entry, actions)})
+
+
+def _another_id(episode: str, n: int) -> str:
+    return ids.derived_id("alert", episode, str(n))
