@@ -7,10 +7,13 @@ the end says what was not tested and how to get it. Under ``CI=true`` missing me
 import os
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import NoReturn, TypeVar
 
 import pytest
 
+from shared.stream.ports import Stream
+from tests.support.engines import EmbeddedEngine, Engine, KafkaEngine
 from tests.support.kafka_broker import KafkaBroker, cluster_of
 from tests.support.missing import Missing
 from tests.support.postgres import PostgresServer
@@ -29,6 +32,25 @@ def kafka_broker(
     broker = _started(request.config, "Kafka", lambda: cluster_of(folder)[0])
     yield broker
     broker.stop()
+
+
+@pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    """Yield each engine in turn, with empty topics of this test's own."""
+    if request.param == "kafka":
+        broker: KafkaBroker = request.getfixturevalue("kafka_broker")
+        made: Engine = KafkaEngine(broker.address)
+    else:
+        made = EmbeddedEngine(tmp_path / "stream.db")
+    made.stream.create_topics()
+    yield made
+    made.stream.close()
+
+
+@pytest.fixture
+def stream(engine: Engine) -> Stream:
+    """Return the stream of ``engine``: a test that asks for it runs on each engine in turn."""
+    return engine.stream
 
 
 @pytest.fixture(scope="session")
