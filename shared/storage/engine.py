@@ -8,11 +8,12 @@ PostgreSQL needs neither, and gets the same two doors.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from sqlite3 import SQLITE_ERROR
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Insert, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shared.errors import DatabaseUnavailable
@@ -113,11 +114,21 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except (OperationalError, InterfaceError, PoolTimeout) as error:
+        if _is_our_mistake(error):
+            raise
         raise DatabaseUnavailable("the database does not answer") from error
     except DBAPIError as error:
         if error.connection_invalidated:
             raise DatabaseUnavailable("the database closed the connection") from error
         raise
+
+
+def _is_our_mistake(error: SQLAlchemyError) -> bool:
+    """Return whether SQLite refused the statement itself, such as one on a missing table.
+
+    It has no exception of its own for that; waiting and trying again would hide it for ever.
+    """
+    return getattr(getattr(error, "orig", None), "sqlite_errorcode", None) == SQLITE_ERROR
 
 
 def _sqlite(url: str, busy_timeout_ms: int, *, immediate: bool) -> Engine:
