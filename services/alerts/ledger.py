@@ -1,0 +1,309 @@
+"""The ledger: every step of every alert, and who was told of it. Kept, never rebuilt.
+
+What was told is a matter of record (invariant 4). The rows of ``ledger`` are the outbox as well:
+they are written in the transaction that saves the judgement, and sent afterwards.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import orjson
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Row,
+    String,
+    Table,
+    UniqueConstraint,
+    and_,
+    func,
+    select,
+)
+
+from services.alerts.steps import Decided, Known
+from shared.clock import from_micros, to_micros
+from shared.storage.engine import upsert
+from shared.storage.kept import ID, KEPT, installation
+
+STREAM, WEBHOOK, SUMMARY = "stream", "webhook", "summary"
+"""Channels: the topic of alerts; a recipient's webhook; the summary of what was history."""
+
+PENDING, SENT, GIVEN_UP, CANCELLED = "pending", "sent", "given_up", "cancelled"
+WAITING: Final = "waiting"
+"""History: told to nobody yet; its summary is to come."""
+UNDELIVERABLE, WITHOUT_RECIPIENT = "undeliverable", "without_recipient"
+
+NOBODY: Final = ""
+"""Stands in the column ``recipient`` where there is none."""
+
+_CHUNK: Final = 500
+
+STEPS = Table(
+    "ledger_steps",
+    KEPT,
+    Column("organisation", ID, nullable=False),
+    Column("alert", String(36), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("id", String(36), nullable=False),
+    Column("step", String(128), nullable=False),
+    Column("client", ID, nullable=False),
+    Column("care", ID, nullable=False),
+    Column("therapist", ID, nullable=False),
+    Column("rule", ID, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("round", Integer, nullable=False),
+    Column("keys", JSON, nullable=False),
+    Column("effective_at", BigInteger, nullable=False),
+    Column("cleared_at", BigInteger),
+    Column("decided_at", BigInteger, nullable=False),
+    Column("escalated_at", BigInteger, nullable=False),
+    Column("first_decided_at", BigInteger, nullable=False),
+    Column("concerned", JSON, nullable=False),
+    Column("hidden", Boolean, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("organisation", "alert", "number"),
+    UniqueConstraint("organisation", "id"),
+    Index(None, "organisation", "client"),
+)
+
+LEDGER = Table(
+    "ledger",
+    KEPT,
+    Column("organisation", ID, nullable=False),
+    Column("alert", String(36), nullable=False),
+    Column("step", String(128), nullable=False),
+    Column("channel", String(16), nullable=False),
+    Column("recipient", ID, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("status", String(24), nullable=False),
+    Column("written_at", BigInteger, nullable=False),
+    Column("due_at", BigInteger),
+    Column("attempts", Integer, nullable=False),
+    Column("holder", String(36)),
+    Column("held_until", BigInteger),
+    Column("settled_at", BigInteger),
+    PrimaryKeyConstraint("organisation", "alert", "step", "channel", "recipient"),
+    Index(None, "status", "channel", "due_at"),
+)
+"""Unique per (alert, step, channel, recipient): nobody is told anything twice."""
+
+Key = tuple[str, str, str]
+"""Care, therapist and rule: whose alerts are compared with whose episodes."""
+
+
+def mark_of(db: Connection, consumer: str, partition: int) -> int:
+    """Return how far a partition was ever judged: the offset after the last record.
+
+    Below it nothing is judged, so that reading the stream again says nothing that the ledger
+    does not hold; there every client is judged once, as it stands.
+    """
+    found = db.scalar(
+        select(installation.c.value).where(installation.c.name == _mark(consumer, partition))
+    )
+    return 0 if found is None else int(found)
+
+
+def set_mark(db: Connection, consumer: str, partition: int, next_offset: int) -> None:
+    """Keep how far a partition has been judged."""
+    row = {"name": _mark(consumer, partition), "value": str(next_offset)}
+    upsert(db, installation, ["name"], row)
+
+
+def known_alerts(
+    db: Connection, organisation: str, clients: Collection[str]
+) -> dict[str, dict[Key, list[Known]]]:
+    """Return every alert ever known of some clients, as its last step has it."""
+    rows = [row for chunk in _chunks(clients) for row in _last_steps(db, organisation, chunk)]
+    told = _told(db, organisation, [row.alert for row in rows])
+    rows.sort(key=lambda row: (row.first_decided_at, row.effective_at, row.alert))
+    found: dict[str, dict[Key, list[Known]]] = {client: defaultdict(list) for client in clients}
+    for first, row in enumerate(rows):
+        known = _known(row, first, row.alert in told)
+        found[row.client][(row.care, row.therapist, row.rule)].append(known)
+    return found
+
+
+def keep(
+    db: Connection, steps: Sequence[tuple[Decided, Mapping[tuple[str, str], str]]], at: datetime
+) -> None:
+    """Write steps, and whom each is to be told to.
+
+    Args:
+        db: The transaction that saves the judgement.
+        steps: Each with (channel, recipient) → status.
+        at: When they are written; what is pending is due from then on.
+    """
+    if not steps:
+        return
+    first = _first_decided(db, [step for step, _ in steps])
+    db.execute(STEPS.insert(), [_step_row(step, first) for step, _ in steps])
+    for step, _ in steps:
+        if step.kind in ("resolved", "retracted"):
+            _cancel_waiting(db, step)
+    written = to_micros(at)
+    rows = [
+        {
+            "organisation": step.subject.organisation,
+            "alert": step.alert,
+            "step": step.step,
+            "channel": channel,
+            "recipient": recipient,
+            "number": step.number,
+            "status": status,
+            "written_at": written,
+            "due_at": written if status == PENDING else None,
+            "attempts": 0,
+        }
+        for step, tellings in steps
+        for (channel, recipient), status in tellings.items()
+    ]
+    db.execute(LEDGER.insert(), rows)
+
+
+def to_correct(db: Connection, organisation: str, alert: str) -> list[str]:
+    """Return who may have been told of an alert; what nobody has tried to tell is cancelled."""
+    mine = and_(
+        LEDGER.c.organisation == organisation,
+        LEDGER.c.alert == alert,
+        LEDGER.c.channel == WEBHOOK,
+        LEDGER.c.recipient != NOBODY,
+    )
+    db.execute(
+        LEDGER.update()
+        .where(mine, LEDGER.c.status == PENDING, LEDGER.c.attempts == 0, LEDGER.c.holder.is_(None))
+        .values(status=CANCELLED)
+    )
+    rows = db.execute(
+        select(LEDGER.c.recipient).where(mine, LEDGER.c.status != CANCELLED).distinct()
+    )
+    return sorted(row.recipient for row in rows)
+
+
+def waiting_history(db: Connection, organisation: str) -> int:
+    """Return how many alerts still hold that were history when they became known.
+
+    They were told to nobody and wait in the ledger for their summary.
+    """
+    asked = select(func.count(LEDGER.c.alert.distinct())).where(
+        LEDGER.c.organisation == organisation,
+        LEDGER.c.channel == SUMMARY,
+        LEDGER.c.status == WAITING,
+    )
+    return db.execute(asked).scalar_one()
+
+
+def _mark(consumer: str, partition: int) -> str:
+    return f"judged:{consumer}:{partition}"
+
+
+def _chunks(names: Iterable[str]) -> Iterable[list[str]]:
+    wanted = list(names)
+    return (wanted[start : start + _CHUNK] for start in range(0, len(wanted), _CHUNK))
+
+
+def _last_steps(db: Connection, organisation: str, clients: list[str]) -> Sequence[Row[Any]]:
+    mine = and_(STEPS.c.organisation == organisation, STEPS.c.client.in_(clients))
+    last = (
+        select(STEPS.c.alert, func.max(STEPS.c.number).label("number"))
+        .where(mine)
+        .group_by(STEPS.c.alert)
+        .subquery()
+    )
+    same = and_(STEPS.c.alert == last.c.alert, STEPS.c.number == last.c.number)
+    return db.execute(select(STEPS).join(last, same).where(mine)).all()
+
+
+def _told(db: Connection, organisation: str, alerts: Sequence[str]) -> set[str]:
+    """Return the alerts that somebody was told of, or soon is."""
+    found: set[str] = set()
+    for chunk in _chunks(alerts):
+        rows = db.execute(
+            select(LEDGER.c.alert).where(
+                LEDGER.c.organisation == organisation,
+                LEDGER.c.alert.in_(chunk),
+                LEDGER.c.channel == WEBHOOK,
+                LEDGER.c.recipient != NOBODY,
+                LEDGER.c.status != CANCELLED,
+            )
+        )
+        found |= {row.alert for row in rows}
+    return found
+
+
+def _known(row: Row[Any], first: int, told: bool) -> Known:
+    return Known(
+        alert=row.alert,
+        first=first,
+        number=row.number,
+        round=row.round,
+        kind=row.kind,
+        keys=tuple(row.keys),
+        effective_at=from_micros(row.effective_at),
+        cleared_at=None if row.cleared_at is None else from_micros(row.cleared_at),
+        escalated_at=from_micros(row.escalated_at),
+        told=told,
+        concerned=frozenset(row.concerned),
+        body=orjson.loads(row.body),
+    )
+
+
+def _first_decided(db: Connection, steps: Sequence[Decided]) -> dict[tuple[str, str], int]:
+    """Return when each alert that is known already was first opened."""
+    found: dict[tuple[str, str], int] = {}
+    for step in steps:
+        if step.number > 1:
+            name = (step.subject.organisation, step.alert)
+            asked = select(STEPS.c.first_decided_at).where(
+                STEPS.c.organisation == name[0], STEPS.c.alert == name[1], STEPS.c.number == 1
+            )
+            found[name] = db.execute(asked).scalar_one()
+    return found
+
+
+def _step_row(step: Decided, first: Mapping[tuple[str, str], int]) -> dict[str, Any]:
+    subject, decided_at = step.subject, to_micros(step.decided_at)
+    return {
+        "organisation": subject.organisation,
+        "alert": step.alert,
+        "number": step.number,
+        "id": step.id,
+        "step": step.step,
+        "client": subject.client,
+        "care": subject.care,
+        "therapist": subject.therapist,
+        "rule": step.body["rule"],
+        "kind": step.kind,
+        "round": step.round,
+        "keys": list(step.keys),
+        "effective_at": to_micros(step.effective_at),
+        "cleared_at": None if step.cleared_at is None else to_micros(step.cleared_at),
+        "decided_at": decided_at,
+        "escalated_at": to_micros(step.escalated_at),
+        "first_decided_at": first.get((subject.organisation, step.alert), decided_at),
+        "concerned": sorted(step.concerned),
+        "hidden": step.hidden,
+        "body": orjson.dumps(step.body),
+    }
+
+
+def _cancel_waiting(db: Connection, step: Decided) -> None:
+    """Let no summary tell of an alert that does not hold any more."""
+    db.execute(
+        LEDGER.update()
+        .where(
+            LEDGER.c.organisation == step.subject.organisation,
+            LEDGER.c.alert == step.alert,
+            LEDGER.c.channel == SUMMARY,
+            LEDGER.c.status == WAITING,
+        )
+        .values(status=CANCELLED)
+    )
