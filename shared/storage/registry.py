@@ -16,7 +16,7 @@ from sqlalchemy import Row, Select, select
 
 from shared.clock import Clock, SystemClock
 from shared.errors import DatabaseUnavailable
-from shared.ids import opaque_id
+from shared.ids import CLIENT, opaque_id
 from shared.metrics import REGISTRY_ERRORS, REGISTRY_SECONDS
 from shared.storage import kept
 from shared.storage.accounts import UnknownOrganisation
@@ -81,6 +81,16 @@ class Registry:
                 context = _reference_context(organisation, row.register, row.opaque)
                 revealed[row.opaque] = self._sealer.open(row.sealed, context).decode()
         return revealed
+
+    def known(self, organisation: str, client: str) -> bool:
+        """Return whether a client was ever sent to an organisation, by their opaque id.
+
+        Raises:
+            DatabaseUnavailable: when the database does not answer.
+        """
+        row = kept.registry
+        which = (row.c.opaque == client) & (row.c.register == CLIENT)
+        return bool(self._rows(organisation, which))
 
     def content_hash(self, organisation: str, canonical: bytes) -> str:
         """Return the keyed hash of an event's canonical content: 32 hexadecimal digits.
