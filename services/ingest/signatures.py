@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import re
 import secrets as randomness
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -51,15 +51,6 @@ class SignatureHeaders:
     id: str | None
     timestamp: str | None
     signature: str | None
-
-
-def headers_of(headers: Mapping[str, str]) -> SignatureHeaders:
-    """Pick the three headers out of a request's (whose look-up ignores case)."""
-    return SignatureHeaders(
-        headers.get("webhook-id"),
-        headers.get("webhook-timestamp"),
-        headers.get("webhook-signature"),
-    )
 
 
 def verify(

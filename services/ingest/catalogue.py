@@ -1,0 +1,95 @@
+"""The calls that say what may be sent: schemas, examples, instruments. Open to everybody."""
+
+from dataclasses import asdict
+from typing import Any, Final
+
+import orjson
+from flask import Response
+from marshmallow import Schema, fields
+
+from services.ingest.documents import problems
+from shared.events.documents import Documented, documented
+from shared.instrument import INSTRUMENTS, Instrument, latest
+from shared.web.blueprint import Blueprint
+from shared.web.errors import Problem
+
+SCHEMA_TYPE: Final = "application/schema+json"
+CACHED: Final = "public, max-age=3600"
+"""A published version never changes; an hour, so that a mended description arrives."""
+
+
+class InstrumentSchema(Schema):
+    """One version of one questionnaire, with its published numbers and their sources."""
+
+    key = fields.String(required=True, metadata={"example": "phq-9"})
+    version = fields.String(required=True)
+    newest = fields.Boolean(
+        required=True, metadata={"description": "Written into ratings that name no version."}
+    )
+    title = fields.String(required=True)
+    construct = fields.String(required=True)
+    raters = fields.List(fields.String(), required=True)
+    accepts = fields.List(fields.String(), required=True)
+    items = fields.Dict(required=True)
+    scales = fields.List(fields.Dict(), required=True)
+    licence = fields.String(required=True)
+    rhythm = fields.String(required=True)
+    sources = fields.List(fields.String(), required=True)
+    validated = fields.Boolean(required=True)
+
+
+class InstrumentsSchema(Schema):
+    """Every instrument that ratings may name."""
+
+    instruments = fields.List(fields.Nested(InstrumentSchema), required=True)
+
+
+def blueprint() -> Blueprint:
+    """Return the calls; none needs a key, none tells of anybody."""
+    calls = Blueprint("catalogue", __name__, description="What may be sent.")
+
+    @calls.route("/schemas/<event_type>/<int:version>")
+    @calls.doc(security=[])
+    @calls.response(200, {"type": "object"}, content_type=SCHEMA_TYPE)
+    @problems(calls, 404)
+    def schema(event_type: str, version: int) -> Response:
+        """Return the JSON Schema of the data of an event type."""
+        return _cached(_published(event_type, version).schema, SCHEMA_TYPE)
+
+    @calls.route("/schemas/<event_type>/<int:version>/example")
+    @calls.doc(security=[])
+    @calls.response(200, {"type": "object"})
+    @problems(calls, 404)
+    def example(event_type: str, version: int) -> Response:
+        """Return one whole event of a type, as structured mode sends it."""
+        return _cached(_published(event_type, version).event, "application/json")
+
+    @calls.route("/v1/instruments")
+    @calls.doc(security=[])
+    @calls.response(200, InstrumentsSchema)
+    def instruments() -> Response:
+        """Return every instrument, with its items, scales, cut-offs and their sources."""
+        found = [_instrument(INSTRUMENTS[name]) for name in sorted(INSTRUMENTS)]
+        return _cached({"instruments": found}, "application/json")
+
+    return calls
+
+
+def _published(event_type: str, version: int) -> Documented:
+    found = documented(event_type, version)
+    if found is None:
+        raise Problem(404, "not_found")
+    return found
+
+
+def _instrument(instrument: Instrument) -> dict[str, Any]:
+    newest = latest(instrument.key)
+    return {
+        **asdict(instrument),
+        "newest": newest is not None and newest.version == instrument.version,
+    }
+
+
+def _cached(body: Any, content_type: str) -> Response:
+    headers = {"Cache-Control": CACHED}
+    return Response(orjson.dumps(body), headers=headers, content_type=content_type)

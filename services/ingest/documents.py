@@ -1,0 +1,164 @@
+"""What the OpenAPI document says of bodies: every event type's own schema, and the refusals."""
+
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Any, Final, TypeVar
+
+from services.ingest.attributes import ID_LENGTH, SOURCE_LENGTH, SUBJECT_LENGTH
+from services.ingest.bodies import BATCH, JSON, STRUCTURED
+from shared.envelope import TYPE_PREFIX
+from shared.events import EVENT_TYPES, SENDER_TYPES
+from shared.events.documents import address, documented
+from shared.events.texts import TIME_PATTERN
+from shared.web.blueprint import Blueprint
+
+_View = TypeVar("_View", bound=Callable[..., Any])
+
+COMPONENTS: Final = "#/components/schemas/"
+EVENT: Final[Mapping[str, Any]] = {"$ref": f"{COMPONENTS}Event"}
+EVENTS: Final[Mapping[str, Any]] = {"type": "array", "items": EVENT}
+
+WEBHOOK_SCHEME: Final = {
+    "type": "apiKey",
+    "in": "header",
+    "name": "webhook-signature",
+    "description": (
+        "Standard Webhooks: `v1,` and the base64 of the HMAC-SHA256 of `webhook-id`, a dot,"
+        " `webhook-timestamp`, a dot and the raw body, keyed with the source's secret."
+    ),
+}
+
+
+def _body(description: str) -> dict[str, Any]:
+    either = {"anyOf": [EVENT, EVENTS]}
+    return {
+        "description": description,
+        "required": True,
+        "content": {
+            STRUCTURED: {"schema": EVENT},
+            BATCH: {"schema": EVENTS},
+            JSON: {"schema": either},
+        },
+    }
+
+
+EVENT_BODIES: Final = _body(
+    "CloudEvents 1.0: structured mode, batch mode, or JSON that is one of the two. In binary mode"
+    " the attributes are `ce-` headers and the body, as JSON, is the data alone."
+)
+WEBHOOK_BODIES: Final = _body(
+    "For the adapter `cloudevents`: CloudEvents 1.0 in structured or batch mode (a signature"
+    " covers the body, not the headers). Another adapter reads its own system's JSON."
+)
+
+
+class Documented(Blueprint):
+    """A blueprint that brings the event types, and the signature, into the document."""
+
+    def register_views_in_doc(self, api: Any, app: Any, spec: Any, **options: Any) -> None:
+        """Add the components that the calls refer to, then the calls."""
+        spec.components.security_scheme("webhook", WEBHOOK_SCHEME)
+        for name, schema in components().items():
+            spec.components.schema(name, schema)
+        super().register_views_in_doc(api, app, spec, **options)
+
+
+def problems(calls: Blueprint, *statuses: int) -> Callable[[_View], _View]:
+    """Document refusals: each a problem, by the component of its status."""
+
+    def decorate(view: _View) -> _View:
+        for status in statuses:
+            view = calls.alt_response(status, HTTPStatus(status).name)(view)
+        return view
+
+    return decorate
+
+
+def components() -> dict[str, dict[str, Any]]:
+    """Return the schemas of every type that a sender may write, and of an event in general."""
+    found: dict[str, dict[str, Any]] = {}
+    for name in SENDER_TYPES:
+        found[name] = _data(name)
+        found[TYPE_PREFIX + name] = _event(name)
+    mapping = {TYPE_PREFIX + name: f"{COMPONENTS}{TYPE_PREFIX}{name}" for name in SENDER_TYPES}
+    found["Event"] = {
+        "oneOf": [{"$ref": pointer} for pointer in mapping.values()],
+        "discriminator": {"propertyName": "type", "mapping": mapping},
+    }
+    return found
+
+
+def _event(name: str) -> dict[str, Any]:
+    event_type = EVENT_TYPES[name]
+    subject = _text("Your pseudonymous reference of the client.", SUBJECT_LENGTH)
+    attributes = {
+        "specversion": {"const": "1.0"},
+        "id": _text("Unique within the client and the source, for ever.", ID_LENGTH),
+        "source": {
+            **_text("Who says so, as a URI reference.", SOURCE_LENGTH),
+            "format": "uri-reference",
+        },
+        "type": {"const": TYPE_PREFIX + name},
+        "time": {
+            "description": f"{event_type.time_means}; at most 5 minutes ahead.",
+            "type": "string",
+            "format": "date-time",
+            "pattern": TIME_PATTERN,
+        },
+        "data": {"$ref": COMPONENTS + name},
+        "datacontenttype": {"enum": [JSON, None]},
+        "dataschema": {"enum": [*_schemas(name), None]},
+        "backfill": {
+            "description": "True for history that is sent afterwards.",
+            "type": ["boolean", "null"],
+        },
+        "data_base64": {"type": "null"},
+    }
+    required = ["specversion", "id", "source", "type", "time", "data"]
+    if event_type.scope == "client":
+        required.append("subject")
+    else:
+        subject = {"anyOf": [subject, {"type": "null"}]}
+    if event_type.scope == "clinic":
+        subject = {"description": "Left out: this concerns many clients.", "type": "null"}
+    return {
+        "type": "object",
+        "required": required,
+        "properties": {**attributes, "subject": subject},
+    }
+
+
+def _text(description: str, longest: int) -> dict[str, Any]:
+    return {
+        "description": description,
+        "type": "string",
+        "minLength": 1,
+        "maxLength": longest,
+        "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f\\ufffd-\\uffff]*$",
+    }
+
+
+def _schemas(name: str) -> list[str]:
+    return [address(name, number + 1) for number in range(EVENT_TYPES[name].version)]
+
+
+def _data(name: str) -> dict[str, Any]:
+    published = documented(name, EVENT_TYPES[name].version)
+    schema = dict(published.schema) if published else {}
+    del schema["$schema"], schema["$id"]
+    inner: dict[str, Any] = _inside(schema)
+    return inner
+
+
+def _inside(schema: Any) -> Any:
+    """Return a schema whose references to other types point into the same document."""
+    if isinstance(schema, Mapping):
+        return {
+            name: _component(member) if name == "$ref" else _inside(member)
+            for name, member in schema.items()
+        }
+    return [_inside(each) for each in schema] if isinstance(schema, list) else schema
+
+
+def _component(reference: str) -> str:
+    return COMPONENTS + reference.removeprefix("/schemas/").rpartition("/")[0]

@@ -1,0 +1,108 @@
+"""The calls between senders' references and opaque ids; nothing personal is ever in an address."""
+
+import re
+from typing import Final
+
+from marshmallow import Schema, fields, validate
+
+from services.ingest.attributes import SUBJECT_LENGTH
+from services.ingest.documents import problems
+from shared.ids import CLIENT, STAFF
+from shared.logs import logger
+from shared.storage.registry import Registry
+from shared.web.auth import caller, require
+from shared.web.blueprint import Blueprint
+from shared.web.errors import Problem
+
+MAX_IDS: Final = 500
+"""Opaque ids in one request (own): a page of a caseload, not a whole organisation."""
+
+OPAQUE: Final = "^(cl|th|pe)_[0-9a-f]{24}$"
+
+log = logger("ingest")
+
+
+class ReferenceSchema(Schema):
+    """A reference as a sender wrote it."""
+
+    reference = fields.String(
+        required=True, validate=validate.Length(1, SUBJECT_LENGTH), metadata={"example": "c-1024"}
+    )
+
+
+class ClientSchema(Schema):
+    """The client behind a reference."""
+
+    client = fields.String(required=True)
+
+
+class TherapistSchema(Schema):
+    """The therapist, or other member of staff, behind a reference."""
+
+    therapist = fields.String(required=True)
+
+
+class OpaqueSchema(Schema):
+    """Opaque ids of clients, staff or respondents."""
+
+    ids = fields.List(
+        fields.String(validate=validate.Regexp(re.compile(OPAQUE, re.ASCII))),
+        required=True,
+        validate=validate.Length(1, MAX_IDS),
+    )
+
+
+class ReferencesSchema(Schema):
+    """The references behind opaque ids; those that are not known are left out."""
+
+    references = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+
+
+def blueprint(registry: Registry) -> Blueprint:
+    """Return the calls."""
+    calls = Blueprint("references", __name__, description="References and opaque ids.")
+
+    @calls.route("/v1/clients/lookup", methods=["POST"])
+    @calls.arguments(ReferenceSchema)
+    @calls.response(200, ClientSchema)
+    @problems(calls, 400, 401, 403, 404, 413, 415, 422, 503)
+    @require("read")
+    def look_up_client(body: dict[str, str]) -> dict[str, str]:
+        """Find a client's opaque id by the sender's reference; make none."""
+        return {"client": found(CLIENT, body["reference"])}
+
+    @calls.route("/v1/therapists/lookup", methods=["POST"])
+    @calls.arguments(ReferenceSchema)
+    @calls.response(200, TherapistSchema)
+    @problems(calls, 400, 401, 403, 404, 413, 415, 422, 503)
+    @require("read")
+    def look_up_therapist(body: dict[str, str]) -> dict[str, str]:
+        """Find the opaque id of a member of staff by the sender's reference; make none."""
+        return {"therapist": found(STAFF, body["reference"])}
+
+    @calls.route("/v1/references", methods=["POST"])
+    @calls.arguments(OpaqueSchema)
+    @calls.response(200, ReferencesSchema)
+    @problems(calls, 400, 401, 403, 413, 415, 422, 503)
+    @require("identify")
+    def reveal(body: dict[str, list[str]]) -> dict[str, dict[str, str]]:
+        """Return the senders' references behind opaque ids. Every use is logged."""
+        who = caller()
+        references = registry.reveal(who.organisation, body["ids"])
+        log.info(
+            "references_revealed",
+            organisation=who.organisation,
+            key=who.key,
+            count=len(references),
+        )
+        return {"references": references}
+
+    def found(register: str, reference: str) -> str:
+        # The organisation is the key's: another one's references are as unknown as none at all.
+        wanted = (register, reference)
+        opaque = registry.find(caller().organisation, [wanted]).get(wanted)
+        if opaque is None:
+            raise Problem(404, "not_found")
+        return opaque
+
+    return calls
