@@ -10,8 +10,8 @@ import structlog
 ALLOWED_FIELDS = frozenset(
     {
         "action", "attempt", "code", "consumer", "count", "duration_ms", "error", "event",
-        "group", "level", "method", "offset", "organisation", "outcome", "partition", "port",
-        "read_model", "route", "sender", "service", "status", "step", "timestamp", "topic",
+        "group", "key", "level", "method", "offset", "organisation", "outcome", "partition",
+        "port", "read_model", "route", "sender", "service", "status", "step", "timestamp", "topic",
         "version", "where", "worker",
     }
 )  # fmt: skip
