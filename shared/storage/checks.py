@@ -38,5 +38,7 @@ def insert_new(db: Connection, table: Table, **values: Any) -> None:
     Raises:
         Refused: when the name is taken.
     """
-    if db.execute(insert_or_nothing(db, table).values(**values)).rowcount == 0:
+    statement = insert_or_nothing(db, table).values(**values)
+    # Without the option only UPDATE and DELETE keep their count on every driver.
+    if db.execute(statement.execution_options(preserve_rowcount=True)).rowcount == 0:
         raise refused("name", "is taken; choose another", "taken")
