@@ -1,6 +1,7 @@
 """A blueprint that reads its arguments strictly, and whose decorators have types."""
 
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 import flask_smorest
@@ -69,3 +70,14 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # smorest is no
         """Add attributes to the operation's document."""
         decorator: Callable[[_View], _View] = flask_smorest.Blueprint.doc(**attributes)
         return decorator
+
+
+def problems(calls: Blueprint, *statuses: int) -> Callable[[_View], _View]:
+    """Document refusals: each a problem, by the component of its status."""
+
+    def decorate(view: _View) -> _View:
+        for status in statuses:
+            view = calls.alt_response(status, HTTPStatus(status).name)(view)
+        return view
+
+    return decorate
