@@ -6,12 +6,14 @@ Dates are the clinic's own: inclusive, in its time zone, UTC until it is configu
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from shared.alliance.reading import Fact, standing
 from shared.alliance.things import Clinic, Span
 from shared.envelope import Envelope
+
+_T = TypeVar("_T")
 
 AROUND_TYPES: Final = frozenset(
     {
@@ -52,11 +54,13 @@ class Surroundings:
         clinics: By ref; those that were never configured or closed are not in it.
         away: Therapist → absences, in order.
         covered: Cover → the absences that they cover, in order.
+        supervision: Therapist → supervision held about no one client, in fold order.
     """
 
     clinics: Mapping[str, Clinic] = field(default_factory=dict)
     away: Mapping[str, tuple[Absence, ...]] = field(default_factory=dict)
     covered: Mapping[str, tuple[Absence, ...]] = field(default_factory=dict)
+    supervision: Mapping[str, tuple[Fact, ...]] = field(default_factory=dict)
 
     def clinic(self, ref: str) -> Clinic:
         """Return what is known of a clinic; defaults for one nobody described."""
@@ -109,6 +113,9 @@ def surroundings(
         ordered,
         _grouped((absence.therapist, absence) for absence in absences),
         _grouped((absence.cover, absence) for absence in absences if absence.cover),
+        _grouped(
+            (fact.data["therapist"], fact) for fact in facts if fact.type == "supervision.held"
+        ),
     )
 
 
@@ -148,8 +155,8 @@ def _configured(clinic: Clinic, fact: Fact) -> Clinic:
     )
 
 
-def _grouped(pairs: Iterable[tuple[str, Absence]]) -> dict[str, tuple[Absence, ...]]:
-    groups: dict[str, list[Absence]] = {}
-    for name, absence in pairs:
-        groups.setdefault(name, []).append(absence)
+def _grouped(pairs: Iterable[tuple[str, _T]]) -> dict[str, tuple[_T, ...]]:
+    groups: dict[str, list[_T]] = {}
+    for name, member in pairs:
+        groups.setdefault(name, []).append(member)
     return {name: tuple(group) for name, group in groups.items()}

@@ -62,6 +62,7 @@ class History:
         others: First word of the type → facts that have no thing of their own yet (goals, plans,
             contacts …), in fold order.
         conflicts: Other contents under an id already taken.
+        clinics: Every clinic that a fact names, by first mention.
     """
 
     organisation: str
@@ -74,6 +75,7 @@ class History:
     waiting: tuple[WaitingAmendment, ...] = ()
     others: Mapping[str, tuple[Fact, ...]] = field(default_factory=dict)
     conflicts: tuple[Conflict, ...] = ()
+    clinics: tuple[Clinic, ...] = ()
 
 
 def fold(
@@ -134,6 +136,12 @@ def fold_within(
         read.waiting,
         _others(read.facts),
         read.conflicts,
+        tuple(
+            around.clinic(ref)
+            for ref in dict.fromkeys(
+                fact.data["clinic"] for fact in read.facts if "clinic" in fact.data
+            )
+        ),
     )
 
 
@@ -223,6 +231,12 @@ def _phase(
         away=tuple(absence.span for absence in around.away.get(draft.therapist, ())),
         facts=tuple(facts),
         closed_by=closed,
+        supervision=tuple(
+            held
+            for held in around.supervision.get(draft.therapist, ())
+            if draft.opened_at <= held.occurred_at
+            and (closed is None or held.occurred_at <= closed.occurred_at)
+        ),
     )
 
 

@@ -105,7 +105,7 @@ def standing(
         for key, envelope in firsts.items()
     )
     facts = [fact for key, envelope in originals if (fact := _fact(key, envelope, amendments))]
-    facts.sort(key=_fold_order)
+    facts.sort(key=fold_order)
     facts = _with_consent(facts)
     if valid_at is not None:
         facts = [fact for fact in facts if fact.occurred_at <= valid_at]
@@ -168,7 +168,7 @@ def _fact(key: Key, envelope: Envelope, amendments: Amendments) -> Fact | None:
     )
 
 
-def _fold_order(fact: Fact) -> tuple[datetime, int, str, str, str]:
+def fold_order(fact: Fact) -> tuple[datetime, int, str, str, str]:
     """Return the fold order; whose fact it is only parts what is equal in everything else."""
     return (fact.occurred_at, rank(fact.type), fact.source, fact.id, fact.client or "")
 

@@ -273,6 +273,7 @@ class Phase:
         sessions: Of this phase (a cover's sessions too), by ``due_at`` then ref.
         ratings: Of this phase, in fold order.
         away: Announced absences of its therapist, as facts of the clinic.
+        supervision: Supervision that its therapist had while it was open.
         facts: Every fact of the phase, in fold order.
     """
 
@@ -291,3 +292,4 @@ class Phase:
     away: tuple[Span, ...]
     facts: tuple[Fact, ...]
     closed_by: Fact | None = None
+    supervision: tuple[Fact, ...] = ()
