@@ -60,16 +60,21 @@ class Problem(Exception):
         self.errors = tuple(errors)
         self.headers = dict(headers or {})
 
+    def body(self) -> bytes:
+        """Return the body of the answer."""
+        return orjson.dumps(
+            {
+                "type": TYPE_PREFIX + self.code,
+                "title": HTTPStatus(self.status).phrase,
+                "status": self.status,
+                "detail": self.detail,
+                "errors": [fault_json(fault) for fault in self.errors],
+            }
+        )
+
     def response(self) -> Response:
         """Return the answer."""
-        body = {
-            "type": TYPE_PREFIX + self.code,
-            "title": HTTPStatus(self.status).phrase,
-            "status": self.status,
-            "detail": self.detail,
-            "errors": [fault_json(fault) for fault in self.errors],
-        }
-        return Response(orjson.dumps(body), self.status, self.headers, content_type=MEDIA_TYPE)
+        return Response(self.body(), self.status, self.headers, content_type=MEDIA_TYPE)
 
 
 class FaultSchema(Schema):
