@@ -62,8 +62,8 @@ def parse_time(text: str) -> datetime:
 
 def format_time(moment: datetime) -> str:
     """Return a time as Rapport writes it: UTC, ``Z``, no more digits than needed."""
-    text = moment.astimezone(UTC).replace(tzinfo=None).isoformat()
-    return f"{text.rstrip('0') if '.' in text else text}Z"
+    text = moment.astimezone(UTC).isoformat()[: -len("+00:00")]
+    return f"{text.rstrip('0')}Z" if moment.microsecond else f"{text}Z"
 
 
 def to_micros(moment: datetime) -> int:
