@@ -36,7 +36,6 @@ CODES: Final[Mapping[str, str]] = {
     "data_not_json": "The data is not a JSON object.",
     "unknown_type": "There is no such event type; those that there are are in `allowed`.",
     "rapport_only": "Only Rapport itself writes this type.",
-    "not_a_uri_reference": "The text is not a URI reference (RFC 3986).",
     "in_the_future": "The time is more than 5 minutes ahead of our clock.",
     "too_long_ago": "The time is before 1900; for a rule's settings: more than 24 hours ago.",
     "subject_required": "The event is about one client: name them in `subject`.",

@@ -18,7 +18,7 @@ from services.ingest.adapter import Ignored, Reading
 from services.ingest.admission import Admitted, Refusal
 from services.ingest.bodies import read_cloudevents, read_webhook
 from services.ingest.callers import sender_by_key, sender_by_signature
-from services.ingest.documents import EVENT_BODIES, WEBHOOK_BODIES, Documented, problems
+from services.ingest.documents import EVENT_BODIES, WEBHOOK_BODIES, Documented
 from services.ingest.ingest import Ingest, Outcome, Sender
 from services.ingest.refusals import Refusals, Trouble
 from shared.clock import Clock, format_time
@@ -29,6 +29,7 @@ from shared.events.documents import address
 from shared.metrics import REFUSED
 from shared.storage.accounts import Accounts, Source
 from shared.web.auth import require
+from shared.web.blueprint import problems
 from shared.web.errors import FaultSchema, Problem, fault_json
 
 SKIP: Final = "skip"

@@ -11,6 +11,7 @@ from shared.clock import parse_time
 from shared.envelope import TYPE_PREFIX
 from shared.errors import Fault
 from shared.events import EVENT_TYPES, SENDER_TYPES, EventType
+from shared.events.texts import AwareTime, ClientRef, EventId, Text, UriReference
 
 _Value = TypeVar("_Value")
 
@@ -20,16 +21,15 @@ AHEAD: Final = timedelta(minutes=5)
 EARLIEST: Final = datetime(1900, 1, 1, tzinfo=UTC)
 """Nobody in therapy today has an earlier fact (own): such a time is a program's mistake."""
 
-ID_LENGTH: Final = 128
-SOURCE_LENGTH: Final = 256
-SUBJECT_LENGTH: Final = 128
+ID: Final = EventId("Unique within the client and the source, for ever.")
+SOURCE: Final = UriReference("Who says so.")
+SUBJECT: Final = ClientRef("Your pseudonymous reference of the client.")
+TIME: Final = AwareTime("When it happened.")
+"""What the attributes take: the same fields, and so the same codes, as in the data of events."""
 
 TYPES: Final = tuple(TYPE_PREFIX + name for name in SENDER_TYPES)
 """The types that may come from outside, as they are written in the attribute ``type``."""
 
-_PART = r"(?:[A-Za-z0-9\-._~:/?\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})*"
-_URI_REFERENCE = re.compile(rf"{_PART}(?:#{_PART})?", re.ASCII)
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ufffd-\uffff]")
 _SCHEMA = re.compile(r"(?:https?://[^\s?#]+)?/schemas/([a-z_.]{1,64})/([0-9]{1,4})", re.ASCII)
 _JSON = re.compile(r"application/json(?:\s*;.*)?", re.ASCII | re.IGNORECASE | re.DOTALL)
 
@@ -67,11 +67,11 @@ def read_attributes(given: Mapping[str, Any], now: datetime) -> Attributes:
     event_type = reader.required("type", _type, None)
     newest = event_type.version if event_type else 0
     return Attributes(
-        id=reader.required("id", partial(_text, longest=ID_LENGTH), ""),
-        source=reader.required("source", _source, ""),
+        id=reader.required("id", partial(_text, field=ID), ""),
+        source=reader.required("source", partial(_text, field=SOURCE), ""),
         type=event_type,
         time=reader.required("time", partial(_time, now=now), now),
-        subject=reader.optional("subject", partial(_text, longest=SUBJECT_LENGTH), None),
+        subject=reader.optional("subject", partial(_text, field=SUBJECT), None),
         backfill=reader.optional("backfill", _boolean, False),
         version=reader.optional("dataschema", partial(_version, of=event_type), newest),
         faults=tuple(reader.faults),
@@ -113,9 +113,6 @@ class _Reader:
         return read
 
 
-_NOT_TEXT = Fault("", "Send a JSON string.", "wrong_type")
-
-
 def _specversion(value: Any) -> str | Fault:
     if value != "1.0":
         return Fault("", "Rapport reads CloudEvents 1.0.", "not_allowed", ("1.0",))
@@ -130,7 +127,7 @@ def _datacontenttype(value: Any) -> str | Fault:
 
 def _type(value: Any) -> EventType | Fault | None:
     if not isinstance(value, str):
-        return _NOT_TEXT
+        return Fault("", "Send a JSON string.", "wrong_type")
     name = value.removeprefix(TYPE_PREFIX)
     known = EVENT_TYPES.get(name) if value != name else None
     if known is None:
@@ -141,32 +138,17 @@ def _type(value: Any) -> EventType | Fault | None:
     return known
 
 
-def _text(value: Any, longest: int) -> str | Fault:
-    if not isinstance(value, str):
-        return _NOT_TEXT
-    if not 1 <= len(value) <= longest:
-        return Fault("", f"Send 1 to {longest} characters.", "out_of_range")
-    if _UNPRINTABLE.search(value):
-        return Fault("", "Remove the control characters.", "control_character")
-    return value
-
-
-def _source(value: Any) -> str | Fault:
-    text = _text(value, SOURCE_LENGTH)
-    if isinstance(text, str) and not _URI_REFERENCE.fullmatch(text):
-        message = "Send a URI reference, such as /clinics/north or urn:source:diary."
-        return Fault("", message, "not_a_uri_reference")
-    return text
+def _text(value: Any, field: Text) -> str | Fault:
+    for fault in field.faults(value):
+        return fault
+    return str(value)
 
 
 def _time(value: Any, now: datetime) -> datetime | Fault:
-    if not isinstance(value, str):
-        return _NOT_TEXT
-    try:
-        time = parse_time(value)
-    except ValueError:
-        message = "Send an RFC 3339 time with offset, such as 2026-05-03T14:00:00+02:00."
-        return Fault("", message, "not_a_time")
+    text = _text(value, TIME)
+    if isinstance(text, Fault):
+        return text
+    time = parse_time(text)
     return fault_of_time(time, now) or time
 
 

@@ -7,10 +7,9 @@ import orjson
 from flask import Response
 from marshmallow import Schema, fields
 
-from services.ingest.documents import problems
 from shared.events.documents import Documented, documented
 from shared.instrument import INSTRUMENTS, Instrument, latest
-from shared.web.blueprint import Blueprint
+from shared.web.blueprint import Blueprint, problems
 from shared.web.errors import Problem
 
 SCHEMA_TYPE: Final = "application/schema+json"

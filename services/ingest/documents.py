@@ -1,18 +1,15 @@
 """What the OpenAPI document says of bodies: every event type's own schema, and the refusals."""
 
-from collections.abc import Callable, Mapping
-from http import HTTPStatus
-from typing import Any, Final, TypeVar
+from collections.abc import Mapping
+from typing import Any, Final
 
-from services.ingest.attributes import ID_LENGTH, SOURCE_LENGTH, SUBJECT_LENGTH
+from services.ingest.attributes import ID, SOURCE, SUBJECT, TIME
 from services.ingest.bodies import BATCH, JSON, STRUCTURED
 from shared.envelope import TYPE_PREFIX
 from shared.events import EVENT_TYPES, SENDER_TYPES
 from shared.events.documents import address, documented
-from shared.events.texts import TIME_PATTERN
+from shared.events.schema import value_schema
 from shared.web.blueprint import Blueprint
-
-_View = TypeVar("_View", bound=Callable[..., Any])
 
 COMPONENTS: Final = "#/components/schemas/"
 EVENT: Final[Mapping[str, Any]] = {"$ref": f"{COMPONENTS}Event"}
@@ -63,17 +60,6 @@ class Documented(Blueprint):
         super().register_views_in_doc(api, app, spec, **options)
 
 
-def problems(calls: Blueprint, *statuses: int) -> Callable[[_View], _View]:
-    """Document refusals: each a problem, by the component of its status."""
-
-    def decorate(view: _View) -> _View:
-        for status in statuses:
-            view = calls.alt_response(status, HTTPStatus(status).name)(view)
-        return view
-
-    return decorate
-
-
 def components() -> dict[str, dict[str, Any]]:
     """Return the schemas of every type that a sender may write, and of an event in general."""
     found: dict[str, dict[str, Any]] = {}
@@ -90,20 +76,15 @@ def components() -> dict[str, dict[str, Any]]:
 
 def _event(name: str) -> dict[str, Any]:
     event_type = EVENT_TYPES[name]
-    subject = _text("Your pseudonymous reference of the client.", SUBJECT_LENGTH)
+    subject = value_schema(SUBJECT)
     attributes = {
         "specversion": {"const": "1.0"},
-        "id": _text("Unique within the client and the source, for ever.", ID_LENGTH),
-        "source": {
-            **_text("Who says so, as a URI reference.", SOURCE_LENGTH),
-            "format": "uri-reference",
-        },
+        "id": value_schema(ID),
+        "source": {**value_schema(SOURCE), "format": "uri-reference"},
         "type": {"const": TYPE_PREFIX + name},
         "time": {
+            **value_schema(TIME),
             "description": f"{event_type.time_means}; at most 5 minutes ahead.",
-            "type": "string",
-            "format": "date-time",
-            "pattern": TIME_PATTERN,
         },
         "data": {"$ref": COMPONENTS + name},
         "datacontenttype": {"enum": [JSON, None]},
@@ -125,16 +106,6 @@ def _event(name: str) -> dict[str, Any]:
         "type": "object",
         "required": required,
         "properties": {**attributes, "subject": subject},
-    }
-
-
-def _text(description: str, longest: int) -> dict[str, Any]:
-    return {
-        "description": description,
-        "type": "string",
-        "minLength": 1,
-        "maxLength": longest,
-        "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f\\ufffd-\\uffff]*$",
     }
 
 

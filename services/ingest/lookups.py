@@ -5,13 +5,12 @@ from typing import Final
 
 from marshmallow import Schema, fields, validate
 
-from services.ingest.attributes import SUBJECT_LENGTH
-from services.ingest.documents import problems
+from services.ingest.attributes import SUBJECT
 from shared.ids import CLIENT, STAFF
 from shared.logs import logger
 from shared.storage.registry import Registry
 from shared.web.auth import caller, require
-from shared.web.blueprint import Blueprint
+from shared.web.blueprint import Blueprint, problems
 from shared.web.errors import Problem
 
 MAX_IDS: Final = 500
@@ -26,20 +25,14 @@ class ReferenceSchema(Schema):
     """A reference as a sender wrote it."""
 
     reference = fields.String(
-        required=True, validate=validate.Length(1, SUBJECT_LENGTH), metadata={"example": "c-1024"}
+        required=True, validate=validate.Length(1, SUBJECT.most), metadata={"example": "c-1024"}
     )
 
 
-class ClientSchema(Schema):
-    """The client behind a reference."""
+class FoundSchema(Schema):
+    """The opaque id that stands for a reference."""
 
-    client = fields.String(required=True)
-
-
-class TherapistSchema(Schema):
-    """The therapist, or other member of staff, behind a reference."""
-
-    therapist = fields.String(required=True)
+    id = fields.String(required=True, metadata={"example": "cl_5396f804ce247f72485a036a"})
 
 
 class OpaqueSchema(Schema):
@@ -64,21 +57,21 @@ def blueprint(registry: Registry) -> Blueprint:
 
     @calls.route("/v1/clients/lookup", methods=["POST"])
     @calls.arguments(ReferenceSchema)
-    @calls.response(200, ClientSchema)
+    @calls.response(200, FoundSchema)
     @problems(calls, 400, 401, 403, 404, 413, 415, 422, 503)
     @require("read")
     def look_up_client(body: dict[str, str]) -> dict[str, str]:
         """Find a client's opaque id by the sender's reference; make none."""
-        return {"client": found(CLIENT, body["reference"])}
+        return {"id": found(CLIENT, body["reference"])}
 
     @calls.route("/v1/therapists/lookup", methods=["POST"])
     @calls.arguments(ReferenceSchema)
-    @calls.response(200, TherapistSchema)
+    @calls.response(200, FoundSchema)
     @problems(calls, 400, 401, 403, 404, 413, 415, 422, 503)
     @require("read")
     def look_up_therapist(body: dict[str, str]) -> dict[str, str]:
         """Find the opaque id of a member of staff by the sender's reference; make none."""
-        return {"therapist": found(STAFF, body["reference"])}
+        return {"id": found(STAFF, body["reference"])}
 
     @calls.route("/v1/references", methods=["POST"])
     @calls.arguments(OpaqueSchema)
