@@ -253,6 +253,7 @@ def _known(row: Row[Any], first: int, told: bool) -> Known:
         told=told,
         concerned=frozenset(row.concerned),
         body=orjson.loads(row.body),
+        hidden=row.hidden,
     )
 
 

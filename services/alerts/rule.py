@@ -4,11 +4,12 @@ A rule is one file in ``services/alerts/rules`` and one line in its visible tupl
 (phase history, settings, until) → episodes; no wall clock, no randomness, no running state.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
+from services.alerts.silence import Silence
 from shared.alliance.history import Phase
 from shared.alliance.reading import Fact
 
@@ -116,3 +117,11 @@ class Rule(Protocol):
 
     def judge(self, phase: Phase, settings: Mapping[str, Any], until: datetime) -> Verdict:
         """Judge the whole life of ``phase`` up to ``until``."""
+
+
+@runtime_checkable
+class FeedRule(Rule, Protocol):
+    """A rule about a source instead of a phase; of phases it says nothing."""
+
+    def judge_feed(self, organisation: str, silences: Sequence[Silence]) -> Verdict:
+        """Judge the silences of one source, in time; one episode each."""

@@ -48,6 +48,7 @@ class Known:
         escalated_at: When it was last opened or escalated, as the stream knew the time.
         told: Whether anybody was told of it, or has acted on it.
         concerned: The staff whom it concerned in any of its steps.
+        hidden: True where it vanished.
     """
 
     alert: str
@@ -62,6 +63,11 @@ class Known:
     told: bool
     concerned: frozenset[str]
     body: Mapping[str, Any]
+    hidden: bool = False
+
+    def known_to_somebody(self) -> "Known":
+        """Return the same, told: whoever acted on it knows of it."""
+        return replace(self, told=True)
 
     @property
     def retracted(self) -> bool:
@@ -120,6 +126,7 @@ class Circumstances:
         history_after: What became true longer ago than this is history.
         actions: What people did about the alerts of this subject, in order.
         concerns: Event ids → the staff whom the boundary events among them concern.
+        muted: True while the client's consent to alerts is withdrawn: nobody is told anything.
     """
 
     until: datetime
@@ -127,6 +134,7 @@ class Circumstances:
     history_after: timedelta
     actions: Sequence[Action]
     concerns: Callable[[Iterable[str]], frozenset[str]]
+    muted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +215,8 @@ def _stepped(
     kind = _kind(known, bool(rises), body)
     if kind is None:
         return None, stands
-    told = kind in ("opened", "escalated") and delivered(held.steps[-1].urgency)
+    said_aloud = kind in ("opened", "escalated") and delivered(held.steps[-1].urgency)
+    told = said_aloud and not around.muted
     step = Decided(
         subject=subject,
         alert=pair.alert,

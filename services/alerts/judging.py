@@ -1,0 +1,227 @@
+"""From the facts of one client to the steps of its alerts. Pure: the watcher does the I/O."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, Final
+
+from services.alerts.alert import ACTIONS, Action, Subject, actions_in
+from services.alerts.concerns import Concerns
+from services.alerts.judgement import Held, Judged, always, judged
+from services.alerts.ledger import Key
+from services.alerts.orders import DELIVERY, DELIVERY_DEFAULTS, Order, orders, setting
+from services.alerts.rule import FeedRule, Rule, Verdict
+from services.alerts.silence import Horizon, Silences, horizon, silences
+from services.alerts.steps import Circumstances, Decided, Known, decide
+from services.alerts.store import Life
+from shared.alliance.clinics import Surroundings, surroundings
+from shared.alliance.history import History, Phase, fold_within
+from shared.alliance.reading import PROCESSING, Fact, standing
+from shared.clock import EPOCH
+from shared.envelope import Envelope
+
+ALERTS_CONSENT: Final = "alerts"
+
+
+class Organisation:
+    """What an organisation's facts without a subject say, read once for many clients."""
+
+    def __init__(self, organisation: str, envelopes: Sequence[Envelope]) -> None:
+        """Read the facts that stand, as one partition holds them."""
+        self.id = organisation
+        self.facts: tuple[Fact, ...] = standing(envelopes).facts
+        self.around: Surroundings = surroundings(organisation, envelopes)
+        self.silences: Silences = silences(self.facts)
+        self.actions: list[Action] = actions_in(envelopes)
+        self._orders: dict[tuple[str, str], tuple[Order, ...]] = {}
+
+    def orders(self, rule: Rule, clinic: str) -> tuple[Order, ...]:
+        """Return the orders of a rule at a clinic."""
+        key = (rule.name, clinic)
+        if key not in self._orders:
+            self._orders[key] = orders(rule, clinic, self.facts)
+        return self._orders[key]
+
+    def history_after(self, clinic: str) -> timedelta:
+        """Return how old a step may be when it becomes known, to be news."""
+        days = setting("history_after_days", DELIVERY_DEFAULTS, clinic, self.facts, DELIVERY)
+        return timedelta(days=days)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a judgement of one client comes to: what holds, and the steps that follow."""
+
+    life: Life
+    steps: tuple[Decided, ...]
+
+
+@dataclass(slots=True)
+class _Case:
+    """One client while it is judged."""
+
+    organisation: Organisation
+    history: History
+    alerts: Mapping[Key, Sequence[Known]]
+    actions: Sequence[Action]
+    concerns: Concerns
+    latest_recorded: datetime
+    until: datetime
+
+
+def judge_client(
+    organisation: Organisation,
+    client: str,
+    envelopes: Sequence[Envelope],
+    rules: Sequence[Rule],
+    alerts: Mapping[Key, Sequence[Known]],
+    until: datetime,
+) -> Found:
+    """Judge the whole life of one client.
+
+    Args:
+        organisation: Whose client it is.
+        client: Opaque id.
+        envelopes: Everything that the stream holds about the client, people's actions too.
+        rules: The rules that judge phases.
+        alerts: Every alert ever known of the client.
+        until: The present of its partition.
+    """
+    facts = [one for one in envelopes if one.event.type not in ACTIONS]
+    case = _Case(
+        organisation=organisation,
+        history=fold_within(organisation.around, organisation.id, client, facts),
+        alerts=alerts,
+        actions=actions_in(envelopes),
+        concerns=Concerns(facts),
+        latest_recorded=max((one.recorded_at for one in facts), default=EPOCH),
+        until=until,
+    )
+    groups: dict[tuple[str, str], list[Phase]] = defaultdict(list)
+    for phase in case.history.phases:
+        groups[phase.care.ref, phase.therapist].append(phase)
+    found = [_judge_phases(case, phases, rules) for phases in groups.values()]
+    gone = {key for key in alerts if key[:2] not in groups}
+    orphans = [_judge_orphans(case, key, rules) for key in sorted(gone)]
+    return _together((organisation.id, client), [*found, *orphans])
+
+
+def judge_source(
+    organisation: Organisation,
+    source: str,
+    rule: FeedRule,
+    alerts: Mapping[Key, Sequence[Known]],
+    until: datetime,
+) -> Found:
+    """Judge whether a source is silent."""
+    spans = organisation.silences.get(source, ())
+    clinics = sorted(spans[-1].clinics) if spans else []
+    subject = Subject(organisation.id, source, "", "", tuple(clinics))
+    verdict = rule.judge_feed(organisation.id, spans)
+    held = judged(rule, lambda _: verdict, always(rule)).held
+    around = Circumstances(
+        until=until,
+        latest_recorded=max((span.known_at for span in spans), default=EPOCH),
+        history_after=organisation.history_after(subject.clinic),
+        actions=organisation.actions,
+        concerns=lambda _: frozenset(),
+    )
+    outcome = decide(subject, rule, held, alerts.get(("", "", rule.name), ()), around)
+    life = Life((organisation.id, source), outcome.wakes_at, 0, [(subject, h) for h in held], ())
+    return Found(life, outcome.steps)
+
+
+def _judge_phases(case: _Case, phases: Sequence[Phase], rules: Sequence[Rule]) -> Found:
+    """Judge the phases of one therapist in one care, of which there may be several in turn."""
+    last = phases[-1]
+    clinic = last.clinic
+    who = (case.history.organisation, case.history.client)
+    subject = Subject(*who, last.care.ref, last.therapist, (clinic.ref,), clinic.timezone)
+    around = _circumstances(case, clinic.ref)
+    steps: list[Decided] = []
+    everything: list[tuple[Subject, Held]] = []
+    due: list[datetime | None] = []
+    suspended = False
+    for rule in rules:
+        parts = [_judge_phase(case, rule, phase) for phase in phases]
+        held = _merged(part for part, _ in parts)
+        known = case.alerts.get((*subject.key, rule.name), ())
+        outcome = decide(subject, rule, held, known, around)
+        steps += outcome.steps
+        everything += [(subject, one) for one in held]
+        due.append(outcome.wakes_at)
+        for part, limit in parts:
+            due += [part.due_at, limit.again_at]
+            suspended = suspended or limit.suspended
+    first = min((moment for moment in due if moment is not None), default=None)
+    return Found(Life(who, first, int(suspended), everything, (subject,)), tuple(steps))
+
+
+def _judge_phase(case: _Case, rule: Rule, phase: Phase) -> tuple[Judged, Horizon]:
+    ordered = case.organisation.orders(rule, phase.clinic.ref)
+    if not ordered:
+        return Judged((), None), Horizon(case.until)
+    stopped = case.history.withdrawn.get(PROCESSING, ())
+    ends = [span.start for span in stopped if span.until is None]
+    # While consent to processing is withdrawn nothing falls due: what would have put it right
+    # is left out of the fold.
+    until = min([case.until, *ends])
+    limit = horizon(phase, rule.reads, case.organisation.silences, until)
+    found = judged(
+        rule,
+        partial(_verdict, rule, phase, limit.until),
+        ordered,
+        stopped=stopped,
+        unwanted=case.history.withdrawn.get(ALERTS_CONSENT, ()),
+    )
+    due_at = None if limit.suspended or ends else found.due_at
+    return Judged(found.held, due_at), limit
+
+
+def _judge_orphans(case: _Case, key: Key, rules: Sequence[Rule]) -> Found:
+    """Close the alerts of a phase that corrections have left without facts."""
+    care, therapist, name = key
+    who = (case.history.organisation, case.history.client)
+    known = case.alerts[key]
+    clinic = known[-1].body["clinic"]
+    subject = Subject(*who, care, therapist, (clinic,))
+    rule = next((rule for rule in rules if rule.name == name), None)
+    if rule is None:
+        return Found(Life(who, None, 0, (), ()), ())
+    steps = decide(subject, rule, (), known, _circumstances(case, clinic)).steps
+    return Found(Life(who, None, 0, (), ()), steps)
+
+
+def _circumstances(case: _Case, clinic: str) -> Circumstances:
+    return Circumstances(
+        until=case.until,
+        latest_recorded=case.latest_recorded,
+        history_after=case.organisation.history_after(clinic),
+        actions=case.actions,
+        concerns=case.concerns.of,
+        muted=case.history.given.get(ALERTS_CONSENT) == "withdrawn",
+    )
+
+
+def _verdict(rule: Rule, phase: Phase, until: datetime, settings: Mapping[str, Any]) -> Verdict:
+    return rule.judge(phase, settings, until)
+
+
+def _merged(parts: Iterable[Judged]) -> tuple[Held, ...]:
+    """Return the episodes of several phases in time, each id once."""
+    found = {held.id: held for part in parts for held in part.held}
+    return tuple(sorted(found.values(), key=lambda held: (held.effective_at, held.id)))
+
+
+def _together(who: tuple[str, str], parts: Sequence[Found]) -> Found:
+    due = [part.life.due_at for part in parts if part.life.due_at is not None]
+    life = Life(
+        who,
+        min(due, default=None),
+        sum(part.life.suspended for part in parts),
+        [one for part in parts for one in part.life.held],
+        [subject for part in parts for subject in part.life.subjects],
+    )
+    return Found(life, tuple(step for part in parts for step in part.steps))

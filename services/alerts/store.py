@@ -1,0 +1,303 @@
+"""What the watcher remembers between batches: time, what is due, what holds, what is shown."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import orjson
+from sqlalchemy import ColumnElement, Connection, and_, or_, select
+
+from services.alerts.alert import Subject
+from services.alerts.judgement import Held
+from services.alerts.tables import (
+    CLIENTS,
+    CLOCK,
+    CONCERNED,
+    EPISODES,
+    INBOX,
+    NOW,
+    PHASES,
+    SENDERS,
+    upsert_all,
+)
+from shared.clock import from_micros, parse_time, to_micros
+from shared.envelope import Envelope
+from shared.storage.engine import insert_or_nothing
+
+CHUNK: Final = 500
+"""Names in one question to the database."""
+
+Who = tuple[str, str]
+"""Organisation and client (or source)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An alert as it is to be shown; ``hidden`` forgets it."""
+
+    organisation: str
+    alert: str
+    number: int
+    body: Mapping[str, Any]
+    concerned: frozenset[str]
+    hidden: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """What was found out about one client.
+
+    Attributes:
+        due_at: When time alone may change it.
+        suspended: How many of its phases wait for a silent source.
+        held: Every episode, by subject.
+    """
+
+    who: Who
+    due_at: datetime | None
+    suspended: int
+    held: Sequence[tuple[Subject, Held]]
+    subjects: Sequence[Subject]
+
+
+def advance_clock(db: Connection, partition: int, seen: datetime) -> datetime:
+    """Move a partition's present forward, never back; return it."""
+    found = db.scalar(select(CLOCK.c.until).where(CLOCK.c.partition == partition))
+    until = max(to_micros(seen), found or 0)
+    if found is None or until > found:
+        upsert_all(db, CLOCK, [{"partition": partition, "until": until}])
+    return from_micros(until)
+
+
+def present(db: Connection) -> dict[int, datetime]:
+    """Return the present of every partition."""
+    rows = db.execute(select(CLOCK.c.partition, CLOCK.c.until))
+    return {row.partition: from_micros(row.until) for row in rows}
+
+
+def touch(db: Connection, partition: int, touched: Iterable[Who]) -> None:
+    """Note that clients are to be judged."""
+    rows = [
+        {
+            "organisation": organisation,
+            "client": client,
+            "partition": partition,
+            "due_at": NOW,
+            "suspended": 0,
+        }
+        for organisation, client in sorted(touched)
+    ]
+    upsert_all(db, CLIENTS, rows)
+
+
+def due(db: Connection, partition: int, until: datetime) -> dict[str, list[str]]:
+    """Return, by organisation, the clients of a partition that are to be judged now."""
+    rows = db.execute(
+        select(CLIENTS.c.organisation, CLIENTS.c.client)
+        .where(CLIENTS.c.partition == partition, CLIENTS.c.due_at <= to_micros(until))
+        .order_by(CLIENTS.c.organisation, CLIENTS.c.client)
+    )
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        found.setdefault(row.organisation, []).append(row.client)
+    return found
+
+
+def clients_of(
+    db: Connection,
+    organisation: str,
+    partition: int,
+    *,
+    clinics: Collection[str] | None = None,
+    therapist: str | None = None,
+) -> set[Who]:
+    """Return the clients that a fact about clinics, or about a therapist, concerns."""
+    asked = select(PHASES.c.client).where(
+        PHASES.c.organisation == organisation, PHASES.c.partition == partition
+    )
+    if therapist is not None:
+        asked = asked.where(PHASES.c.therapist == therapist)
+    if clinics is not None:
+        asked = asked.where(PHASES.c.clinic.in_(sorted(clinics)))
+    return {(organisation, row.client) for row in db.execute(asked.distinct())}
+
+
+def client_of(db: Connection, organisation: str, alert: str) -> str | None:
+    """Return whom a shown alert is about."""
+    return db.scalar(
+        select(INBOX.c.client).where(INBOX.c.organisation == organisation, INBOX.c.alert == alert)
+    )
+
+
+def note_senders(db: Connection, partition: int, envelopes: Iterable[Envelope]) -> None:
+    """Remember when each source last sent something for each clinic, backfill aside."""
+    latest: dict[tuple[str, str, str], int] = {}
+    for envelope in envelopes:
+        clinic = envelope.event.data.get("clinic")
+        if clinic is None or envelope.event.backfill:
+            continue
+        key = (envelope.organisation, envelope.sender, clinic)
+        latest[key] = max(latest.get(key, 0), to_micros(envelope.recorded_at))
+    rows = []
+    for (organisation, sender, clinic), recorded_at in sorted(latest.items()):
+        before = db.scalar(
+            select(SENDERS.c.recorded_at).where(
+                SENDERS.c.organisation == organisation,
+                SENDERS.c.sender == sender,
+                SENDERS.c.clinic == clinic,
+                SENDERS.c.partition == partition,
+            )
+        )
+        if before is None or before < recorded_at:
+            rows.append(
+                {
+                    "organisation": organisation,
+                    "sender": sender,
+                    "clinic": clinic,
+                    "partition": partition,
+                    "recorded_at": recorded_at,
+                }
+            )
+    upsert_all(db, SENDERS, rows)
+
+
+def save(db: Connection, partition: int, lives: Sequence[Life]) -> None:
+    """Write what was found out about clients: what holds, and when to look again."""
+    upsert_all(db, CLIENTS, [_client_row(partition, life) for life in lives])
+    _replace(db, PHASES, {life.who: _phase_rows(partition, life) for life in lives})
+    _replace(db, EPISODES, {life.who: _episode_rows(life) for life in lives})
+
+
+def shown_numbers(db: Connection, organisation: str, clients: Collection[str]) -> dict[str, int]:
+    """Return alert → the number of the step that is shown."""
+    found: dict[str, int] = {}
+    wanted = sorted(clients)
+    for start in range(0, len(wanted), CHUNK):
+        rows = db.execute(
+            select(INBOX.c.alert, INBOX.c.number).where(
+                INBOX.c.organisation == organisation,
+                INBOX.c.client.in_(wanted[start : start + CHUNK]),
+            )
+        )
+        found |= {row.alert: row.number for row in rows}
+    return found
+
+
+def show(db: Connection, partition: int, alerts: Sequence[Shown]) -> None:
+    """Show alerts as they are now; forget those that vanished."""
+    for one in alerts:
+        if one.hidden:
+            db.execute(
+                INBOX.delete().where(
+                    INBOX.c.organisation == one.organisation, INBOX.c.alert == one.alert
+                )
+            )
+    upsert_all(db, INBOX, [_inbox_row(partition, one) for one in alerts if not one.hidden])
+    people = [
+        {"organisation": one.organisation, "alert": one.alert, "person": person}
+        for one in alerts
+        for person in sorted(one.concerned)
+    ]
+    if people:
+        db.execute(insert_or_nothing(db, CONCERNED), people)
+
+
+def _client_row(partition: int, life: Life) -> dict[str, Any]:
+    return {
+        "organisation": life.who[0],
+        "client": life.who[1],
+        "partition": partition,
+        "due_at": None if life.due_at is None else to_micros(life.due_at),
+        "suspended": life.suspended,
+    }
+
+
+def _phase_rows(partition: int, life: Life) -> list[dict[str, Any]]:
+    return [
+        {
+            "organisation": one.organisation,
+            "client": one.client,
+            "care": one.care,
+            "therapist": one.therapist,
+            "clinic": one.clinic,
+            "partition": partition,
+        }
+        for one in {one.key: one for one in life.subjects}.values()
+    ]
+
+
+def _episode_rows(life: Life) -> list[dict[str, Any]]:
+    return [
+        {
+            "organisation": subject.organisation,
+            "client": subject.client,
+            "rule": held.rule.name,
+            "episode": held.id,
+            "care": subject.care,
+            "therapist": subject.therapist,
+            "urgency": held.episode.urgency,
+            "steps": len(held.episode.steps),
+            "told": len(held.steps),
+            "effective_at": to_micros(held.effective_at),
+            "known_at": to_micros(held.episode.known_at),
+            "cleared_at": None if held.cleared_at is None else to_micros(held.cleared_at),
+        }
+        for subject, held in life.held
+    ]
+
+
+def _inbox_row(partition: int, one: Shown) -> dict[str, Any]:
+    body = one.body
+    return {
+        "organisation": one.organisation,
+        "alert": one.alert,
+        "number": one.number,
+        "client": body["client"],
+        "clinic": body["clinic"],
+        "partition": partition,
+        "family": body["family"],
+        "urgency": body["urgency"],
+        "state": body["state"],
+        "effective_at": to_micros(parse_time(body["effective_at"])),
+        "body": orjson.dumps(body),
+    }
+
+
+def _replace(db: Connection, table: Any, wanted: Mapping[Who, list[dict[str, Any]]]) -> None:
+    """Make the rows of each client what is wanted; touch nothing that is so already."""
+    existing: dict[Who, list[dict[str, Any]]] = {who: [] for who in wanted}
+    for chunk in _chunks(list(wanted)):
+        for row in db.execute(select(table).where(_any_of(table, chunk))).mappings():
+            existing[row["organisation"], row["client"]].append(dict(row))
+    changed = [
+        who
+        for who, rows in wanted.items()
+        if _in_order(table, rows) != _in_order(table, existing[who])
+    ]
+    for chunk in _chunks([who for who in changed if existing[who]]):
+        db.execute(table.delete().where(_any_of(table, chunk)))
+    rows = [row for who in changed for row in wanted[who]]
+    if rows:
+        db.execute(table.insert(), rows)
+
+
+def _in_order(table: Any, rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    names = [column.name for column in table.primary_key.columns]
+    return sorted(rows, key=lambda row: [row[name] for name in names])
+
+
+def _any_of(table: Any, whose: Sequence[Who]) -> ColumnElement[bool]:
+    by_organisation: dict[str, list[str]] = {}
+    for organisation, client in whose:
+        by_organisation.setdefault(organisation, []).append(client)
+    return or_(
+        *(
+            and_(table.c.organisation == organisation, table.c.client.in_(clients))
+            for organisation, clients in by_organisation.items()
+        )
+    )
+
+
+def _chunks(whose: list[Who]) -> Iterable[list[Who]]:
+    return (whose[start : start + CHUNK] for start in range(0, len(whose), CHUNK))

@@ -1,0 +1,229 @@
+"""The consumer of the alerts service: facts in; what holds, and what to tell, out.
+
+Everything that it decides is saved in the transaction that moves its position: position, facts,
+episodes, steps and the ledger, all or nothing. Telling happens later, from the ledger.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import Connection
+
+from services.alerts import ledger, store
+from services.alerts.alert import ACTIONS
+from services.alerts.audience import audience
+from services.alerts.concerns import UNKNOWN
+from services.alerts.judging import Found, Organisation, judge_client, judge_source
+from services.alerts.ledger import Key
+from services.alerts.rule import FeedRule, Rule
+from services.alerts.steps import Decided, Known
+from services.alerts.store import Shown, Who
+from services.alerts.tables import FACTS
+from shared import metrics
+from shared.clock import parse_time
+from shared.envelope import Envelope
+from shared.storage import facts
+from shared.storage.accounts import Recipient
+from shared.storage.facts import Stored
+from shared.stream.ports import EVENTS
+from shared.stream.runner import Item
+
+NAME: Final = "alerts.v1"
+
+TICK: Final = "clock.ticked"
+RAPPORT: Final = "rapport"
+"""The sender of what Rapport writes itself: no source, so it is never silent."""
+
+FIRST: Final = 0
+"""The partition in which feeds are judged: they concern no client, and stand in every one."""
+
+FEED_TYPES: Final = frozenset({"feed.silent", "feed.resumed"})
+
+LATE_AFTER: Final = timedelta(days=1)
+
+
+class Watcher:
+    """Handles the records of ``rapport.events``."""
+
+    name = NAME
+    topics = (EVENTS,)
+
+    def __init__(
+        self, rules: Sequence[Rule], recipients: Callable[[str], Sequence[Recipient]]
+    ) -> None:
+        """Judge nothing yet.
+
+        Args:
+            rules: The rules; those about feeds judge sources.
+            recipients: Organisation → everybody who is told of alerts there.
+        """
+        self._rules = [rule for rule in rules if not isinstance(rule, FeedRule)]
+        self._feed_rules = [rule for rule in rules if isinstance(rule, FeedRule)]
+        self._recipients = recipients
+
+    def handle(self, db: Connection, items: Sequence[Item]) -> None:
+        """Store what came, and judge whom it concerns and what has fallen due."""
+        partitions: dict[int, list[Item]] = defaultdict(list)
+        for item in items:
+            partitions[item.record.partition].append(item)
+        for partition, batch in sorted(partitions.items()):
+            until = store.advance_clock(db, partition, max(_present(one) for one in batch))
+            self._take(db, partition, batch)
+            self._judge_due(db, partition, batch[-1].record.offset + 1, until)
+
+    def _take(self, db: Connection, partition: int, batch: Sequence[Item]) -> None:
+        """Store the facts of a batch, and note whom they concern."""
+        told = [one for one in batch if one.envelope.event.type != TICK]
+        stored = facts.store(db, FACTS, [one.arrival for one in told])
+        store.note_senders(
+            db, partition, (one.envelope for one in told if one.envelope.sender != RAPPORT)
+        )
+        touched: set[Who] = set()
+        for arrival in stored.new:
+            touched |= self._concerned(db, partition, arrival.envelope)
+        store.touch(db, partition, touched)
+        self._count(stored)
+
+    def _concerned(self, db: Connection, partition: int, envelope: Envelope) -> set[Who]:
+        """Return who is to be judged again because of an event."""
+        organisation, event = envelope.organisation, envelope.event
+        if event.subject is not None:
+            return {(organisation, event.subject)}
+        data = event.data
+        if event.type in FEED_TYPES:
+            found = store.clients_of(db, organisation, partition, clinics=data["clinics"])
+            return found | ({(organisation, data["source"])} if partition == FIRST else set())
+        if event.type in ACTIONS:
+            about = store.client_of(db, organisation, data["alert"])
+            return {(organisation, about)} if about and partition == FIRST else set()
+        if event.type == "therapist.away":
+            return store.clients_of(db, organisation, partition, therapist=data["therapist"])
+        clinics = None if data.get("clinic") is None else {data["clinic"]}
+        return store.clients_of(db, organisation, partition, clinics=clinics)
+
+    def _judge_due(
+        self, db: Connection, partition: int, next_offset: int, until: datetime
+    ) -> None:
+        """Judge what is due, unless this partition was already judged further than it stands.
+
+        Reading the stream again, every client is judged once, where it stood when it was judged
+        last: states in between were told long ago, or were never worth telling.
+        """
+        if next_offset < ledger.mark_of(db, self.name, partition):
+            return
+        for organisation, clients in store.due(db, partition, until).items():
+            for start in range(0, len(clients), store.CHUNK):
+                some = clients[start : start + store.CHUNK]
+                self._judge(db, partition, organisation, some, until)
+        ledger.set_mark(db, self.name, partition, next_offset)
+
+    def _judge(
+        self,
+        db: Connection,
+        partition: int,
+        organisation: str,
+        clients: Sequence[str],
+        until: datetime,
+    ) -> None:
+        many = facts.of_many(db, FACTS, organisation, partition)
+        around = Organisation(organisation, [arrival.envelope for arrival in many])
+        arrivals = facts.of_clients(db, FACTS, organisation, clients)
+        alerts = ledger.known_alerts(db, organisation, clients)
+        shown = store.shown_numbers(db, organisation, clients)
+        found: list[Found] = []
+        stale: list[Shown] = []
+        for client in clients:
+            own = [arrival.envelope for arrival in arrivals[client]]
+            known = _acted_on(alerts[client], [*own, *(one.envelope for one in many)])
+            if own:
+                one = judge_client(around, client, own, self._rules, known, until)
+                found.append(one)
+                stale += _stale(organisation, known, one.steps, shown)
+            for rule in self._feed_rules if client in around.silences else ():
+                one = judge_source(around, client, rule, known, until)
+                found.append(one)
+                stale += _stale(organisation, known, one.steps, shown)
+        steps = [step for one in found for step in one.steps]
+        store.save(db, partition, [one.life for one in found])
+        ledger.keep(db, [(step, self._tellings(db, step)) for step in steps], until)
+        store.show(db, partition, [*stale, *map(_shown, steps)])
+        for step in steps:
+            metrics.ALERT_STEPS.labels(step.body["family"], step.kind).inc()
+
+    def _tellings(self, db: Connection, step: Decided) -> Mapping[tuple[str, str], str]:
+        """Return (channel, recipient) → status for everybody who is told of a step."""
+        found = {(ledger.STREAM, ledger.NOBODY): ledger.PENDING}
+        organisation = step.subject.organisation
+        if step.telling == "correction":
+            told = ledger.to_correct(db, organisation, step.alert)
+            found |= {(ledger.WEBHOOK, one): ledger.PENDING for one in told}
+        elif step.telling == "history" and step.body["state"] != "resolved":
+            found[ledger.SUMMARY, ledger.NOBODY] = ledger.WAITING
+        elif step.telling == "news":
+            who = audience(
+                self._recipients(organisation),
+                roles=step.body["tell"],
+                clinics=step.subject.clinics,
+                therapist=step.subject.therapist,
+                concerned=step.concerned - {UNKNOWN},
+            )
+            found |= {(ledger.WEBHOOK, one): ledger.PENDING for one in who.recipients}
+            if not who.recipients:
+                found[ledger.WEBHOOK, ledger.NOBODY] = who.outcome
+        return found
+
+    def _count(self, stored: Stored) -> None:
+        metrics.DUPLICATES.labels(self.name).inc(len(stored.duplicates))
+        metrics.CONFLICTS.labels(self.name).inc(len(stored.conflicts))
+        late = (one.envelope for one in stored.new if not one.envelope.event.backfill)
+        metrics.LATE.labels(self.name).inc(
+            sum(one.recorded_at - one.event.time > LATE_AFTER for one in late)
+        )
+
+
+def _present(item: Item) -> datetime:
+    """Return the latest moment that a record speaks of as the present."""
+    event, recorded_at = item.envelope.event, item.envelope.recorded_at
+    return (
+        max(recorded_at, parse_time(event.data["tick_at"])) if event.type == TICK else recorded_at
+    )
+
+
+def _acted_on(
+    alerts: Mapping[Key, Sequence[Known]], envelopes: Iterable[Envelope]
+) -> dict[Key, list[Known]]:
+    """Return the alerts, each that somebody has acted on taken as told."""
+    acted = {one.event.data["alert"] for one in envelopes if one.event.type in ACTIONS}
+    return {
+        key: [one if one.alert not in acted else one.known_to_somebody() for one in known]
+        for key, known in alerts.items()
+    }
+
+
+def _stale(
+    organisation: str,
+    alerts: Mapping[Key, Sequence[Known]],
+    steps: Sequence[Decided],
+    shown: Mapping[str, int],
+) -> list[Shown]:
+    """Return alerts that take no step now but are not shown as they are: after a rebuild."""
+    moving = {step.alert for step in steps}
+    return [
+        Shown(organisation, one.alert, one.number, one.body, one.concerned, hidden=False)
+        for known in alerts.values()
+        for one in known
+        if one.alert not in moving and not one.hidden and shown.get(one.alert) != one.number
+    ]
+
+
+def _shown(step: Decided) -> Shown:
+    return Shown(
+        step.subject.organisation,
+        step.alert,
+        step.number,
+        step.body,
+        step.concerned,
+        step.hidden,
+    )
