@@ -1,0 +1,111 @@
+"""The client's own alliance ratings lie below the published cut-off."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from statistics import median
+from typing import Any
+
+from services.alerts.episodes import Moment, verdict
+from services.alerts.rule import Audience, Family, Urgency, Verdict
+from services.alerts.wording import figure
+from shared.alliance.change import meets
+from shared.alliance.history import Phase
+from shared.alliance.series import Point, Series, client_series
+from shared.instrument import Cutoff
+
+RECENT = 3
+"""The recent level is the median of this many ratings before (own)."""
+
+
+class AllianceBelowCutoff:
+    """Tell when the client rated the alliance below the published cut-off.
+
+    One such rating is information for the therapist. Attention when it happens in two of the last
+    three *and* the client's own usual level is higher, or when it came with a drop of at least
+    the instrument's reliable change: who always rates low is not a decline. Clears by two ratings
+    in a row that are not below. The cut-off is the instrument's; the counts are own.
+    """
+
+    name: str = "alliance-below-cutoff"
+    version: int = 1
+    family: Family = "trust"
+    title: str = "The client rated the alliance below the cut-off"
+    needs: frozenset[str] = frozenset({"ratings"})
+    reads: frozenset[str] = frozenset({"rating.given", "care.transferred", "care.ended"})
+    tell: Mapping[Urgency, tuple[Audience, ...]] = {
+        "information": ("therapist",),
+        "attention": ("supervisor", "leadership"),
+    }
+    next_steps: tuple[str, ...] = (
+        "Open the next session with it: ask what was missing, and thank the client for saying so.",
+        "Look at which of the scales is lowest: relationship, goals and topics, or approach.",
+        "Take it to supervision as a question about the work, not about the person.",
+    )
+    defaults: Mapping[str, Any] = {"window_ratings": 3, "below_ratings": 2}
+    always_news: bool = False
+
+    def judge(self, phase: Phase, settings: Mapping[str, Any], until: datetime) -> Verdict:
+        """Judge each of the client's series at every rating."""
+        chosen = {**self.defaults, **settings}
+        moments = [
+            moment
+            for series in client_series(phase, "alliance")
+            if series.scale.cutoffs
+            for moment in _moments(series, series.scale.cutoffs[0], chosen)
+        ]
+        return verdict(self, phase, moments, until)
+
+
+def _moments(series: Series, cutoff: Cutoff, chosen: Mapping[str, Any]) -> Iterator[Moment]:
+    points = series.points
+    above = 0
+    for at, point in enumerate(points):
+        if meets(cutoff, point.value):
+            above = 0
+            yield _below(series, cutoff, points[: at + 1], chosen)
+        else:
+            above += 1
+            if above == 2:
+                yield Moment(point.at, series.name, urgency=None)
+
+
+def _below(
+    series: Series, cutoff: Cutoff, points: Sequence[Point], chosen: Mapping[str, Any]
+) -> Moment:
+    *earlier, last = points
+    window = points[-chosen["window_ratings"] :]
+    below = [point for point in window if meets(cutoff, point.value)]
+    level = median(point.value for point in earlier) if earlier else None
+    usual = median(point.percent for point in earlier) if earlier else 0.0
+    sustained = len(below) >= chosen["below_ratings"]
+    lower = last.percent < usual
+    dropped = _dropped(series, points)
+    urgency: Urgency = "attention" if (sustained and lower) or dropped else "information"
+    many = f"{len(below)} of the last {len(window)} alliance ratings are below the cut-off"
+    return Moment(
+        last.at,
+        series.name,
+        urgency=urgency,
+        evidence=tuple(point.rating.fact for point in below),
+        title=f"{many}, and below the client's usual level" if sustained and lower else "",
+        explanation=f"The client's latest alliance rating is {figure(last.value)}; the cut-off is "
+        f"{figure(cutoff.value)} ({many})."
+        + ("" if level is None else f" The median of the ratings before is {figure(level)}."),
+        numbers={
+            "value": last.value,
+            "cutoff": cutoff.value,
+            "below": len(below),
+            "ratings": len(window),
+            "usual": level,
+        },
+    )
+
+
+def _dropped(series: Series, points: Sequence[Point]) -> bool:
+    """Return whether the last rating fell by a reliable change from the recent level."""
+    *earlier, last = points
+    change = series.scale.reliable_change
+    if change is None or not earlier:
+        return False
+    fell = median(point.value for point in earlier[-RECENT:]) - last.value
+    return (fell if series.scale.direction == "higher" else -fell) >= change.value

@@ -1,0 +1,97 @@
+"""The client's alliance ratings have been falling."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from services.alerts.episodes import Moment, verdict
+from services.alerts.rule import Audience, Family, Urgency, Verdict
+from services.alerts.wording import figure
+from shared.alliance.change import FOUR_WEEKS, mann_kendall, theil_sen
+from shared.alliance.history import Phase
+from shared.alliance.series import Point, Series, client_series
+
+
+class AllianceDecline:
+    """Tell when the client's alliance ratings have been falling for several ratings.
+
+    Over the last six (at least four): Mann–Kendall, one-sided, p ≤ 0.05, *and* a fall of at least
+    a tenth of the scale along the Theil–Sen slope. High and falling is worse than low and rising;
+    so no cut-off is asked. Clears by two ratings in a row without it. Thresholds are own.
+    """
+
+    name: str = "alliance-decline"
+    version: int = 1
+    family: Family = "trust"
+    title: str = "The client's alliance ratings fell"
+    needs: frozenset[str] = frozenset({"ratings"})
+    reads: frozenset[str] = frozenset({"rating.given", "care.transferred", "care.ended"})
+    tell: Mapping[Urgency, tuple[Audience, ...]] = {"attention": ("supervisor", "leadership")}
+    next_steps: tuple[str, ...] = (
+        "Look at the timeline together with the therapist: what else changed in these weeks?",
+        "Suggest that the therapist ask the client directly how the work feels, and what to "
+        "change.",
+        "Take it to supervision before the next session but one.",
+    )
+    defaults: Mapping[str, Any] = {
+        "most_ratings": 6,
+        "least_ratings": 4,
+        "p_at_most": 0.05,
+        "fall_percent": 10,
+    }
+    always_news: bool = False
+
+    def judge(self, phase: Phase, settings: Mapping[str, Any], until: datetime) -> Verdict:
+        """Judge each of the client's series at every rating."""
+        chosen = {**self.defaults, **settings}
+        moments = [
+            moment
+            for series in client_series(phase, "alliance")
+            for moment in _moments(series, chosen)
+        ]
+        return verdict(self, phase, moments, until)
+
+
+def _moments(series: Series, chosen: Mapping[str, Any]) -> Iterator[Moment]:
+    without = 0
+    for at in range(len(series.points)):
+        window = series.points[max(0, at + 1 - chosen["most_ratings"]) : at + 1]
+        falling = _falling(series, window, chosen)
+        if falling is not None:
+            without = 0
+            yield falling
+        else:
+            without += 1
+            if without == 2:
+                yield Moment(window[-1].at, series.name, urgency=None)
+
+
+def _falling(series: Series, window: Sequence[Point], chosen: Mapping[str, Any]) -> Moment | None:
+    if len(window) < chosen["least_ratings"]:
+        return None
+    trend = mann_kendall([point.percent for point in window])
+    slope = theil_sen([(point.at, point.percent) for point in window])
+    if slope is None or trend.p_falling > chosen["p_at_most"]:
+        return None
+    periods = (window[-1].at - window[0].at) / FOUR_WEEKS
+    fall = round(-slope.per_4_weeks * periods, 6)
+    if fall < chosen["fall_percent"]:
+        return None
+    values = ", ".join(figure(point.value) for point in window)
+    p = round(trend.p_falling, 4)
+    return Moment(
+        window[-1].at,
+        series.name,
+        urgency="attention",
+        evidence=tuple(point.rating.fact for point in window),
+        explanation=f"The last {len(window)} ratings by the client are {values}: a fall of "
+        f"{figure(fall)} % of the scale, {figure(-slope.per_4_weeks)} % per 4 weeks "
+        f"(95 % interval {figure(-slope.high)} to {figure(-slope.low)}; one-sided p = {p:g}).",
+        numbers={
+            "ratings": len(window),
+            "fall_percent": round(fall, 2),
+            "percent_per_4_weeks": round(slope.per_4_weeks, 2),
+            "interval": [round(slope.low, 2), round(slope.high, 2)],
+            "p": p,
+        },
+    )

@@ -1,0 +1,88 @@
+"""Sessions that the clinic or the therapist cancelled or missed, among the last eight."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from services.alerts.episodes import Moment, verdict
+from services.alerts.rule import Audience, Family, Urgency, Verdict
+from services.alerts.wording import excused
+from shared.alliance.attendance import Outcome, lapses, windows
+from shared.alliance.history import Phase
+
+
+class TherapistCancellations:
+    """Tell when 2 of the last 8 sessions were cancelled by the clinic or the therapist.
+
+    Clears at one below its threshold. Thresholds are own, not validated.
+    """
+
+    name: str = "therapist-cancellations"
+    version: int = 1
+    family: Family = "consistency"
+    title: str = "Sessions were cancelled by the clinic or therapist"
+    needs: frozenset[str] = frozenset({"sessions"})
+    reads: frozenset[str] = frozenset(
+        {
+            "session.scheduled", "session.rescheduled", "session.cancelled", "session.missed",
+            "session.held", "care.paused", "care.resumed", "care.transferred", "care.ended",
+            "clinic.configured", "clinic.closed", "therapist.away",
+        }
+    )  # fmt: skip
+    tell: Mapping[Urgency, tuple[Audience, ...]] = {
+        "attention": ("supervisor", "leadership"),
+        "urgent": ("supervisor", "leadership"),
+    }
+    next_steps: tuple[str, ...] = (
+        "Ask the therapist what stands behind it, and whether their load or their diary needs "
+        "support.",
+        "See that the client has a next session, and knows that it will take place.",
+        "Consider saying to the client that these sessions were missed on the clinic's side.",
+    )
+    defaults: Mapping[str, Any] = {
+        "window_sessions": 8,
+        "attention_sessions": 2,
+        "urgent_sessions": 3,
+        "sickness_grace": 1,
+    }
+    always_news: bool = False
+
+    def judge(self, phase: Phase, settings: Mapping[str, Any], until: datetime) -> Verdict:
+        """Judge the window at every change of what became of a session."""
+        chosen = {**self.defaults, **settings}
+        moments = [
+            _moment(phase, at, window, chosen)
+            for at, _, window in windows(phase, chosen["window_sessions"])
+        ]
+        return verdict(self, phase, moments, until)
+
+
+def _moment(
+    phase: Phase, at: datetime, window: Sequence[Outcome], chosen: Mapping[str, Any]
+) -> Moment:
+    counted, not_counted = lapses(phase, window, chosen["sickness_grace"])
+    urgency = _urgency(len(counted), chosen)
+    if urgency is None:
+        return Moment(at, about="window", urgency=None)
+    observed = (
+        f"{len(counted)} of the last {len(window)} sessions were cancelled by the clinic or "
+        "therapist"
+    )
+    missed = sum(outcome.session.state == "missed" for outcome in counted)
+    return Moment(
+        at,
+        about="window",
+        urgency=urgency,
+        evidence=tuple(outcome.fact for outcome in counted),
+        title=observed,
+        explanation=f"{observed}{f', or not held by them ({missed})' if missed else ''}."
+        + excused(not_counted),
+        numbers={"counted": len(counted), "missed": missed, "sessions": len(window)},
+        not_counted=not_counted,
+    )
+
+
+def _urgency(counted: int, chosen: Mapping[str, Any]) -> Urgency | None:
+    if counted >= chosen["urgent_sessions"]:
+        return "urgent"
+    return "attention" if counted >= chosen["attention_sessions"] else None

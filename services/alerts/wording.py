@@ -1,0 +1,21 @@
+"""Small words that several rules need, so that a figure reads the same everywhere. Pure."""
+
+from collections.abc import Mapping
+
+
+def counted(n: int, one: str, many: str | None = None) -> str:
+    """Return a number with its noun: ``1 session``, ``2 sessions``."""
+    return f"{n} {one if n == 1 else many or one + 's'}"
+
+
+def figure(value: float) -> str:
+    """Return a figure with no more digits than it needs, two decimals at most."""
+    return f"{round(value, 2):g}"
+
+
+def excused(not_counted: Mapping[str, int]) -> str:
+    """Return a sentence that lists what was left out and why; empty where nothing was."""
+    if not not_counted:
+        return ""
+    reasons = ", ".join(f"{n} × {reason.replace('_', ' ')}" for reason, n in not_counted.items())
+    return f" Not counted: {reasons}."
