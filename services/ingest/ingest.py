@@ -220,7 +220,8 @@ def _references_of(event: Event) -> Iterator[Wanted]:
 
 def _made_opaque(event: Event, opaque: dict[Wanted, str]) -> Event:
     subject = None if event.subject is None else opaque[CLIENT, event.subject]
-    return replace(event, subject=subject, data=with_references(event.type, event.data, opaque))
+    data = with_references(event.type, event.data, opaque, event.version)
+    return replace(event, subject=subject, data=data)
 
 
 def _bounded(faults: Iterable[Fault]) -> list[Fault]:

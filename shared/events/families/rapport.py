@@ -80,10 +80,9 @@ class Alert(Schema):
     """An alert as it stood after a step."""
 
     id = Ref("The alert.", required=True)
-    client = Ref("The client; null for an alert about a feed.", nullable=True)
-    source = Ref("The source, for an alert about a feed.", nullable=True)
-    clinic = Ref("The clinic.", nullable=True)
-    therapist = Ref("The therapist.", nullable=True)
+    client = Ref("The client; for an alert about a feed, the source.", required=True)
+    clinic = Ref("The clinic.", required=True, nullable=True)
+    therapist = Ref("The therapist.", required=True, nullable=True)
     rule = Ref("The rule.", required=True)
     rule_version = Integer("Its version.", 1, required=True)
     family = Choice(
@@ -101,7 +100,7 @@ class Alert(Schema):
     historical = Flag("Whether it was history when it became known.", required=True)
     effective_at = AwareTime("Since when it holds.", required=True)
     known_at = AwareTime("Since when that is known.", required=True)
-    cleared_at = AwareTime("Since when it no longer holds.", nullable=True)
+    cleared_at = AwareTime("Since when it no longer holds.", required=True, nullable=True)
     title = Text("What was observed.", required=True)
     explanation = Text("Why, with the numbers in it.", required=True)
     numbers = OpenObject("The figures by name.", required=True)
@@ -123,9 +122,9 @@ class Alert(Schema):
         required=True,
     )
     concerns_hidden = Flag("Whether it is hidden from somebody whom it concerns.", required=True)
-    group = Ref("The group of alerts that it is told with.", nullable=True)
+    group = Ref("The group of alerts that it is told with.", required=True, nullable=True)
     acknowledged_by = ListOf(Ref(""), "Who has acknowledged it.", most=10_000, required=True)
-    snoozed_until = LocalDate("The last day on which it is hidden.", nullable=True)
+    snoozed_until = LocalDate("The last day on which it is hidden.", required=True, nullable=True)
     history = ListOf(OpenObject(""), "Its steps so far.", most=10_000, required=True)
 
 
