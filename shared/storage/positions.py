@@ -8,10 +8,23 @@ value than it expects, and everything it did in that transaction is rolled back.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, Column, Connection, Integer, MetaData, String, Table, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    func,
+    select,
+)
 
 from shared.errors import PositionConflict
 from shared.storage.engine import Database, insert_or_nothing
+
+LOCK_ID = 0x5241_5050_4F52_5402
+"""Names the advisory lock of PostgreSQL (``RAPPORT`` in ASCII, then 2)."""
 
 REBUILDABLE = MetaData()
 """Tables that the stream can fill again; made when a consumer starts, never migrated."""
@@ -38,6 +51,18 @@ class Position:
 
     next_offset: int
     newest_recorded: int
+
+
+def create_tables(database: Database) -> None:
+    """Create every table that can be filled again, where it is missing.
+
+    Safe when several processes start together: they take their turn under a lock.
+    """
+    with database.write() as db:
+        if db.dialect.name == "postgresql":
+            # SQLite needs nothing: every write transaction is BEGIN IMMEDIATE.
+            db.execute(select(func.pg_advisory_xact_lock(LOCK_ID)))
+        REBUILDABLE.create_all(db)
 
 
 def load(database: Database, consumer: str, topic: str, partition: int) -> Position:

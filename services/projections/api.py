@@ -1,0 +1,235 @@
+"""The calls that read: one client's timeline, and the caseload, worst first.
+
+What a caller may not see does not exist for them: another organisation's client and one that was
+never sent are the same 404, before anything is folded.
+"""
+
+import hashlib
+from datetime import datetime
+from typing import Any, Final
+
+import orjson
+from flask import Response, request
+from marshmallow import Schema, ValidationError, fields, validate
+
+from services.projections import cursors
+from services.projections.drawing import svg
+from services.projections.page import PAGE_POLICY, SVG_POLICY, page
+from services.projections.read_models import ALERTS, CASELOAD, CONCERNS
+from services.projections.read_models.caseload import Asked
+from services.projections.timelines import Timelines, Viewer
+from shared.clock import format_time, from_micros, parse_time
+from shared.storage.engine import Database
+from shared.web.auth import caller, require
+from shared.web.blueprint import Blueprint, problems
+from shared.web.errors import Problem
+
+STANDINGS: Final = ("falling", "low", "steady", "rising", "unknown")
+PAGE_LIMIT: Final = 200
+VOLATILE: Final = "judged_at"
+"""Moves with every tick though nothing else changes: not part of what an ETag names."""
+
+TIME: Final = "An RFC 3339 time with offset; in an address, + is written %2B."
+
+
+class _Time(fields.Field[datetime]):
+    """An RFC 3339 time, read as strictly as an event's."""
+
+    default_error_messages = {"invalid": "Not a valid time: {why}."}  # noqa: RUF012 - marshmallow.
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> datetime:
+        try:
+            return parse_time(value)
+        except ValueError as error:
+            why = f"{error}; in an address, + is written %2B"
+            raise self.make_error("invalid", why=why) from error
+
+
+class TimesSchema(Schema):
+    """At which two times a timeline is asked about."""
+
+    valid_at = _Time(
+        metadata={
+            "description": f"Only what had occurred by then. {TIME}",
+            "type": "string",
+            "format": "date-time",
+        }
+    )
+    known_at = _Time(
+        metadata={
+            "description": f"Only what Rapport had recorded by then. {TIME}",
+            "type": "string",
+            "format": "date-time",
+        }
+    )
+
+
+class CaseloadArgumentsSchema(Schema):
+    """Which part of the caseload is asked for."""
+
+    clinic = fields.String(validate=validate.Length(1, 64))
+    therapist = fields.String(
+        validate=validate.Length(1, 64), metadata={"description": "Opaque id (th_…)."}
+    )
+    standing = fields.String(validate=validate.OneOf(STANDINGS))
+    cursor = fields.String(
+        validate=validate.Length(1, 400),
+        metadata={"description": "`next` of the page before, with the same other parameters."},
+    )
+    limit = fields.Integer(load_default=50, validate=validate.Range(1, PAGE_LIMIT))
+
+
+class OpenAlertsSchema(Schema):
+    """Open alerts that the caller may see, by urgency."""
+
+    urgent = fields.Integer(required=True)
+    attention = fields.Integer(required=True)
+    information = fields.Integer(required=True)
+
+
+class ClientSchema(Schema):
+    """One client in care."""
+
+    client = fields.String(required=True)
+    clinic = fields.String(required=True)
+    therapist = fields.String(required=True, allow_none=True)
+    standing = fields.String(required=True, validate=validate.OneOf(STANDINGS))
+    last_held_at = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "End of the last held session.", "format": "date-time"},
+    )
+    open_alerts = fields.Nested(OpenAlertsSchema, required=True)
+
+
+class CaseloadSchema(Schema):
+    """A page of the caseload."""
+
+    clients = fields.List(fields.Nested(ClientSchema), required=True)
+    next = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Cursor of the next page; null on the last."},
+    )
+
+
+def blueprint(database: Database, timelines: Timelines) -> Blueprint:
+    """Return the calls."""
+    calls = Blueprint("timelines", __name__, description="Read timelines and the caseload.")
+
+    @calls.route("/v1/clients/<client>/timeline")
+    @calls.arguments(TimesSchema, location="query")
+    @calls.response(200, {"type": "object"})
+    @problems(calls, 401, 403, 404, 422, 503)
+    @require("read")
+    def get_timeline(asked: dict[str, datetime], client: str) -> Response:
+        """Give the alliance timeline of a client.
+
+        The ETag names everything but `judged_at`; with If-None-Match the answer may be 304. A
+        client who was accepted but is not projected yet has an empty timeline.
+        """
+        timeline = _timeline(timelines, client, asked)
+        tagged = {name: value for name, value in timeline.items() if name != VOLATILE}
+        body = orjson.dumps(timeline)
+        return _conditional(body, orjson.dumps(tagged), "application/json")
+
+    @calls.route("/v1/clients/<client>/timeline.svg")
+    @calls.arguments(TimesSchema, location="query")
+    @calls.response(200, {"type": "string"}, content_type="image/svg+xml")
+    @problems(calls, 401, 403, 404, 422, 503)
+    @require("read")
+    def get_timeline_svg(asked: dict[str, datetime], client: str) -> Response:
+        """Draw the alliance timeline of a client as an accessible SVG."""
+        body = svg(_timeline(timelines, client, asked)).encode()
+        return _conditional(body, body, "image/svg+xml", SVG_POLICY)
+
+    @calls.route("/v1/clients/<client>/timeline.html")
+    @calls.arguments(TimesSchema, location="query")
+    @calls.response(200, {"type": "string"}, content_type="text/html")
+    @problems(calls, 401, 403, 404, 422, 503)
+    @require("read")
+    def get_timeline_html(asked: dict[str, datetime], client: str) -> Response:
+        """Show the alliance timeline of a client as a page: the drawing, and tables of it."""
+        body = page(_timeline(timelines, client, asked)).encode()
+        return _conditional(body, body, "text/html; charset=utf-8", PAGE_POLICY)
+
+    @calls.route("/v1/clients")
+    @calls.arguments(CaseloadArgumentsSchema, location="query")
+    @calls.response(200, CaseloadSchema)
+    @problems(calls, 401, 403, 422, 503)
+    @require("read")
+    def get_caseload(asked: dict[str, Any]) -> dict[str, Any]:
+        """Give the clients in care, worst first.
+
+        First those with an open urgent alert, then with an open attention alert, then falling,
+        low, and the rest; among equals, who was longest without a held session.
+        """
+        return _caseload(database, asked)
+
+    return calls
+
+
+def _timeline(timelines: Timelines, client: str, asked: dict[str, datetime]) -> dict[str, Any]:
+    found = timelines.read(_viewer(), client, **asked)
+    if found is None:
+        raise Problem(404, "not_found")
+    return found
+
+
+def _viewer() -> Viewer:
+    who = caller()
+    return Viewer(who.organisation, who.clinics, who.person)
+
+
+def _caseload(database: Database, asked: dict[str, Any]) -> dict[str, Any]:
+    viewer = _viewer()
+    filters = {name: asked.get(name) for name in ("clinic", "therapist", "standing")}
+    limit: int = asked["limit"]
+    try:
+        after = cursors.read(asked["cursor"], filters) if "cursor" in asked else None
+    except ValueError as error:
+        raise ValidationError({"cursor": [f"Not a valid cursor: {error}."]}) from error
+    # One more than asked for: whether it is there says whether there is a next page.
+    query = Asked(viewer.organisation, viewer.clinics, **filters, after=after, limit=limit + 1)
+    person = viewer.person
+    cleared = None if person is None else CONCERNS.query(viewer.organisation, person)
+    alerts = ALERTS.open_by_client(viewer.organisation, viewer.clinics, cleared)
+    with database.read() as db:
+        rows = CASELOAD.query(db, query, alerts)
+        places = CASELOAD.places(db, query, [row.client for row in rows])
+    shown = rows[:limit]
+    last = shown[-1] if len(rows) > limit else None
+    return {
+        "clients": [_client(row, *places[row.client]) for row in shown],
+        "next": last and cursors.write((last.rank, last.since, last.client), filters),
+    }
+
+
+def _client(row: Any, clinic: str, therapist: str) -> dict[str, Any]:
+    held = row.last_held
+    return {
+        "client": row.client,
+        "clinic": clinic,
+        "therapist": therapist or None,
+        "standing": row.standing,
+        "last_held_at": None if held is None else format_time(from_micros(held)),
+        "open_alerts": {
+            "urgent": row.urgent,
+            "attention": row.attention,
+            "information": row.information,
+        },
+    }
+
+
+def _conditional(
+    body: bytes, named: bytes, content_type: str, policy: str | None = None
+) -> Response:
+    """Return an answer with the ETag of ``named``, or 304 where the caller has it already."""
+    response = Response(body, content_type=content_type)
+    # Weak: answers of one tag may differ in when they were judged.
+    response.set_etag(hashlib.sha256(named).hexdigest()[:32], weak=True)
+    response.headers["Vary"] = "Authorization"
+    if policy is not None:
+        response.headers["Content-Security-Policy"] = policy
+    response.make_conditional(request)
+    return response

@@ -1,0 +1,50 @@
+"""Cursors: the place of a row in an order, opaque to the caller, good for one question only.
+
+A cursor names the last row by what orders it, never by a count: rows that come or go elsewhere
+change nothing. It gives no access: who may see what is asked again on every page.
+"""
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Mapping
+
+import orjson
+
+RANKS = range(16)
+LATEST = 2**62
+"""No time, in microseconds since 1970, is that far away; no database is asked for more."""
+
+Place = tuple[int, int, str]
+
+
+def write(place: Place, filters: Mapping[str, str | None]) -> str:
+    """Return the cursor that continues after ``place`` under the same ``filters``."""
+    body = orjson.dumps([*place, _name(place, filters)])
+    return base64.urlsafe_b64encode(body).decode().rstrip("=")
+
+
+def read(cursor: str, filters: Mapping[str, str | None]) -> Place:
+    """Return the place that a cursor continues after.
+
+    Raises:
+        ValueError: when this is none of ours, or one of another question.
+    """
+    try:
+        padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
+        rank, since, client, name = orjson.loads(base64.b64decode(padded, b"-_", validate=True))
+    except (UnicodeEncodeError, binascii.Error, ValueError, TypeError) as error:
+        raise ValueError("begin again without it") from error
+    numbers = isinstance(rank, int) and isinstance(since, int) and abs(since) < LATEST
+    if not numbers or not isinstance(client, str) or rank not in RANKS:
+        raise ValueError("begin again without it")
+    place = (rank, since, client)
+    if name != _name(place, filters):
+        raise ValueError("it belongs to other parameters; begin again without it")
+    return place
+
+
+def _name(place: Place, filters: Mapping[str, str | None]) -> str:
+    """Return what tells an altered cursor, and one of another question."""
+    named = orjson.dumps([place, filters], option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(named).hexdigest()[:16]

@@ -1,0 +1,83 @@
+"""The contract of the family ``read_models``: tables, ``apply``, ``query``, and a version.
+
+A read model is one file in ``services/projections/read_models`` and one line in its visible tuple
+``READ_MODELS``. It can be emptied and filled again from the stream at any time. Its tables carry
+its version in their names, so that the next version is built beside this one and switched to.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from sqlalchemy import Connection, Table
+
+from shared.envelope import Envelope
+from shared.storage.facts import Arrival
+from shared.stream.ports import ALERTS, EVENTS
+from shared.stream.runner import Item
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one transaction brings.
+
+    Attributes:
+        consumer: Name of the consumer, for its metrics.
+        items: Everything that was read, in the order of the stream.
+        new: The facts among them that took effect for the first time. The read model ``facts``,
+            first in the tuple, fills it in for those that follow.
+    """
+
+    consumer: str
+    items: Sequence[Item]
+    new: Sequence[Arrival] = ()
+
+    def of(self, topic: str) -> list[Item]:
+        """Return what came from one topic."""
+        return [item for item in self.items if item.record.topic == topic]
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Everything that a fold of one client needs.
+
+    Attributes:
+        organisation: Whose client it is.
+        client: Opaque id.
+        partition: Where the client's facts stand in the stream; None before the first of them.
+        own: The client's facts, in no particular order.
+        shared: The facts that concern many clients, as the client's partition holds them.
+    """
+
+    organisation: str
+    client: str
+    partition: int | None
+    own: tuple[Envelope, ...]
+    shared: tuple[Envelope, ...]
+
+
+class ReadModel(Protocol):
+    """One read model. Besides ``apply`` it has a ``query``, whose questions are its own."""
+
+    @property
+    def name(self) -> str:
+        """Such as ``caseload``; the file is named after it."""
+
+    @property
+    def version(self) -> int:
+        """Rises whenever ``apply`` would fill the tables otherwise."""
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """Its tables, each named ``<what>_v<version>``."""
+
+    @property
+    def query(self) -> Callable[..., Any]:
+        """Read it; what can be asked differs from model to model."""
+
+    def apply(self, db: Connection, batch: Batch) -> None:
+        """Save what a batch changes. Applying the same batch twice changes nothing more."""
+
+
+TOPICS: tuple[str, ...] = (EVENTS, ALERTS)
+"""What the projections read."""

@@ -1,0 +1,295 @@
+"""One row per client in care: enough to put the worst first without folding anybody again."""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    Index,
+    Integer,
+    Row,
+    Select,
+    String,
+    Subquery,
+    Table,
+    and_,
+    case,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+)
+
+from services.projections.read_model import Batch, Chart
+from shared.alliance.clinics import Surroundings, surroundings
+from shared.alliance.history import History, fold_within
+from shared.alliance.standing import by_raters
+from shared.clock import to_micros
+from shared.envelope import Envelope
+from shared.storage.positions import REBUILDABLE
+
+URGENT, ATTENTION, FALLING, LOW, REST = range(5)
+"""The order of a caseload: worst first."""
+
+CASELOAD = Table(
+    "caseload_v1",
+    REBUILDABLE,
+    Column("organisation", String(40), primary_key=True),
+    Column("client", String(40), primary_key=True),
+    Column("standing", String(16), nullable=False),
+    Column("last_held", BigInteger),
+    Column("since", BigInteger, nullable=False),
+)
+"""``since`` is the last held session, or the beginning where none was held yet."""
+
+PLACES = Table(
+    "caseload_places_v1",
+    REBUILDABLE,
+    Column("organisation", String(40), primary_key=True),
+    Column("client", String(40), primary_key=True),
+    Column("clinic", String(64), primary_key=True),
+    Column("therapist", String(40), primary_key=True),
+    Column("partition", Integer, nullable=False),
+    Column("opened_at", BigInteger, nullable=False),
+    Column("open", Integer, nullable=False),
+    Index("caseload_places_v1_clinic", "organisation", "partition", "clinic"),
+    Index("caseload_places_v1_therapist", "organisation", "partition", "therapist"),
+)
+"""Where, and with whom, a client is or was in care."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked of a caseload.
+
+    Attributes:
+        organisation: Whose clients.
+        clinics: The clinics that the caller may see; None: all.
+        clinic: Only clients in care there.
+        therapist: Only clients in care with them.
+        standing: Only clients who stand so.
+        after: Rank, since and client of the last row of the page before.
+        limit: How many rows at most.
+    """
+
+    organisation: str
+    clinics: frozenset[str] | None = None
+    clinic: str | None = None
+    therapist: str | None = None
+    standing: str | None = None
+    after: tuple[int, int, str] | None = None
+    limit: int = 50
+
+
+class Caseload:
+    """Who is in care where, how they stand, and since when nobody has seen them."""
+
+    name = "caseload"
+    version = 1
+    tables = (CASELOAD, PLACES)
+
+    def __init__(
+        self, charts: Callable[[Connection, str, Collection[str]], Mapping[str, Chart]]
+    ) -> None:
+        """Read the facts of touched clients through ``charts``."""
+        self._charts = charts
+
+    def apply(self, db: Connection, batch: Batch) -> None:
+        """Fold each touched client once, and replace their rows."""
+        touched: dict[str, set[str]] = defaultdict(set)
+        for arrival in batch.new:
+            envelope = arrival.envelope
+            if envelope.client is not None:
+                touched[envelope.organisation].add(envelope.client)
+            else:
+                concerned = _concerned(db, envelope, arrival.partition)
+                touched[envelope.organisation].update(concerned)
+        for organisation, clients in sorted(touched.items()):
+            charts = self._charts(db, organisation, sorted(clients)).values()
+            _replace(db, organisation, [chart for chart in charts if chart.own])
+
+    def query(self, db: Connection, asked: Asked, alerts: Subquery) -> list[Row[Any]]:
+        """Return a page of the caseload, worst first.
+
+        Args:
+            db: The database.
+            asked: What is asked.
+            alerts: Client → numbers of open alerts, of those that the caller may know of.
+        """
+        rows = _ranked(asked, alerts).subquery("ranked")
+        page = select(rows).order_by(rows.c.rank, rows.c.since, rows.c.client)
+        if asked.standing is not None:
+            page = page.where(rows.c.standing == asked.standing)
+        if asked.after is not None:
+            page = page.where(_after(rows, asked.after))
+        return list(db.execute(page.limit(asked.limit)))
+
+    def places(
+        self, db: Connection, asked: Asked, clients: Collection[str]
+    ) -> dict[str, tuple[str, str]]:
+        """Return client → clinic and therapist, the latest that the caller may see."""
+        rows = db.execute(
+            select(PLACES.c.client, PLACES.c.clinic, PLACES.c.therapist)
+            .where(
+                PLACES.c.organisation == asked.organisation,
+                PLACES.c.client.in_(sorted(clients)),
+                *_visible(asked),
+            )
+            .order_by(PLACES.c.opened_at, PLACES.c.clinic, PLACES.c.therapist)
+        )
+        return {row.client: (row.clinic, row.therapist) for row in rows}
+
+
+def _ranked(asked: Asked, alerts: Subquery) -> Select[Any]:
+    urgent = func.coalesce(alerts.c.urgent, 0)
+    attention = func.coalesce(alerts.c.attention, 0)
+    standing, last_held, since = _seen(asked)
+    return (
+        select(
+            CASELOAD.c.client,
+            standing.label("standing"),
+            last_held.label("last_held"),
+            since.label("since"),
+            urgent.label("urgent"),
+            attention.label("attention"),
+            func.coalesce(alerts.c.information, 0).label("information"),
+            case(
+                (urgent > 0, URGENT),
+                (attention > 0, ATTENTION),
+                (standing == "falling", FALLING),
+                (standing == "low", LOW),
+                else_=REST,
+            ).label("rank"),
+        )
+        .select_from(CASELOAD.outerjoin(alerts, alerts.c.client == CASELOAD.c.client))
+        .where(
+            CASELOAD.c.organisation == asked.organisation,
+            _has_place(asked, *_visible(asked)),
+        )
+    )
+
+
+def _seen(asked: Asked) -> tuple[ColumnElement[Any], ...]:
+    """Return standing, last held session and since: blank where other clinics shaped them.
+
+    A key that is bound to clinics learns nothing of what the client does elsewhere.
+    """
+    columns = (CASELOAD.c.standing, CASELOAD.c.last_held, CASELOAD.c.since)
+    if asked.clinics is None:
+        return columns
+    elsewhere = _has_place(asked, PLACES.c.clinic.not_in(sorted(asked.clinics)))
+    blank = (literal("unknown"), None, literal(0))
+    return tuple(
+        case((elsewhere, hidden), else_=column)
+        for column, hidden in zip(columns, blank, strict=True)
+    )
+
+
+def _has_place(asked: Asked, *which: ColumnElement[bool]) -> ColumnElement[bool]:
+    return exists().where(
+        PLACES.c.organisation == CASELOAD.c.organisation,
+        PLACES.c.client == CASELOAD.c.client,
+        *which,
+    )
+
+
+def _visible(asked: Asked) -> list[ColumnElement[bool]]:
+    which: list[ColumnElement[bool]] = [PLACES.c.open == 1]
+    if asked.clinics is not None:
+        which.append(PLACES.c.clinic.in_(sorted(asked.clinics)))
+    if asked.clinic is not None:
+        which.append(PLACES.c.clinic == asked.clinic)
+    if asked.therapist is not None:
+        which.append(PLACES.c.therapist == asked.therapist)
+    return which
+
+
+def _after(rows: Subquery, last: tuple[int, int, str]) -> ColumnElement[bool]:
+    rank, since, client = last
+    return or_(
+        rows.c.rank > rank,
+        and_(rows.c.rank == rank, rows.c.since > since),
+        and_(rows.c.rank == rank, rows.c.since == since, rows.c.client > client),
+    )
+
+
+def _concerned(db: Connection, envelope: Envelope, partition: int) -> Iterable[str]:
+    """Return the clients whom a fact about many concerns, among those of its partition."""
+    asked = select(PLACES.c.client).where(
+        PLACES.c.organisation == envelope.organisation, PLACES.c.partition == partition
+    )
+    data = envelope.event.data
+    if not envelope.event.type.startswith("record."):
+        # An amendment may name another clinic than what it amends; it is rare: take everybody.
+        named = "therapist" if data.get("therapist") else "clinic"
+        if not data.get(named):
+            return ()
+        asked = asked.where(PLACES.c[named] == data[named])
+    return db.execute(asked.distinct()).scalars()
+
+
+def _replace(db: Connection, organisation: str, charts: Collection[Chart]) -> None:
+    clients = [chart.client for chart in charts]
+    for table in (CASELOAD, PLACES):
+        db.execute(
+            table.delete().where(table.c.organisation == organisation, table.c.client.in_(clients))
+        )
+    rows: list[dict[str, Any]] = []
+    places: list[dict[str, Any]] = []
+    around: dict[int, Surroundings] = {}
+    for chart in charts:
+        partition = chart.partition or 0
+        if partition not in around:
+            around[partition] = surroundings(organisation, chart.shared)
+        history = fold_within(around[partition], organisation, chart.client, chart.own)
+        found = _places(history, partition)
+        if found:
+            places += found
+            rows.append(_row(history))
+    if rows:
+        db.execute(CASELOAD.insert(), rows)
+        db.execute(PLACES.insert(), places)
+
+
+def _row(history: History) -> dict[str, Any]:
+    held = [
+        session.ended_at or session.due_at
+        for phase in history.phases
+        for session in phase.sessions
+        if session.state == "held"
+    ]
+    last_held = max(held, default=None)
+    client = by_raters(history).get("client")
+    return {
+        "organisation": history.organisation,
+        "client": history.client,
+        "standing": client.state if client else "unknown",
+        "last_held": None if last_held is None else to_micros(last_held),
+        "since": to_micros(last_held or history.phases[0].opened_at),
+    }
+
+
+def _places(history: History, partition: int) -> list[dict[str, Any]]:
+    """Return where the client is or was in care; nowhere, once processing was withdrawn."""
+    if history.given.get("processing") == "withdrawn":
+        return []
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for phase in history.phases:
+        name = (phase.clinic.ref, phase.therapist)
+        before = found.get(name)
+        found[name] = {
+            "organisation": history.organisation,
+            "client": history.client,
+            "clinic": phase.clinic.ref,
+            "therapist": phase.therapist,
+            "partition": partition,
+            "opened_at": to_micros(phase.opened_at),
+            "open": int(phase.closed_at is None or bool(before and before["open"])),
+        }
+    return list(found.values())

@@ -1,0 +1,136 @@
+"""Read one client's timeline: from the facts as they are kept, for one viewer, at two times."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from services.projections.read_model import Chart
+from services.projections.read_models import ALERTS, FACTS
+from services.projections.read_models.alerts import boundary_evidence
+from services.projections.visibility import Matters, matters, visible, within
+from shared.alliance.history import fold
+from shared.alliance.timeline import timeline
+from shared.clock import format_time, parse_time
+from shared.envelope import Envelope
+from shared.storage.engine import Database
+from shared.storage.registry import Registry
+
+SIMULATED = "urn:simulated"
+"""A source that begins so holds made-up data, and every timeline with it says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who looks.
+
+    Attributes:
+        organisation: Whose clients they may see.
+        clinics: What happened elsewhere is left out; None: nothing is.
+        person: Boundary matters that concern them are left out; None: nobody in particular.
+    """
+
+    organisation: str
+    clinics: frozenset[str] | None = None
+    person: str | None = None
+
+
+class Timelines:
+    """Folds timelines when they are read."""
+
+    def __init__(self, database: Database, registry: Registry) -> None:
+        """Read nothing yet."""
+        self._database = database
+        self._registry = registry
+
+    def read(
+        self,
+        viewer: Viewer,
+        client: str,
+        *,
+        valid_at: datetime | None = None,
+        known_at: datetime | None = None,
+    ) -> dict[str, Any] | None:
+        """Return the timeline of a client; None for one whom the viewer may not know of.
+
+        Raises:
+            DatabaseUnavailable: when the database does not answer.
+        """
+        if not self._registry.known(viewer.organisation, client):
+            return None
+        with self._database.read() as db:
+            chart = FACTS.query(db, viewer.organisation, client)
+            known = matters(chart.own)
+            own = visible(chart.own, known, viewer.person)
+            if viewer.clinics is not None:
+                own = within(own, viewer.clinics)
+                if not own:
+                    return None
+            return {
+                **_folded(chart, own, valid_at, known_at),
+                "judged_at": _judged_at(db, chart),
+                "alerts": _alerts(db, viewer, client, known, valid_at, known_at),
+                "conflicts": _conflicts(db, chart, own, known_at),
+                "simulated": any(one.event.source.startswith(SIMULATED) for one in own),
+            }
+
+
+def _folded(
+    chart: Chart,
+    own: Sequence[Envelope],
+    valid_at: datetime | None,
+    known_at: datetime | None,
+) -> dict[str, Any]:
+    history = fold(
+        chart.organisation, chart.client, own, chart.shared, known_at=known_at, valid_at=valid_at
+    )
+    return timeline(history, known_at=known_at, valid_at=valid_at)
+
+
+def _judged_at(db: Connection, chart: Chart) -> str | None:
+    """Return the last tick of the client's partition: up to when silence has been judged."""
+    if chart.partition is None:
+        return None
+    ticked_at = FACTS.ticked_at(db, chart.partition)
+    return None if ticked_at is None else format_time(ticked_at)
+
+
+def _alerts(
+    db: Connection,
+    viewer: Viewer,
+    client: str,
+    known: Matters,
+    valid_at: datetime | None,
+    known_at: datetime | None,
+) -> list[dict[str, Any]]:
+    """Return the alerts that the viewer may see, as they stood when they are asked about."""
+    return [
+        alert
+        for alert in ALERTS.query(db, viewer.organisation, client, known_at)
+        if (viewer.clinics is None or alert["clinic"] in viewer.clinics)
+        and (valid_at is None or parse_time(alert["effective_at"]) <= valid_at)
+        and _may_know(viewer, known, alert)
+    ]
+
+
+def _may_know(viewer: Viewer, known: Matters, alert: dict[str, Any]) -> bool:
+    if viewer.person is None:
+        return True
+    return all(
+        event in known.refs and known.cleared(event, viewer.person)
+        for event in boundary_evidence(alert)
+    )
+
+
+def _conflicts(
+    db: Connection, chart: Chart, own: Sequence[Envelope], known_at: datetime | None
+) -> list[dict[str, Any]]:
+    """Return what came under the id of a visible fact with other content, without effect."""
+    seen = {envelope.id for envelope in own}
+    return [
+        {**conflict, "recorded_at": format_time(conflict["recorded_at"])}
+        for conflict in FACTS.conflicts(db, chart.organisation, chart.client)
+        if conflict["event"] in seen and (known_at is None or conflict["recorded_at"] <= known_at)
+    ]
