@@ -44,6 +44,11 @@ class Settings:
     allow_private_webhooks: bool
 
     @property
+    def needs_data_dir(self) -> bool:
+        """Whether anything is kept in files here: the embedded engine, or SQLite."""
+        return self.stream == "embedded" or self.database.startswith("sqlite")
+
+    @property
     def stream_file(self) -> Path:
         """The embedded engine's own file."""
         return self.data_dir / "stream.db"
@@ -161,3 +166,8 @@ def _boolean(text: str) -> bool:
     if text.lower() in {"false", "0", "no"}:
         return False
     raise ValueError("must be true or false")
+
+
+def child_environment(changes: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment for a process of ours: this one's, with ``changes``."""
+    return {**os.environ, **changes}  # noqa: TID251 - the one place.
