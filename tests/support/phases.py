@@ -1,0 +1,137 @@
+"""Phases made through the front door of the domain: events in, the fold, a phase out."""
+
+import random
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from services.alerts.rule import Episode, Rule, Verdict
+from shared.alliance.history import Phase, fold
+from shared.envelope import Envelope
+from tests.support import events as an
+from tests.support.events import CLIENT, ORGANISATION, THERAPIST, on
+
+FAR = on(10_000)
+"""After everything that any made-up history holds."""
+
+
+def phases_of(envelopes: Iterable[Envelope]) -> tuple[Phase, ...]:
+    """Return every phase that these events make."""
+    everything = list(envelopes)
+    client = [envelope for envelope in everything if envelope.client is not None]
+    around = [envelope for envelope in everything if envelope.client is None]
+    return fold(ORGANISATION, CLIENT, client, around).phases
+
+
+def the_phase(*envelopes: Envelope) -> Phase:
+    """Return the first phase of the usual therapist."""
+    return next(phase for phase in phases_of(envelopes) if phase.therapist == THERAPIST)
+
+
+def judged(rule: Rule, *envelopes: Envelope, until: datetime = FAR, **settings: float) -> Verdict:
+    """Return what a rule says of the phase that these events make."""
+    return rule.judge(the_phase(*envelopes), {**rule.defaults, **settings}, until)
+
+
+def urgencies(episodes: Sequence[Episode]) -> list[list[str]]:
+    """Return the urgency of each step of each episode."""
+    return [[step.urgency for step in episode.steps] for episode in episodes]
+
+
+def weekly(
+    *outcomes: str, first: float = 0, every: float = 7, reason: str | None = None
+) -> list[Envelope]:
+    """Return one session a week with what became of it.
+
+    Args:
+        outcomes: ``held``, or who cancelled (``cancelled:clinic``) or missed (``missed:client``).
+        first: Day of the first one.
+        every: Days between them.
+        reason: Given with every cancellation and every miss.
+    """
+    made: list[Envelope] = []
+    for n, outcome in enumerate(outcomes):
+        ref, start = f"s{n + 1}", on(first + n * every)
+        what, _, by = outcome.partition(":")
+        made.append(an.a_session_scheduled(ref, start, at=start - timedelta(days=3)))
+        if what == "held":
+            made.append(an.a_session_held(ref, start))
+        elif what == "cancelled":
+            day_before = start - timedelta(days=1)
+            made.append(an.a_session_cancelled(ref, at=day_before, by=by, reason=reason))
+        elif what == "missed":
+            made.append(an.a_session_missed(ref, at=start, by=by, reason=reason))
+    return made
+
+
+def ratings(*totals: float | None, every: float = 7, **stated: object) -> list[Envelope]:
+    """Return one rating a week, the Session Rating Scale by the client unless said."""
+    return [
+        an.a_rating(total, at=on(n * every, 11), **stated)  # type: ignore[arg-type]
+        for n, total in enumerate(totals)
+        if total is not None
+    ]
+
+
+def a_life(seed: int, weeks: int = 30) -> list[Envelope]:
+    """Return a made-up course of care in which every rule has something to say now and then."""
+    chance = random.Random(seed)
+    life: list[Envelope] = [an.a_clinic_configured(sends=chance.choice((["contacts"], None)))]
+    if chance.random() < 0.7:
+        life.append(an.a_care_event("started", on(-2), agreed_interval_days=7))
+    for week in range(weeks):
+        life += _a_week(chance, week)
+    if chance.random() < 0.3:
+        life.append(an.a_care_event("paused", on(60), reason=chance.choice(("illness", "other"))))
+        life.append(an.a_care_event("resumed", on(60 + chance.randrange(40))))
+    if chance.random() < 0.3:
+        life.append(an.a_therapist_away("2026-03-02", "2026-03-15", at=on(30)))
+    if chance.random() < 0.3:
+        life.append(an.a_care_event("ended", on(weeks * 7 - chance.randrange(60))))
+    return life
+
+
+def _a_week(chance: random.Random, week: int) -> list[Envelope]:
+    start = on(week * 7 + chance.randrange(2), 9 + chance.randrange(6))
+    outcome = chance.choice(
+        ("held",) * 12 + ("cancelled:therapist", "cancelled:clinic", "cancelled:client",
+        "missed:client", "missed:therapist", "")
+    )  # fmt: skip
+    reason = chance.choice((None, "illness", "emergency", "technical"))
+    what, _, by = outcome.partition(":")
+    ref = f"w{week}"
+    made = [an.a_session_scheduled(ref, start)]
+    if what == "held":
+        made.append(an.a_session_held(ref, start))
+        total = max(0, min(40, 38 - week // 2 + chance.randrange(-4, 4)))
+        made.append(an.a_rating(total, at=start + timedelta(hours=1)))
+    elif what == "cancelled":
+        day_before = start - timedelta(days=1)
+        made.append(an.a_session_cancelled(ref, at=day_before, by=by, reason=reason))
+        if chance.random() < 0.3:
+            later = start + timedelta(days=2)
+            made.append(an.a_session_rescheduled(ref, later, at=start, by="therapist"))
+    elif what == "missed":
+        made.append(an.a_session_missed(ref, at=start, by=by))
+    if chance.random() < 0.15:
+        answered = {"9": chance.randrange(4)}
+        made.append(an.a_rating(None, at=start, instrument="phq-9", items=answered))
+    if chance.random() < 0.1:
+        made += _a_boundary_event(chance, f"b{week}", start)
+    if chance.random() < 0.1:
+        common = {"clinic": an.CLINIC, "therapist": THERAPIST, "by": "therapist"}
+        reached = chance.random() < 0.5
+        made.append(an.an_event("contact.attempted", start, {**common, "reached": reached}))
+    return made
+
+
+def _a_boundary_event(chance: random.Random, ref: str, at: datetime) -> list[Envelope]:
+    severity = chance.choice((None, 0, 1, 2, 3, 4))
+    made = [an.a_boundary_noted(ref, at=at, severity=severity)]
+    if chance.random() < 0.7:
+        judged_at = at + timedelta(days=chance.randrange(1, 12))
+        severity = chance.randrange(5)
+        made.append(an.a_boundary_assessed(ref, at=judged_at, severity=severity))
+        if chance.random() < 0.6:
+            closed_at = judged_at + timedelta(days=chance.randrange(20))
+            made.append(an.a_boundary_step("closed", ref, at=closed_at))
+    return made
