@@ -1,6 +1,7 @@
 """``rapport clinic``: what Rapport must know of a clinic."""
 
 from collections.abc import Mapping
+from contextlib import closing
 from datetime import datetime
 from typing import Any
 
@@ -108,13 +109,8 @@ def _envelope(office: Office, organisation: str, data: Mapping[str, Any]) -> Env
 
 
 def _publish(office: Office, envelope: Envelope) -> None:
-    stream = open_stream(office.settings)
-    try:
-        publisher = stream.publisher()
-        try:
+    with closing(open_stream(office.settings)) as stream:
+        stream.create_topics()
+        with closing(stream.publisher()) as publisher:
             deadline_s = office.settings.publish_deadline_ms / 1000
             broadcast(publisher, envelope, stream.partitions(EVENTS), deadline_s)
-        finally:
-            publisher.close()
-    finally:
-        stream.close()

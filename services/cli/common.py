@@ -94,7 +94,8 @@ def opened(settings: Settings | None = None) -> Iterator[Office]:
         DatabaseUnavailable: when the database does not answer.
     """
     settings = settings or load()
-    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if settings.needs_data_dir:
+        make_data_dir(settings)
     db = Database(settings.database)
     try:
         migrate(db)
@@ -112,6 +113,19 @@ def opened(settings: Settings | None = None) -> Iterator[Office]:
         )
     finally:
         db.close()
+
+
+def make_data_dir(settings: Settings) -> None:
+    """Make the data folder, its owner's alone, where there is none.
+
+    Raises:
+        ConfigurationError: when it cannot be made.
+    """
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        message = f"RAPPORT_DATA_DIR: {settings.data_dir} cannot be made: {error.strerror}"
+        raise ConfigurationError([message]) from error
 
 
 def with_office(

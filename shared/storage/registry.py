@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from itertools import islice
 from typing import Any, Final
 
@@ -91,6 +92,21 @@ class Registry:
         row = kept.registry
         which = (row.c.opaque == client) & (row.c.register == CLIENT)
         return bool(self._rows(organisation, which))
+
+    def verify(self, organisation: str) -> int:
+        """Open every reference of an organisation; return how many there are.
+
+        Raises:
+            SealBroken: when one does not open.
+        """
+        query = _query(organisation).execution_options(yield_per=BATCH)
+        count = 0
+        with self._db.read() as db, closing(db.execute(query)) as rows:
+            for row in rows:
+                context = _reference_context(organisation, row.register, row.opaque)
+                self._sealer.open(row.sealed, context)
+                count += 1
+        return count
 
     def content_hash(self, organisation: str, canonical: bytes) -> str:
         """Return the keyed hash of an event's canonical content: 32 hexadecimal digits.

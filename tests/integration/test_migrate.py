@@ -11,7 +11,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import MetaData, UniqueConstraint, inspect, text
 
-import services
+import services.alerts
+import services.ingest
+import services.projections
 import shared
 from shared.errors import ConfigurationError
 from shared.storage.engine import Database
@@ -99,7 +101,7 @@ def test_a_failed_step_leaves_nothing_behind(url: str) -> None:
 
 def _every_kept_table() -> MetaData:
     """Import whatever may define a kept table; importing does nothing else."""
-    for package in (shared, services):
+    for package in (shared, services.alerts, services.ingest, services.projections):
         for name in _modules(package):
             importlib.import_module(name)
     return KEPT
