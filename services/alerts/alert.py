@@ -144,7 +144,7 @@ def body_of(
     return {
         "id": alert,
         "client": subject.client,
-        "clinic": subject.clinic,
+        "clinic": subject.clinic or None,
         "therapist": subject.therapist or None,
         "rule": rule.name,
         "rule_version": rule.version,

@@ -185,7 +185,7 @@ def _judge_orphans(case: _Case, key: Key, rules: Sequence[Rule]) -> Found:
     care, therapist, name = key
     who = (case.history.organisation, case.history.client)
     known = case.alerts[key]
-    clinic = known[-1].body["clinic"]
+    clinic = known[-1].body["clinic"] or ""
     subject = Subject(*who, care, therapist, (clinic,))
     rule = next((rule for rule in rules if rule.name == name), None)
     if rule is None:

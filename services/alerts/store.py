@@ -254,7 +254,7 @@ def _inbox_row(partition: int, one: Shown) -> dict[str, Any]:
         "alert": one.alert,
         "number": one.number,
         "client": body["client"],
-        "clinic": body["clinic"],
+        "clinic": body["clinic"] or "",
         "partition": partition,
         "family": body["family"],
         "urgency": body["urgency"],

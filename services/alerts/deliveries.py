@@ -1,0 +1,163 @@
+"""Send what the ledger holds: steps onto the topic of alerts, messages to recipients.
+
+Nothing is decided here. A crash between commit and send loses nothing, because the rows stay; one
+between send and settling repeats a message under the same id, which is how recipients tell.
+"""
+
+import hashlib
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+import orjson
+
+from services.alerts import outbox
+from services.alerts.ledger import STREAM, WEBHOOK
+from services.alerts.outbox import Due
+from services.alerts.steps import SOURCE
+from services.alerts.webhook import Message, Sender
+from shared import metrics
+from shared.clock import format_time, parse_time
+from shared.envelope import TYPE_PREFIX, Envelope, Event
+from shared.storage.accounts import Recipient
+from shared.storage.engine import Database
+from shared.stream import codec
+from shared.stream.ports import ALERTS, Outgoing, Publisher
+
+STREAM_LIMIT: Final = 200
+WEBHOOK_LIMIT: Final = 20
+"""Rows that one step takes in hand."""
+
+RAPPORT: Final = "rapport"
+
+
+class Deliverer:
+    """A worker: takes due rows of the ledger and sends them."""
+
+    def __init__(
+        self,
+        database: Database,
+        publisher: Publisher,
+        recipients: Callable[[str], Sequence[Recipient]],
+        sender: Sender,
+        *,
+        publish_deadline_s: float,
+    ) -> None:
+        """Send nothing yet.
+
+        Args:
+            database: Where the ledger is.
+            publisher: Closed with the worker.
+            recipients: Organisation → its recipients as they are now, asked for each delivery.
+            sender: Sends one message.
+            publish_deadline_s: How long the stream may take to acknowledge.
+        """
+        self._database = database
+        self._publisher = publisher
+        self._recipients = recipients
+        self._sender = sender
+        self._publish_deadline_s = publish_deadline_s
+        self._me = uuid.uuid4().hex
+
+    def step(self, now: datetime) -> bool:
+        """Send what is due; return whether there was anything.
+
+        Raises:
+            Unavailable: when the database or the stream does not answer; step again later.
+        """
+        published = self._publish(now)
+        told = self._tell(now)
+        return published or told
+
+    def close(self) -> None:
+        """Close the publisher."""
+        self._publisher.close()
+
+    def _publish(self, now: datetime) -> bool:
+        with self._database.write() as db:
+            rows = outbox.claim(db, STREAM, self._me, now, STREAM_LIMIT)
+        if not rows:
+            return False
+        try:
+            self._publisher.publish([_record(row) for row in rows], self._publish_deadline_s)
+        except Exception:
+            # Whether the stream has them is not known; publishing them again is safe.
+            with self._database.write() as db:
+                for row in rows:
+                    outbox.release(db, row, self._me)
+            raise
+        with self._database.write() as db:
+            for row in rows:
+                outbox.delivered(db, row, self._me, now)
+        return True
+
+    def _tell(self, now: datetime) -> bool:
+        with self._database.write() as db:
+            rows = outbox.claim(db, WEBHOOK, self._me, now, WEBHOOK_LIMIT)
+        people = {one: self._by_id(one) for one in {row.organisation for row in rows}}
+        failing: set[tuple[str, str]] = set()
+        for row in rows:
+            who = (row.organisation, row.recipient)
+            if who in failing:
+                with self._database.write() as db:
+                    outbox.release(db, row, self._me)
+            elif not self._tell_one(row, people[row.organisation].get(row.recipient), now):
+                failing.add(who)
+        return bool(rows)
+
+    def _by_id(self, organisation: str) -> Mapping[str, Recipient]:
+        return {one.id: one for one in self._recipients(organisation) if not one.disabled}
+
+    def _tell_one(self, row: Due, recipient: Recipient | None, now: datetime) -> bool:
+        """Try one row; return False where its recipient should be spared for now."""
+        if recipient is None:
+            with self._database.write() as db:
+                outbox.given_up(db, row, self._me, now)
+            metrics.DELIVERIES.labels("given_up").inc()
+            return True
+        with self._database.write() as db:
+            mine = outbox.still_mine(db, row, self._me, now)
+        if not mine:
+            return True
+        outcome = self._sender.send(recipient.url, recipient.secret, message(row), now)
+        with self._database.write() as db:
+            if outcome == "delivered":
+                outbox.delivered(db, row, self._me, now)
+                metrics.DELIVERIES.labels("delivered").inc()
+                return True
+            gave_up = outbox.failed(db, row, self._me, now)
+        if outcome == "blocked":
+            metrics.DELIVERIES.labels("blocked").inc()
+        elif not gave_up:
+            metrics.DELIVERIES.labels("retried").inc()
+        if gave_up:
+            metrics.DELIVERIES.labels("given_up").inc()
+        return False
+
+
+def message(row: Due) -> Message:
+    """Return what a recipient is sent: ids alone, and the same bytes at every attempt."""
+    body = {
+        "type": f"{TYPE_PREFIX}alert.{row.kind}",
+        "timestamp": format_time(row.decided_at),
+        "data": {"alert": row.alert, "step": row.id, "urgency": row.body["urgency"]},
+    }
+    return Message(row.id, orjson.dumps(body))
+
+
+def _record(row: Due) -> Outgoing:
+    """Return the record of a step; the same row gives the same bytes."""
+    data = orjson.dumps(row.body, option=orjson.OPT_SORT_KEYS)
+    at = parse_time(row.body["effective_at"]) if row.kind == "opened" else row.decided_at
+    event = Event(
+        type=f"alert.{row.kind}",
+        source=SOURCE,
+        id=f"{row.alert}/{row.step}",
+        time=at,
+        subject=row.client,
+        data=row.body,
+    )
+    content = hashlib.sha256(data).hexdigest()[:32]
+    envelope = Envelope(row.organisation, RAPPORT, event, content, row.decided_at)
+    return codec.encode(envelope, ALERTS)

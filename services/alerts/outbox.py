@@ -1,0 +1,244 @@
+"""The rows of the ledger that are still to be sent: claimed, tried, settled.
+
+A claim is a lease on one row, so that two deliverers never send the same row at once; one that
+dies with rows in hand lets the lease expire, and they are sent again under the same ids.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import orjson
+from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, or_, select
+
+from services.alerts.ledger import (
+    GIVEN_UP,
+    LEDGER,
+    NOBODY,
+    PENDING,
+    SENT,
+    STEPS,
+    UNDELIVERABLE,
+    WEBHOOK,
+    WITHOUT_RECIPIENT,
+)
+from services.alerts.tables import INBOX
+from shared.clock import from_micros, to_micros
+
+LEASE: Final = timedelta(seconds=60)
+"""Own: well over what the attempts of one claim may take."""
+
+RETRY_AFTER: Final[tuple[timedelta, ...]] = (
+    timedelta(seconds=5),
+    timedelta(minutes=5),
+    timedelta(minutes=30),
+    timedelta(hours=2),
+    timedelta(hours=5),
+    timedelta(hours=10),
+    timedelta(hours=14),
+    timedelta(hours=20),
+    timedelta(hours=24),
+)
+"""The schedule of the Standard Webhooks specification: 75 h in all, then it is given up."""
+
+SPARED_FOR: Final = timedelta(minutes=5)
+"""Own: a recipient who failed gets nothing else for so long at most, and delays nobody else."""
+
+ALIVE: Final = ("open", "snoozed")
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """One row to be sent, with the step that it tells.
+
+    Attributes:
+        id: The step's id.
+        attempts: How often it was tried before.
+        body: The alert as it stood after the step.
+    """
+
+    organisation: str
+    alert: str
+    step: str
+    channel: str
+    recipient: str
+    id: str
+    client: str
+    kind: str
+    attempts: int
+    decided_at: datetime
+    body: dict[str, Any]
+
+
+def claim(db: Connection, channel: str, me: str, now: datetime, limit: int) -> list[Due]:
+    """Lease at most ``limit`` due rows, oldest steps first.
+
+    Args:
+        db: A transaction of its own.
+        channel: Which rows.
+        me: Names the deliverer.
+        now: The present.
+        limit: How many rows.
+    """
+    micros = to_micros(now)
+    free = or_(LEDGER.c.holder.is_(None), LEDGER.c.held_until <= micros)
+    asked = (
+        select(LEDGER, STEPS.c.id, STEPS.c.client, STEPS.c.kind, STEPS.c.decided_at, STEPS.c.body)
+        .join(STEPS, _same_step())
+        .where(
+            LEDGER.c.status == PENDING,
+            LEDGER.c.channel == channel,
+            LEDGER.c.due_at <= micros,
+            free,
+            ~_an_earlier_one_is_pending(),
+        )
+        .order_by(STEPS.c.decided_at, LEDGER.c.alert, LEDGER.c.number)
+        .limit(limit)
+    )
+    found: list[Due] = []
+    held_until = to_micros(now + LEASE)
+    for row in db.execute(asked).all():
+        taken = db.execute(
+            LEDGER.update()
+            .where(_is(row), LEDGER.c.status == PENDING, free)
+            .values(holder=me, held_until=held_until)
+        )
+        if taken.rowcount == 1:
+            found.append(_due(row))
+    return found
+
+
+def delivered(db: Connection, due: Due, me: str, now: datetime) -> None:
+    """Settle a row that was sent."""
+    _settle(db, due, me, status=SENT, settled_at=to_micros(now))
+
+
+def failed(db: Connection, due: Due, me: str, now: datetime) -> bool:
+    """Put a row off to its next attempt, or give it up after the last; return whether given up."""
+    if due.attempts >= len(RETRY_AFTER):
+        _settle(db, due, me, status=GIVEN_UP, settled_at=to_micros(now))
+        return True
+    pause = RETRY_AFTER[due.attempts]
+    _settle(db, due, me, due_at=to_micros(now + pause))
+    _spare(db, due, to_micros(now + min(pause, SPARED_FOR)))
+    return False
+
+
+def given_up(db: Connection, due: Due, me: str, now: datetime) -> None:
+    """Settle a row whose recipient is gone or disabled."""
+    _settle(db, due, me, status=GIVEN_UP, settled_at=to_micros(now))
+
+
+def still_mine(db: Connection, due: Due, me: str, now: datetime) -> bool:
+    """Renew the lease of a row, right before it is sent; False when it was lost."""
+    renewed = db.execute(
+        LEDGER.update()
+        .where(_is(due), LEDGER.c.status == PENDING, LEDGER.c.holder == me)
+        .values(held_until=to_micros(now + LEASE))
+    )
+    return renewed.rowcount == 1
+
+
+def release(db: Connection, due: Due, me: str) -> None:
+    """Let go of a row that was not tried."""
+    db.execute(
+        LEDGER.update().where(_is(due), LEDGER.c.holder == me).values(holder=None, held_until=None)
+    )
+
+
+def oldest(db: Connection) -> datetime | None:
+    """Return when the oldest row that still waits to be sent was written."""
+    found = db.scalar(select(func.min(LEDGER.c.written_at)).where(LEDGER.c.status == PENDING))
+    return None if found is None else from_micros(found)
+
+
+def untold(db: Connection) -> dict[str, int]:
+    """Return how many steps of alerts that still hold reached nobody, by reason."""
+    rows = db.execute(
+        select(LEDGER.c.status, func.count())
+        .join(
+            INBOX,
+            and_(INBOX.c.organisation == LEDGER.c.organisation, INBOX.c.alert == LEDGER.c.alert),
+        )
+        .where(
+            LEDGER.c.channel == WEBHOOK,
+            LEDGER.c.recipient == NOBODY,
+            LEDGER.c.status.in_([UNDELIVERABLE, WITHOUT_RECIPIENT]),
+            INBOX.c.state.in_(ALIVE),
+        )
+        .group_by(LEDGER.c.status)
+    )
+    found = {UNDELIVERABLE: 0, WITHOUT_RECIPIENT: 0}
+    return found | {row[0]: row[1] for row in rows}
+
+
+def _same_step() -> ColumnElement[bool]:
+    return and_(
+        STEPS.c.organisation == LEDGER.c.organisation,
+        STEPS.c.alert == LEDGER.c.alert,
+        STEPS.c.number == LEDGER.c.number,
+    )
+
+
+def _an_earlier_one_is_pending() -> ColumnElement[bool]:
+    """Nobody learns of a later step of an alert before an earlier one."""
+    earlier = LEDGER.alias("earlier")
+    return exists().where(
+        earlier.c.organisation == LEDGER.c.organisation,
+        earlier.c.alert == LEDGER.c.alert,
+        earlier.c.channel == LEDGER.c.channel,
+        earlier.c.recipient == LEDGER.c.recipient,
+        earlier.c.number < LEDGER.c.number,
+        earlier.c.status == PENDING,
+    )
+
+
+def _is(row: Row[Any] | Due) -> ColumnElement[bool]:
+    return and_(
+        LEDGER.c.organisation == row.organisation,
+        LEDGER.c.alert == row.alert,
+        LEDGER.c.step == row.step,
+        LEDGER.c.channel == row.channel,
+        LEDGER.c.recipient == row.recipient,
+    )
+
+
+def _due(row: Row[Any]) -> Due:
+    return Due(
+        organisation=row.organisation,
+        alert=row.alert,
+        step=row.step,
+        channel=row.channel,
+        recipient=row.recipient,
+        id=row.id,
+        client=row.client,
+        kind=row.kind,
+        attempts=row.attempts,
+        decided_at=from_micros(row.decided_at),
+        body=orjson.loads(row.body),
+    )
+
+
+def _settle(db: Connection, due: Due, me: str, **values: Any) -> None:
+    """Write what became of an attempt, unless another has taken the row over meanwhile."""
+    db.execute(
+        LEDGER.update()
+        .where(_is(due), LEDGER.c.status == PENDING, LEDGER.c.holder == me)
+        .values(attempts=due.attempts + 1, holder=None, held_until=None, **values)
+    )
+
+
+def _spare(db: Connection, due: Due, until: int) -> None:
+    """Put off what else is due to a recipient who just failed."""
+    db.execute(
+        LEDGER.update()
+        .where(
+            LEDGER.c.status == PENDING,
+            LEDGER.c.channel == due.channel,
+            LEDGER.c.organisation == due.organisation,
+            LEDGER.c.recipient == due.recipient,
+            LEDGER.c.holder.is_(None),
+            LEDGER.c.due_at < until,
+        )
+        .values(due_at=until)
+    )
