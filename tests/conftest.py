@@ -27,8 +27,19 @@ NOT_TESTED = pytest.StashKey[dict[str, str]]()
 def kafka_broker(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[KafkaBroker]:
-    """Yield a running broker that all tests share; who kills one starts their own."""
+    """Yield a running broker that all tests share, so that nobody may stop it."""
     folder = tmp_path_factory.mktemp("kafka")
+    broker = _started(request.config, "Kafka", lambda: cluster_of(folder)[0])
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture(scope="session")
+def breakable_broker(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[KafkaBroker]:
+    """Yield a running broker that a test may kill, as long as it starts it again."""
+    folder = tmp_path_factory.mktemp("breakable-kafka")
     broker = _started(request.config, "Kafka", lambda: cluster_of(folder)[0])
     yield broker
     broker.stop()
