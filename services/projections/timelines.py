@@ -11,7 +11,9 @@ from services.projections.read_model import Chart
 from services.projections.read_models import ALERTS, FACTS
 from services.projections.read_models.alerts import boundary_evidence
 from services.projections.visibility import Matters, matters, visible, within
+from shared.alliance import items
 from shared.alliance.history import fold
+from shared.alliance.reading import Conflict
 from shared.alliance.timeline import timeline
 from shared.clock import format_time, parse_time
 from shared.envelope import Envelope
@@ -128,9 +130,9 @@ def _conflicts(
     db: Connection, chart: Chart, own: Sequence[Envelope], known_at: datetime | None
 ) -> list[dict[str, Any]]:
     """Return what came under the id of a visible fact with other content, without effect."""
-    seen = {envelope.id for envelope in own}
+    found = FACTS.conflicts(db, chart.organisation, chart.client, known_at)
+    contested = [envelope for envelope in own if envelope.id in found]
     return [
-        {**conflict, "recorded_at": format_time(conflict["recorded_at"])}
-        for conflict in FACTS.conflicts(db, chart.organisation, chart.client)
-        if conflict["event"] in seen and (known_at is None or conflict["recorded_at"] <= known_at)
+        items.conflict(Conflict(one.id, one.event.type, one.event.time, found[one.id]))
+        for one in sorted(contested, key=lambda one: (one.event.time, one.id))
     ]

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -11,6 +10,7 @@ from sqlalchemy import (
     Integer,
     String,
     Table,
+    func,
     select,
 )
 
@@ -105,17 +105,16 @@ class Facts:
         ).scalar_one_or_none()
         return None if found is None else from_micros(found)
 
-    def conflicts(self, db: Connection, organisation: str, client: str) -> list[dict[str, Any]]:
-        """Return what came under an id already taken, with other content."""
-        rows = db.execute(
-            select(CONFLICTS.c.event, CONFLICTS.c.type, CONFLICTS.c.recorded_at)
-            .where(CONFLICTS.c.organisation == organisation, CONFLICTS.c.client == client)
-            .order_by(CONFLICTS.c.recorded_at, CONFLICTS.c.event, CONFLICTS.c.content)
+    def conflicts(
+        self, db: Connection, organisation: str, client: str, known_at: datetime | None = None
+    ) -> dict[str, int]:
+        """Return event id → how many other contents came under it by ``known_at``."""
+        asked = select(CONFLICTS.c.event, func.count().label("contents")).where(
+            CONFLICTS.c.organisation == organisation, CONFLICTS.c.client == client
         )
-        return [
-            {"event": row.event, "type": row.type, "recorded_at": from_micros(row.recorded_at)}
-            for row in rows
-        ]
+        if known_at is not None:
+            asked = asked.where(CONFLICTS.c.recorded_at <= to_micros(known_at))
+        return {row.event: row.contents for row in db.execute(asked.group_by(CONFLICTS.c.event))}
 
 
 def _keep_conflicts(db: Connection, conflicts: Sequence[Arrival]) -> None:
