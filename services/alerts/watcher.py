@@ -19,7 +19,7 @@ from services.alerts.judging import Found, Organisation, judge_client, judge_sou
 from services.alerts.ledger import Key
 from services.alerts.rule import FeedRule, Rule
 from services.alerts.steps import Decided, Known
-from services.alerts.store import Shown, Who
+from services.alerts.store import Life, Shown, Who
 from services.alerts.tables import FACTS
 from shared import metrics
 from shared.clock import parse_time
@@ -47,8 +47,8 @@ LATE_AFTER: Final = timedelta(days=1)
 class Watcher:
     """Handles the records of ``rapport.events``."""
 
-    name = NAME
-    topics = (EVENTS,)
+    name: str = NAME
+    topics: tuple[str, ...] = (EVENTS,)
 
     def __init__(
         self, rules: Sequence[Rule], recipients: Callable[[str], Sequence[Recipient]]
@@ -141,6 +141,9 @@ class Watcher:
                 one = judge_client(around, client, own, self._rules, known, until)
                 found.append(one)
                 stale += _stale(organisation, known, one.steps, shown)
+            if not own and client not in around.silences:
+                # Nothing is known of it (any more): let it be due no longer.
+                found.append(Found(Life((organisation, client), None, 0, (), ()), ()))
             for rule in self._feed_rules if client in around.silences else ():
                 one = judge_source(around, client, rule, known, until)
                 found.append(one)

@@ -1,0 +1,108 @@
+"""Read the alerts as they are shown, by somebody who may not see all of them."""
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from sqlalchemy import ColumnElement, Connection, and_, or_, select
+
+from services.alerts.concerns import UNKNOWN
+from services.alerts.tables import CONCERNED, INBOX
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who asks.
+
+    Attributes:
+        clinics: The clinics that they see; None: all of the organisation.
+        person: Opaque id of who they are; never shown what concerns them.
+    """
+
+    organisation: str
+    clinics: frozenset[str] | None = None
+    person: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some alerts, and the cursor of the next page; None on the last."""
+
+    alerts: Sequence[Mapping[str, Any]]
+    next: str | None
+
+
+def page(
+    db: Connection,
+    viewer: Viewer,
+    filters: Mapping[str, str | None],
+    *,
+    limit: int,
+    cursor: str | None = None,
+) -> Page:
+    """Return alerts that the viewer may see, the latest first.
+
+    Args:
+        db: Any transaction.
+        viewer: Who asks.
+        filters: ``state``, ``family``, ``clinic``, ``client``: only those alerts.
+        limit: How many.
+        cursor: Where the page before ended.
+
+    Raises:
+        ValueError: when the cursor is none of ours.
+    """
+    asked = select(INBOX.c.effective_at, INBOX.c.alert, INBOX.c.body).where(_visible(viewer))
+    for name, value in filters.items():
+        if value is not None:
+            asked = asked.where(INBOX.c[name] == value)
+    if cursor is not None:
+        at, alert = _read(cursor)
+        later = and_(INBOX.c.effective_at == at, INBOX.c.alert > alert)
+        asked = asked.where(or_(INBOX.c.effective_at < at, later))
+    ordered = asked.order_by(INBOX.c.effective_at.desc(), INBOX.c.alert)
+    # One more than asked for: whether it is there says whether there is a next page.
+    rows = db.execute(ordered.limit(limit + 1)).all()
+    shown = rows[:limit]
+    more = _written(shown[-1].effective_at, shown[-1].alert) if len(rows) > limit else None
+    return Page([orjson.loads(row.body) for row in shown], more)
+
+
+def one(db: Connection, viewer: Viewer, alert: str) -> dict[str, Any] | None:
+    """Return an alert, or None where there is none that the viewer may see."""
+    body = db.scalar(select(INBOX.c.body).where(_visible(viewer), INBOX.c.alert == alert))
+    if body is None:
+        return None
+    found: dict[str, Any] = orjson.loads(body)
+    return found
+
+
+def _visible(viewer: Viewer) -> ColumnElement[bool]:
+    conditions = [INBOX.c.organisation == viewer.organisation]
+    if viewer.clinics is not None:
+        conditions.append(INBOX.c.clinic.in_(sorted(viewer.clinics)))
+    if viewer.person is not None:
+        hidden = select(CONCERNED.c.alert).where(
+            CONCERNED.c.organisation == viewer.organisation,
+            CONCERNED.c.person.in_([viewer.person, UNKNOWN]),
+        )
+        conditions.append(INBOX.c.alert.not_in(hidden))
+    return and_(*conditions)
+
+
+def _written(at: int, alert: str) -> str:
+    return base64.urlsafe_b64encode(orjson.dumps([at, alert])).decode().rstrip("=")
+
+
+def _read(cursor: str) -> tuple[int, str]:
+    try:
+        padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
+        at, alert = orjson.loads(base64.b64decode(padded, b"-_", validate=True))
+    except (UnicodeEncodeError, binascii.Error, ValueError, TypeError) as error:
+        raise ValueError("begin again without it") from error
+    if not isinstance(at, int) or not isinstance(alert, str) or abs(at) >= 2**62:
+        raise ValueError("begin again without it")
+    return at, alert
