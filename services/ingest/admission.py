@@ -96,7 +96,7 @@ def admit(draft: Draft, authority: Authority, now: datetime) -> Admitted | Refus
         now: The present: events from the future are refused.
     """
     attributes = read_attributes(draft.attributes, now)
-    faults = [*attributes.faults, *_faults_in_data(attributes, draft.data, authority, now)]
+    faults = [*attributes.faults, *_faults_of_type(draft, attributes, authority, now)]
     if faults or attributes.type is None:
         return Refusal(draft.pointer, tuple(draft.locate(fault) for fault in faults))
     event = Event(
@@ -113,10 +113,11 @@ def admit(draft: Draft, authority: Authority, now: datetime) -> Admitted | Refus
     return Admitted(event, content)
 
 
-def _faults_in_data(
-    attributes: Attributes, data: Any, authority: Authority, now: datetime
+def _faults_of_type(
+    draft: Draft, attributes: Attributes, authority: Authority, now: datetime
 ) -> Iterator[Fault]:
-    event_type = attributes.type
+    """Yield what is wrong by the rules of the event's type."""
+    event_type, data = attributes.type, draft.data
     if event_type is None:
         return
     shape = [fault.at("/data") for fault in _faults_of_shape(event_type, data, attributes)]
@@ -124,7 +125,8 @@ def _faults_in_data(
     # A field too many disturbs no other rule; any other fault of shape would.
     sound = all(fault.code == "unknown_field" for fault in shape)
     if sound or not event_type.amends:
-        yield from _faults_of_subject(_scope(event_type, data), attributes.subject)
+        given = "subject" in draft.attributes
+        yield from _faults_of_subject(_scope(event_type, data), given=given)
     if not sound:
         return
     about = _about(event_type, data)
@@ -171,11 +173,11 @@ def _scope(event_type: EventType, data: Any) -> Scope:
     return "client" if named is None else EVENT_TYPES[named].scope
 
 
-def _faults_of_subject(scope: Scope, subject: str | None) -> Iterator[Fault]:
-    if scope == "client" and subject is None:
+def _faults_of_subject(scope: Scope, *, given: bool) -> Iterator[Fault]:
+    if scope == "client" and not given:
         message = "Name the client that this is about in subject."
         yield Fault("/subject", message, "subject_required")
-    elif scope == "clinic" and subject is not None:
+    elif scope == "clinic" and given:
         message = "This concerns many clients: leave subject out."
         yield Fault("/subject", message, "subject_not_allowed")
 
