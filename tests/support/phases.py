@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from services.alerts.rule import Episode, Rule, Verdict
 from shared.alliance.history import Phase, fold
@@ -27,7 +28,7 @@ def the_phase(*envelopes: Envelope) -> Phase:
     return next(phase for phase in phases_of(envelopes) if phase.therapist == THERAPIST)
 
 
-def judged(rule: Rule, *envelopes: Envelope, until: datetime = FAR, **settings: float) -> Verdict:
+def judged(rule: Rule, *envelopes: Envelope, until: datetime = FAR, **settings: Any) -> Verdict:
     """Return what a rule says of the phase that these events make."""
     return rule.judge(the_phase(*envelopes), {**rule.defaults, **settings}, until)
 
@@ -63,10 +64,10 @@ def weekly(
     return made
 
 
-def ratings(*totals: float | None, every: float = 7, **stated: object) -> list[Envelope]:
+def ratings(*totals: float | None, every: float = 7, **stated: Any) -> list[Envelope]:
     """Return one rating a week, the Session Rating Scale by the client unless said."""
     return [
-        an.a_rating(total, at=on(n * every, 11), **stated)  # type: ignore[arg-type]
+        an.a_rating(total, at=on(n * every, 11), **stated)
         for n, total in enumerate(totals)
         if total is not None
     ]

@@ -7,7 +7,7 @@ from typing import Any
 from services.alerts.episodes import Moment, verdict
 from services.alerts.rule import Audience, Family, Urgency, Verdict
 from services.alerts.wording import figure
-from shared.alliance.change import FOUR_WEEKS, mann_kendall, theil_sen
+from shared.alliance.change import mann_kendall, theil_sen
 from shared.alliance.history import Phase
 from shared.alliance.series import Point, Series, client_series
 
@@ -15,9 +15,10 @@ from shared.alliance.series import Point, Series, client_series
 class AllianceDecline:
     """Tell when the client's alliance ratings have been falling for several ratings.
 
-    Over the last six (at least four): Mann–Kendall, one-sided, p ≤ 0.05, *and* a fall of at least
-    a tenth of the scale along the Theil–Sen slope. High and falling is worse than low and rising;
-    so no cut-off is asked. Clears by two ratings in a row without it. Thresholds are own.
+    Over the last six (at least four): Mann–Kendall, one-sided, p ≤ 0.05, *and* a fall from the
+    first to the last of them by at least a tenth of the scale. High and falling is worse than low
+    and rising; so no cut-off is asked. Clears by two ratings in a row without it. Thresholds are
+    own, not validated.
     """
 
     name: str = "alliance-decline"
@@ -73,8 +74,7 @@ def _falling(series: Series, window: Sequence[Point], chosen: Mapping[str, Any])
     slope = theil_sen([(point.at, point.percent) for point in window])
     if slope is None or trend.p_falling > chosen["p_at_most"]:
         return None
-    periods = (window[-1].at - window[0].at) / FOUR_WEEKS
-    fall = round(-slope.per_4_weeks * periods, 6)
+    fall = round(window[0].percent - window[-1].percent, 6)
     if fall < chosen["fall_percent"]:
         return None
     values = ", ".join(figure(point.value) for point in window)
@@ -85,7 +85,7 @@ def _falling(series: Series, window: Sequence[Point], chosen: Mapping[str, Any])
         urgency="attention",
         evidence=tuple(point.rating.fact for point in window),
         explanation=f"The last {len(window)} ratings by the client are {values}: a fall of "
-        f"{figure(fall)} % of the scale, {figure(-slope.per_4_weeks)} % per 4 weeks "
+        f"{figure(fall)} % of the scale; the slope is {figure(-slope.per_4_weeks)} % per 4 weeks "
         f"(95 % interval {figure(-slope.high)} to {figure(-slope.low)}; one-sided p = {p:g}).",
         numbers={
             "ratings": len(window),
