@@ -14,6 +14,9 @@ _Value = TypeVar("_Value")
 
 KEY_BYTES = 32
 
+METRICS_DIR = "PROMETHEUS_MULTIPROC_DIR"
+"""Named and read by prometheus-client too, when it is imported: set it before a process starts."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -25,6 +28,7 @@ class Settings:
         data_dir: Folder of the embedded engine, of SQLite and of the generated secret key.
         secret_key: 32 bytes that seal secrets and references; None: made once in ``data_dir``
             (embedded stream only).
+        metrics_dir: Where processes that share a port keep their metrics; None: in memory.
     """
 
     stream: str
@@ -42,6 +46,7 @@ class Settings:
     tick_minutes: int
     log_level: Literal["debug", "info", "warning", "error"]
     allow_private_webhooks: bool
+    metrics_dir: Path | None = None
 
     @property
     def needs_data_dir(self) -> bool:
@@ -80,6 +85,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         tick_minutes=reader.number("TICK_MINUTES", 15, 1, 1_440),
         log_level=reader.parsed("LOG_LEVEL", "info", _log_level),
         allow_private_webhooks=reader.parsed("ALLOW_PRIVATE_WEBHOOKS", "false", _boolean),
+        metrics_dir=Path(source[METRICS_DIR]) if source.get(METRICS_DIR) else None,
     )
     if settings.secret_key is None and stream != "embedded":
         reader.problems.append(

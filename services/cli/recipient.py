@@ -1,8 +1,12 @@
 """``rapport recipient``: who is told of alerts, and where."""
 
+import json
+
 import click
 
+from services.alerts.webhook import Message, Sender
 from services.cli.common import (
+    FAILED,
     Office,
     json_option,
     organisation_option,
@@ -10,7 +14,15 @@ from services.cli.common import (
     show_one,
     with_office,
 )
+from shared.clock import format_time
+from shared.ids import opaque_id
 from shared.storage.accounts import ROLES
+
+SAID = {
+    "delivered": "Delivered: they answered with 2xx.",
+    "failed": "Not delivered: nobody answered there, or with another status than 2xx.",
+    "blocked": "Not sent: the address leads into a private network, or is not https.",
+}
 
 
 @click.group()
@@ -51,6 +63,8 @@ def add(
     as_json: bool,
 ) -> None:
     """Register NAME; print once the secret that messages to it are signed with."""
+    if url.startswith("http://") and not office.settings.allow_private_webhooks:
+        raise click.UsageError("--url must be https:// (see RAPPORT_ALLOW_PRIVATE_WEBHOOKS)")
     whose = office.organisation(organisation)
     recipient_id, secret = office.recipients.add(
         whose.id,
@@ -98,3 +112,23 @@ def remove(office: Office, name: str, organisation: str | None) -> None:
     found = office.recipient(office.organisation(organisation).id, name)
     office.recipients.remove(found.organisation, found.id)
     click.echo(f"Removed {found.id}.", err=True)
+
+
+@recipient.command()
+@click.argument("name")
+@organisation_option
+@with_office
+def test(office: Office, name: str, organisation: str | None) -> None:
+    """Send NAME a signed message of type rapport.test, by the way that alerts go.
+
+    Exit code 1 when it was not taken.
+    """
+    found = office.recipient(office.organisation(organisation).id, name)
+    now = office.clock.now()
+    body = {"type": "rapport.test", "timestamp": format_time(now), "data": {}}
+    message = Message(opaque_id("test"), json.dumps(body).encode())
+    sender = Sender(allow_private=office.settings.allow_private_webhooks)
+    outcome = sender.send(found.url, found.secret, message, now)
+    click.echo(SAID[outcome], err=True)
+    if outcome != "delivered":
+        raise click.exceptions.Exit(FAILED)

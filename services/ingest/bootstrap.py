@@ -99,6 +99,7 @@ def application(parts: Parts) -> Flask:
         parts.accounts,
         checks={"database": parts.db.healthy, "stream": parts.stream.healthy},
         max_body_bytes=parts.settings.max_body_bytes,
+        metrics_dir=parts.settings.metrics_dir,
     )
 
 

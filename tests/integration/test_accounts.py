@@ -173,7 +173,16 @@ def test_recipients_are_read_as_they_are_now(office: Office) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["", "example.org", "ftp://example.org", "https://", "https://[::1", "https://a b", "http:/x"],
+    [
+        "",
+        "example.org",
+        "ftp://example.org",
+        "https://",
+        "https://[::1",
+        "https://a b",
+        "http:/x",
+        "https://user:password@example.org",
+    ],
 )
 def test_an_address_must_be_one(office: Office, url: str) -> None:
     """What is no web address is refused when the recipient is made, not when it is told."""

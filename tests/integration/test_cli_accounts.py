@@ -13,6 +13,7 @@ from sqlalchemy import text
 
 from services.cli import main
 from services.cli.common import Office, opened
+from services.cli.receiver import Receiver
 from shared.config import load
 from shared.ids import STAFF
 from shared.storage.engine import Database
@@ -208,6 +209,25 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     shell = Shell({"RAPPORT_DATA_DIR": str(tmp_path / "file" / "data")})
     assert "RAPPORT_DATA_DIR" in shell.run("org", "list", code=2).stderr
+
+
+def test_a_recipient_is_tried_out(tmp_path: Path) -> None:
+    """``recipient test`` sends what verifies with the secret that was shown; else it says why."""
+    shell = Shell({"RAPPORT_DATA_DIR": str(tmp_path), "RAPPORT_ALLOW_PRIVATE_WEBHOOKS": "true"})
+    shell.run("org", "create", "North")
+    receiver = Receiver()
+    try:
+        words = ("recipient", "add", "board", "--role", "governance", "--url", receiver.url)
+        receiver.start(shell.json(*words)["secret"])
+        assert "Delivered" in shell.run("recipient", "test", "board").stderr
+        assert (dict(receiver.told), receiver.rejected) == ({"rapport.test": 1}, 0)
+        shell.environment["RAPPORT_ALLOW_PRIVATE_WEBHOOKS"] = "false"
+        assert "Not sent" in shell.run("recipient", "test", "board", code=1).stderr
+        assert "https" in shell.run(*words, code=2).stderr
+    finally:
+        receiver.close()
+    shell.environment["RAPPORT_ALLOW_PRIVATE_WEBHOOKS"] = "true"
+    assert "Not delivered" in shell.run("recipient", "test", "board", code=1).stderr
 
 
 def test_doctor_says_what_to_do_and_does_it(shell: Shell) -> None:

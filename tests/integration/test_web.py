@@ -14,12 +14,14 @@ from marshmallow import Schema, fields, validate
 from structlog.testing import capture_logs
 from werkzeug.test import TestResponse
 
+from shared.config import METRICS_DIR, child_environment
 from shared.errors import DatabaseUnavailable, Fault, Refused, StreamUnavailable, Unavailable
 from shared.web.app import SECURITY_HEADERS, create_app
 from shared.web.auth import caller, check_clinic, require
 from shared.web.blueprint import Blueprint
 from tests.support.accounts import Office
 from tests.support.databases import migrated, sqlite_url
+from tests.support.together import run_together
 
 MEMBERS = {"type", "title", "status", "detail", "errors"}
 ANNA = "Anna Karenina"
@@ -272,6 +274,37 @@ def test_metrics_name_routes_never_addresses(service: Service) -> None:
     text = service.http.get("/metrics").text
     assert 'rapport_http_request_seconds_count{method="GET",route="/v1/raise/<what>"' in text
     assert "Anna" not in text
+
+
+def test_metrics_of_processes_that_share_a_port_are_added_up(tmp_path: Path) -> None:
+    """With a common folder any of them answers for all of them."""
+    script = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from shared.config import load\n"
+        "from shared.storage.accounts import Accounts\n"
+        "from shared.storage.engine import Database\n"
+        "from shared.storage.sealing import Sealer\n"
+        "from shared.web.app import create_app\n"
+        "accounts = Accounts(Database(sys.argv[1]), Sealer(bytes(32)))\n"
+        "app = create_app('x', [], accounts, checks={}, metrics_dir=load().metrics_dir)\n"
+        "# go\n"
+        "http = app.test_client()\n"
+        "http.get('/livez')\n"
+        "print(http.get('/metrics').text)\n"
+    )
+    folder = tmp_path / "metrics"
+    folder.mkdir()
+    environment = child_environment({METRICS_DIR: str(folder)})
+    url = sqlite_url(tmp_path)
+    run_together(script, [url], 2, environment)
+    (text,) = run_together(script, [url], 1, environment)
+    counted = next(
+        line
+        for line in text.splitlines()
+        if line.startswith("rapport_http_request_seconds_count{") and "/livez" in line
+    )
+    assert float(counted.rpartition(" ")[2]) == 3
 
 
 def test_the_document_describes_every_call(service: Service) -> None:

@@ -2,20 +2,26 @@
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 FINISH_WITHIN_S = 60
 
 _GATE = "import sys\nprint('ready', flush=True)\nsys.stdin.readline()\n"
 
 
-def run_together(script: str, arguments: Sequence[str], count: int) -> list[str]:
+def run_together(
+    script: str,
+    arguments: Sequence[str],
+    count: int,
+    environment: Mapping[str, str] | None = None,
+) -> list[str]:
     """Run a Python script in ``count`` processes, and let all go on at ``# go`` at once.
 
     Args:
         script: Has one line ``# go``: what stands above it is prepared before anybody starts.
         arguments: Its ``sys.argv[1:]``.
         count: How many processes.
+        environment: Of the processes; this one's when None.
 
     Returns:
         What each wrote to stdout after it started.
@@ -28,6 +34,7 @@ def run_together(script: str, arguments: Sequence[str], count: int) -> list[str]
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            env=environment,
         )
         for _ in range(count)
     ]
