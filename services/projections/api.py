@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import orjson
 from flask import Response, request
-from marshmallow import Schema, ValidationError, fields, validate
+from marshmallow import Schema, fields, validate
 
 from services.projections import cursors
 from services.projections.drawing import svg
@@ -19,6 +19,7 @@ from services.projections.read_models import ALERTS, CASELOAD, CONCERNS
 from services.projections.read_models.caseload import Asked
 from services.projections.timelines import Timelines, Viewer
 from shared.clock import format_time, from_micros, parse_time
+from shared.errors import Fault
 from shared.storage.engine import Database
 from shared.web.auth import caller, require
 from shared.web.blueprint import Blueprint, problems
@@ -29,6 +30,9 @@ PAGE_LIMIT: Final = 200
 VOLATILE: Final = "judged_at"
 """Moves with every tick though nothing else changes: not part of what an ETag names."""
 
+REF: Final = validate.Regexp(
+    r"[A-Za-z0-9._:-]{1,64}\Z", error="Must be 1 to 64 letters, digits or . _ : -"
+)
 TIME: Final = "An RFC 3339 time with offset; in an address, + is written %2B."
 
 
@@ -67,10 +71,8 @@ class TimesSchema(Schema):
 class CaseloadArgumentsSchema(Schema):
     """Which part of the caseload is asked for."""
 
-    clinic = fields.String(validate=validate.Length(1, 64))
-    therapist = fields.String(
-        validate=validate.Length(1, 64), metadata={"description": "Opaque id (th_…)."}
-    )
+    clinic = fields.String(validate=REF)
+    therapist = fields.String(validate=REF, metadata={"description": "Opaque id (th_…)."})
     standing = fields.String(validate=validate.OneOf(STANDINGS))
     cursor = fields.String(
         validate=validate.Length(1, 400),
@@ -185,10 +187,7 @@ def _caseload(database: Database, asked: dict[str, Any]) -> dict[str, Any]:
     viewer = _viewer()
     filters = {name: asked.get(name) for name in ("clinic", "therapist", "standing")}
     limit: int = asked["limit"]
-    try:
-        after = cursors.read(asked["cursor"], filters) if "cursor" in asked else None
-    except ValueError as error:
-        raise ValidationError({"cursor": [f"Not a valid cursor: {error}."]}) from error
+    after = _after(asked["cursor"], filters) if "cursor" in asked else None
     # One more than asked for: whether it is there says whether there is a next page.
     query = Asked(viewer.organisation, viewer.clinics, **filters, after=after, limit=limit + 1)
     person = viewer.person
@@ -203,6 +202,14 @@ def _caseload(database: Database, asked: dict[str, Any]) -> dict[str, Any]:
         "clients": [_client(row, *places[row.client]) for row in shown],
         "next": last and cursors.write((last.rank, last.since, last.client), filters),
     }
+
+
+def _after(cursor: str, filters: dict[str, str | None]) -> cursors.Place:
+    try:
+        return cursors.read(cursor, filters)
+    except ValueError as error:
+        fault = Fault("/query/cursor", f"not a cursor: {error}", "invalid_cursor")
+        raise Problem(422, "refused", errors=[fault]) from error
 
 
 def _client(row: Any, clinic: str, therapist: str) -> dict[str, Any]:

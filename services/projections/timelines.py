@@ -1,5 +1,6 @@
 """Read one client's timeline: from the facts as they are kept, for one viewer, at two times."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +23,9 @@ from shared.storage.registry import Registry
 
 SIMULATED = "urn:simulated"
 """A source that begins so holds made-up data, and every timeline with it says so."""
+
+
+_CLIENT = re.compile(r"cl_[0-9a-f]{24}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,7 @@ class Timelines:
         Raises:
             DatabaseUnavailable: when the database does not answer.
         """
-        if not self._registry.known(viewer.organisation, client):
+        if not _CLIENT.fullmatch(client) or not self._registry.known(viewer.organisation, client):
             return None
         with self._database.read() as db:
             chart = FACTS.query(db, viewer.organisation, client)
