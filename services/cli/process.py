@@ -87,7 +87,7 @@ def serve_http(
     command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--factory", "--no-ws",
                "--host", settings.host, "--port", str(settings.port),
                "--workers", str(processes), "--blocking-threads", str(BLOCKING_THREADS),
-               "--log-level", "warning", "--workers-kill-timeout", str(STOP_WITHIN_S - 5),
+               "--log-level", "error", "--workers-kill-timeout", str(STOP_WITHIN_S - 5),
                target]  # fmt: skip
     # A process group of its own: Ctrl-C reaches the parent alone, which then stops in order.
     return subprocess.Popen(command, start_new_session=True, env=environment)  # noqa: S603 - ours.
