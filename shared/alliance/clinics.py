@@ -20,6 +20,7 @@ AROUND_TYPES: Final = frozenset(
         "clinic.configured",
         "clinic.closed",
         "therapist.away",
+        "supervision.held",
         "record.corrected",
         "record.retracted",
     }
