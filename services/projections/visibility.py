@@ -60,6 +60,7 @@ def matters(envelopes: Iterable[Envelope]) -> Matters:
     refs = _placed(facts, same)
     concerns: dict[str, set[str]] = defaultdict(set)
     protected: set[str] = set()
+    arrived: set[str] = set()
     for envelope in facts:
         ref = refs.get(envelope.id)
         noted = _noted(envelope)
@@ -68,9 +69,11 @@ def matters(envelopes: Iterable[Envelope]) -> Matters:
         concerns[same.root(ref)] |= {noted["concerns"]} if noted.get("concerns") else set()
         if noted.get("reporter_protected"):
             protected.add(same.root(ref))
+        if envelope.event.type == NOTED:
+            arrived.add(same.root(ref))
     return Matters(
         refs={event: None if ref is None else same.root(ref) for event, ref in refs.items()},
-        concerns={ref: frozenset(persons) for ref, persons in concerns.items()},
+        concerns={ref: frozenset(concerns[ref]) for ref in arrived},
         protected=frozenset(protected),
     )
 
