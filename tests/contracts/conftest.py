@@ -6,7 +6,17 @@ from contextlib import ExitStack, closing
 import pytest
 
 from shared.stream.ports import EVENTS, Consumer, Partition, Publisher, Stream
+from tests.support.engines import KafkaEngine
+from tests.support.kafka_broker import KafkaBroker
 from tests.support.records import Consume, from_start
+
+
+@pytest.fixture
+def kafka_engine(kafka_broker: KafkaBroker) -> KafkaEngine:
+    """Return a Kafka engine with topics of this test's own."""
+    engine = KafkaEngine(kafka_broker.address)
+    engine.stream.create_topics()
+    return engine
 
 
 @pytest.fixture

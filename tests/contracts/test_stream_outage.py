@@ -8,10 +8,10 @@ from contextlib import closing
 import pytest
 
 from shared.errors import StreamUnavailable
-from shared.stream.ports import EVENTS, Publisher
+from shared.stream.ports import EVENTS, Consumer, Publisher
 from tests.support.kafka_broker import KafkaBroker
 from tests.support.outages import BreakableEmbedded, BreakableKafka
-from tests.support.records import a_record, from_start, read_all
+from tests.support.records import PATIENCE_S, Handled, a_record, from_start, read_all
 
 BACK_WITHIN_S = 5.0
 CALLERS = 8
@@ -86,6 +86,41 @@ def test_what_is_opened_while_the_engine_is_away_works_later(
         publisher.publish([a_record(b"there")], deadline_s=BACK_WITHIN_S)
         assert read_all(consumer, 1)[-1].value == b"there"
     stream.close()
+
+
+def test_consuming_goes_on_after_an_outage(
+    breakable: BreakableEmbedded | BreakableKafka,
+) -> None:
+    """A consumer says that the engine is away, and afterwards goes on: nothing lost or doubled."""
+    stream = breakable.engine.stream
+    handled = Handled()
+    values = [str(n).encode() for n in range(60)]
+    with (
+        closing(stream.publisher()) as publisher,
+        closing(stream.consumer("readers", [EVENTS], handled.start_at)) as consumer,
+    ):
+        publisher.publish([a_record(value, key=value) for value in values[:30]], deadline_s=10)
+        while len(handled.values) < 10:
+            handled.handle(consumer.poll(5, 1.0))
+        with breakable.away():
+            _until_unavailable(consumer, handled)
+        publisher.publish([a_record(value, key=value) for value in values[30:]], deadline_s=10)
+        deadline = time.monotonic() + PATIENCE_S
+        while len(handled.values) < len(values):
+            assert time.monotonic() < deadline
+            handled.handle(consumer.poll(5, 1.0))
+    assert sorted(handled.values) == sorted(values)
+    assert handled.refused == 0
+
+
+def _until_unavailable(consumer: Consumer, handled: Handled) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        try:
+            handled.handle(consumer.poll(5, 0.5))
+        except StreamUnavailable:
+            return
+    raise AssertionError("the consumer never said that the engine is away")
 
 
 class _Callers:

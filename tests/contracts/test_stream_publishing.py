@@ -1,10 +1,12 @@
 """What every engine must do for those who publish: what is acknowledged stays, in order."""
 
+import itertools
 import subprocess
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from shared.errors import StreamUnavailable
 from shared.stream.ports import EVENTS, Publisher, Stream
 from tests.support.engines import Engine
 from tests.support.publishing import THREADS
@@ -81,6 +83,30 @@ def test_publishing_goes_on_in_a_new_publisher(stream: Stream, consume: Consume)
         publisher.publish([a_record(str(n).encode())], deadline_s=10)
         publisher.close()
     assert [record.value for record in read_all(consume(), 3)] == [b"0", b"1", b"2"]
+
+
+def test_closing_amid_publications_loses_nothing(stream: Stream) -> None:
+    """What was acknowledged before or while the publisher closed is there; the rest failed."""
+    publisher = stream.publisher()
+    acknowledged = threading.Semaphore(0)
+
+    def publish() -> int:
+        for count in itertools.count():
+            try:
+                publisher.publish([a_record()], deadline_s=10)
+            except StreamUnavailable:
+                return count
+            acknowledged.release()
+        raise AssertionError("never")
+
+    with ThreadPoolExecutor(4) as pool:
+        publishing = [pool.submit(publish) for _ in range(4)]
+        for _ in range(20):
+            acknowledged.acquire()
+        publisher.close()
+        known = sum(future.result() for future in publishing)
+    stored = sum(stream.ends(EVENTS).values())
+    assert known <= stored <= known + len(publishing)
 
 
 def test_close_leaves_no_thread_behind(stream: Stream) -> None:

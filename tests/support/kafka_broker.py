@@ -6,13 +6,14 @@ with SIGKILL and started again on the same data; several make a cluster.
 
 import base64
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from tests.support.missing import Missing
 KAFKA_VERSION = "4.1.0"
 LOG4J_VERSION = "2.25.1"
 HEAP = "384m"
-START_TIMEOUT_S = 60
+START_TIMEOUT_S = 120
 STOP_TIMEOUT_S = 20
 FETCH_TIMEOUT_S = 300
 
@@ -164,6 +165,17 @@ class KafkaBroker:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Hold its process still: connections are made, and nothing is answered."""
+        if self._process is None:
+            raise RuntimeError("only a running broker can be frozen")
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     def restart(self) -> None:
         """Start it again on its old data, and wait for it."""

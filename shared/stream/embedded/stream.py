@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, delete, func, inspect, select, update
 
 from shared.clock import Clock, SystemClock, to_micros
 from shared.errors import StreamUnavailable
@@ -50,8 +50,8 @@ class EmbeddedStream:
         self._database = Database(f"sqlite:///{path}")
         self._leases = Database(f"sqlite:///{path}", busy_timeout_ms=LEASE_LOCK_MS)
         self._places = Places(self._database)
-        with answering(), self._database.write() as db:
-            METADATA.create_all(db)
+        with answering():
+            _prepare(self._database)
 
     def publisher(self) -> EmbeddedPublisher:
         """Open a publisher."""
@@ -126,6 +126,15 @@ class EmbeddedStream:
                 f" cannot change: set RAPPORT_PARTITIONS={found}"
             ]
         return []
+
+
+def _prepare(database: Database) -> None:
+    """Make the tables of a new file; an old one is opened without waiting for its writers."""
+    with database.read() as db:
+        known = inspect(db).get_table_names()
+    if not METADATA.tables.keys() <= set(known):
+        with database.write() as db:
+            METADATA.create_all(db)
 
 
 def _empty(topic: str, number: int) -> dict[str, object]:

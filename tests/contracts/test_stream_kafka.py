@@ -1,0 +1,172 @@
+"""What only the Kafka engine can do, or must be kept from doing."""
+
+import logging
+import threading
+import time
+from contextlib import closing
+
+import pytest
+from kafka import KafkaAdminClient, TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType
+
+from shared.errors import StreamUnavailable
+from shared.stream.kafka import KafkaStream
+from shared.stream.ports import EVENTS, Partition
+from tests.support.engines import PARTITIONS, KafkaEngine
+from tests.support.kafka_broker import KafkaBroker, cluster_of, free_port
+from tests.support.records import PATIENCE_S, a_record, from_start, read_all
+
+pytestmark = pytest.mark.kafka
+
+
+def test_two_consumers_share_the_partitions(kafka_engine: KafkaEngine) -> None:
+    """Each consumer of a group gets a share, and when one leaves the other gets all."""
+    stream = kafka_engine.stream
+    with closing(stream.consumer("sharers", [EVENTS], from_start)) as first:
+        with closing(stream.consumer("sharers", [EVENTS], from_start)) as second:
+            deadline = time.monotonic() + PATIENCE_S
+            while {len(first.owned()), len(second.owned())} != {PARTITIONS // 2}:
+                assert time.monotonic() < deadline
+                poll = threading.Thread(target=second.poll, args=(10, 0.3))
+                poll.start()
+                first.poll(10, 0.3)
+                poll.join()
+            assert not first.owned() & second.owned()
+        while len(first.owned()) < PARTITIONS:
+            assert time.monotonic() < deadline
+            first.poll(10, 0.3)
+
+
+def test_a_courtesy_commit_reaches_lag_tools(kafka_engine: KafkaEngine) -> None:
+    """What we tell Kafka is what its own tools show, for the partitions that we own."""
+    stream = kafka_engine.stream
+    place = Partition(EVENTS, 1)
+    with closing(stream.publisher()) as publisher:
+        publisher.publish([a_record(partition=1) for _ in range(3)], deadline_s=10)
+    with closing(stream.consumer("shown", [EVENTS], from_start)) as consumer:
+        read_all(consumer, 3)
+        consumer.courtesy_commit({place: 3, Partition("rapport.alerts", 0): 9})
+        admin = KafkaAdminClient(bootstrap_servers=kafka_engine.address)
+        group = f"{kafka_engine.prefix}shown"
+        theirs = TopicPartition(kafka_engine.prefix + EVENTS, 1)
+        deadline = time.monotonic() + PATIENCE_S
+        shown = {}
+        while theirs not in shown:
+            assert time.monotonic() < deadline
+            shown = admin.list_group_offsets(group)[group]
+        admin.close()
+    assert shown[theirs].offset == 3
+    assert len(shown) == 1
+
+
+def test_a_changed_setting_is_noticed(kafka_engine: KafkaEngine) -> None:
+    """A topic that somebody set to compaction is named, with the command that mends it."""
+    admin = KafkaAdminClient(bootstrap_servers=kafka_engine.address)
+    wrong = {"cleanup.policy": "compact"}
+    name = kafka_engine.prefix + EVENTS
+    admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, wrong)])
+    admin.close()
+    deadline = time.monotonic() + PATIENCE_S
+    while not (problems := kafka_engine.stream.check_topics()):
+        assert time.monotonic() < deadline
+    (problem,) = problems
+    assert problem.startswith(f"topic {EVENTS} has cleanup.policy=compact, not delete: run")
+    assert problem.endswith("--add-config cleanup.policy=delete")
+
+
+def test_too_few_copies_are_noticed(kafka_engine: KafkaEngine) -> None:
+    """Topics on one broker are not what a setting of three asks for."""
+    stream = KafkaStream([kafka_engine.address], PARTITIONS, 3, prefix=kafka_engine.prefix)
+    problems = stream.check_topics()
+    assert f"topic {EVENTS} is kept on 1 brokers, not 3" in problems[0]
+    assert any("min.insync.replicas=1, not 2" in problem for problem in problems)
+
+
+def test_more_copies_than_brokers_cannot_be_created(kafka_engine: KafkaEngine) -> None:
+    """Creating topics that the cluster cannot keep fails, and says why."""
+    stream = KafkaStream([kafka_engine.address], PARTITIONS, 3, prefix="three.")
+    with pytest.raises(StreamUnavailable, match="InvalidReplicationFactor"):
+        stream.create_topics()
+
+
+def test_health_is_known_within_two_seconds(breakable_broker: KafkaBroker) -> None:
+    """Whether it answers, refuses, or accepts and says nothing: the answer comes in time."""
+    answers = KafkaEngine(breakable_broker.address).stream
+    refuses = KafkaEngine(f"127.0.0.1:{free_port()}").stream
+    assert answers.healthy()
+    for stream in (refuses, answers):
+        with breakable_broker.frozen():
+            began = time.monotonic()
+            assert not stream.healthy()
+            assert time.monotonic() - began < 2.5
+    assert answers.healthy()
+
+
+def test_a_deadline_holds_while_the_broker_is_frozen(breakable_broker: KafkaBroker) -> None:
+    """A broker that accepts connections and says nothing holds nobody beyond the deadline."""
+    engine = KafkaEngine(breakable_broker.address)
+    engine.stream.create_topics()
+    with closing(engine.stream.publisher()) as publisher:
+        publisher.publish([a_record()], deadline_s=10)
+        with breakable_broker.frozen():
+            for _ in range(3):
+                began = time.monotonic()
+                with pytest.raises(StreamUnavailable):
+                    publisher.publish([a_record()], deadline_s=1.0)
+                assert time.monotonic() - began < 1.5
+        publisher.publish([a_record()], deadline_s=5)
+
+
+def test_failed_connections_leave_no_thread_behind() -> None:
+    """However often a broker is not there, no thread or loop is left over."""
+    stream = KafkaEngine(f"127.0.0.1:{free_port()}").stream
+    before = threading.active_count()
+    for _ in range(3):
+        assert not stream.healthy()
+    with (
+        closing(stream.consumer("nobody", [EVENTS], from_start)) as consumer,
+        pytest.raises(StreamUnavailable),
+    ):
+        consumer.poll(1, 0.1)
+    assert threading.active_count() == before
+
+
+def test_no_value_reaches_the_log(
+    kafka_engine: KafkaEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Even at its most talkative, the library writes no key, header or value into the log."""
+    secret = "narrative-that-must-not-be-logged"
+    with caplog.at_level(logging.DEBUG):
+        stream = kafka_engine.reopened()
+        with closing(stream.publisher()) as publisher:
+            record = a_record(secret.encode(), secret.encode(), headers=((secret, b""),))
+            publisher.publish([record], deadline_s=10)
+        with closing(stream.consumer("quiet", [EVENTS], from_start)) as consumer:
+            read_all(consumer, 1)
+    assert secret not in caplog.text
+
+
+@pytest.mark.slow
+def test_three_brokers_keep_what_two_acknowledged(
+    tmp_path_factory: pytest.TempPathFactory, kafka_broker: KafkaBroker
+) -> None:
+    """In a cluster, what was acknowledged outlives the loss of any one broker."""
+    assert kafka_broker.address
+    brokers = cluster_of(tmp_path_factory.mktemp("three"), count=3)
+    try:
+        servers = [broker.address for broker in brokers]
+        stream = KafkaStream(servers, PARTITIONS, 3)
+        stream.create_topics()
+        assert stream.check_topics() == []
+        values = [str(n).encode() for n in range(300)]
+        with closing(stream.publisher()) as publisher:
+            for n, value in enumerate(values):
+                publisher.publish([a_record(value, key=value)], deadline_s=30)
+                if n == 100:
+                    brokers[0].kill()
+        with closing(stream.consumer("readers", [EVENTS], from_start)) as consumer:
+            stored = [record.value for record in read_all(consumer, len(values))]
+        assert sorted(stored) == sorted(values)
+    finally:
+        for broker in brokers:
+            broker.kill()
