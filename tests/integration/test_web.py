@@ -1,5 +1,6 @@
 """The application that all services share: problems, keys, health, documents."""
 
+import io
 import json
 import threading
 from collections.abc import Iterator
@@ -243,6 +244,23 @@ def test_bodies_are_read_strictly(service: Service) -> None:
         content_type="application/json",
     )
     assert [fault["code"] for fault in problem(body, 400)["errors"]] == ["duplicate_key"]
+
+
+@pytest.mark.parametrize(("size", "status"), [(LIMIT - 1, 422), (LIMIT, 413), (9 * LIMIT, 413)])
+def test_a_body_of_unannounced_length_is_never_cut(
+    service: Service, size: int, status: int
+) -> None:
+    """Sent in chunks, a body over the limit is refused with 413, not read in part."""
+    text = b'{"code": "a", "more": "' + b"x" * (size - 25) + b'"}'
+    answer = service.http.post(
+        "/v1/notes/elm",
+        headers=service.key("act"),
+        input_stream=io.BytesIO(text),
+        content_type="application/json",
+        environ_overrides={"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"},
+    )
+    assert len(text) == size
+    problem(answer, status)
 
 
 def test_liveness_never_depends_on_anything(service: Service) -> None:
