@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from flask.testing import FlaskClient
+from sqlalchemy import Row, select
 from werkzeug.test import TestResponse
 
 from services.ingest.bootstrap import Parts, application, build
 from shared.clock import ManualClock
 from shared.config import Settings, load
 from shared.envelope import Envelope
+from shared.storage import kept
 from shared.storage.engine import Database
 from shared.storage.enrolment import Enrolment
 from shared.storage.migrate import migrate
@@ -129,6 +131,11 @@ class FrontDoor:
     def envelopes(self) -> Sequence[Envelope]:
         """Return every envelope that the stream holds."""
         return [decode(record) for record in self.records()]
+
+    def refusals(self) -> Sequence[Row[Any]]:
+        """Return what was kept of refusals, oldest first."""
+        with self._db.read() as db:
+            return db.execute(select(kept.refusals).order_by(kept.refusals.c.at)).all()
 
     def close(self) -> None:
         """Release everything."""
