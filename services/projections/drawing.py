@@ -27,6 +27,10 @@ MAX_TICKS = 8
 NARROW_CHARACTERS = 46
 """How much of a title fits beside its sign on a narrow screen."""
 
+LIFT = {"": 0, "therapist": -9, "client": 9, "unknown": 9}
+SMALLEST = 0.4
+"""A mark is never drawn smaller than this part of its size, however many there are."""
+
 LEGEND_COLUMN = 344
 LEGEND_PARTS = {
     "held": "held",
@@ -149,8 +153,12 @@ class _Sheet:
             return
         y = self._y + 14
         node(self._root, "line", class_="rule", x1=PLOT_LEFT, x2=PLOT_RIGHT, y1=y, y2=y)
+        scale = _crowded(len(marks))
         for mark in marks:
-            shapes.mark(self._root, mark.kind, (self._x(mark.at), y), _told(mark), mark.inside)
+            # In a crowd what was not held leaves the line: the therapist's above, others below.
+            lift = LIFT[mark.kind.partition(":")[2]] if scale < 1 else 0
+            place = (self._x(mark.at), y + lift)
+            shapes.mark(self._root, mark.kind, place, _told(mark), mark.inside, scale)
         self._y += 34
 
     def chart(self, title: str, lines: Sequence[Line], nothing: str, first: int) -> None:
@@ -176,9 +184,12 @@ class _Sheet:
             x = self._x(tick.at)
             node(self._grid, "line", class_="rule", x1=x, x2=x, y1=self._top, y2=y)
             node(self._root, "line", class_="axis", x1=x, x2=x, y1=y, y2=y + 6)
-            seen = "mid soft" if tick.often else "mid soft wide"
-            self._text(x, y + 28, self._date(tick.at), seen.replace("soft", "ink"))
-            self._text(x, y + 56, f"week {tick.week}", seen)
+            # Near an edge a text is turned inwards, or a narrow screen would cut it off.
+            side = "end" if x > RIGHT - 50 else "" if x < LEFT + 50 else "mid"
+            seen = side if tick.often else f"{side} wide"
+            moved = {"end": RIGHT, "": LEFT}.get(side, x)
+            self._text(moved, y + 28, self._date(tick.at), f"ink {seen}")
+            self._text(moved, y + 56, f"week {tick.week}", f"soft {seen}")
         self._y = y + 66
 
     def legend(self) -> None:
@@ -218,6 +229,7 @@ class _Sheet:
         self._y += ROW * ((len(lines) + 1) // 2)
 
     def _line(self, line: Line, series: int, top: float) -> None:
+        scale = _crowded(len(line.points))
         for stretch in line.stretches:
             places = [
                 (self._x(point.at), top + CHART_HEIGHT * (1 - point.percent / 100))
@@ -226,7 +238,7 @@ class _Sheet:
             points = " ".join(f"{number(x)},{number(y)}" for x, y in places)
             node(self._root, "polyline", class_=_stroke(series), points=points)
             for place, point in zip(places, stretch, strict=True):
-                shapes.point(self._root, series, place, _told(point))
+                shapes.point(self._root, series, place, _told(point), scale)
 
     def _bar(
         self, bar: Bar, left: float, width: float, class_: str, top: float, height: float
@@ -245,7 +257,8 @@ class _Sheet:
 
     def _date(self, at: datetime) -> str:
         long = self._span > timedelta(weeks=52)
-        return f"{at:%b %Y}" if long else f"{at.day} {at:%b}"
+        first = at == self._story.start
+        return f"{at:%b %Y}" if long else day(at) if first else f"{at.day} {at:%b}"
 
     def _text(self, x: float, y: float, text: str, class_: str) -> None:
         node(self._root, "text", text, x=x, y=y, class_=class_)
@@ -257,6 +270,12 @@ class _Sheet:
             what, _, who = mark.kind.partition(":")
             parts |= {what, who or what}
         return parts
+
+
+def _crowded(count: int) -> float:
+    """Return how much smaller marks are drawn where there are many."""
+    room = (PLOT_RIGHT - PLOT_LEFT) / max(count, 1)
+    return min(1, max(SMALLEST, room / (2.2 * shapes.R)))
 
 
 def _told(what: Mark | Point) -> str:

@@ -14,6 +14,7 @@ STYLE = """
 :root{color-scheme:light dark}
 body{font:1rem/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans",sans-serif;
 margin:0 auto;padding:1rem;max-width:60rem;color:#1b1f24;background:#fff}
+h1{font-size:1.5rem;line-height:1.25;overflow-wrap:anywhere}
 figure{margin:0 0 1.5rem}.scroll{overflow-x:auto}
 table{border-collapse:collapse;width:100%;margin:0 0 1.5rem}
 caption{text-align:left;font-weight:650;font-size:1.1rem;padding:.5rem 0}
@@ -60,8 +61,8 @@ def page(timeline: Mapping[str, Any]) -> str:
 def _tables(story: Story) -> Iterable[str]:
     yield _table(
         "Open alerts",
-        ("Since", "Urgency", "What was observed", "Why"),
-        [(day(one.start), one.kind, one.label, one.says) for one in story.alerts],
+        ("Since", "Urgency", "What was observed, and why"),
+        [(day(one.start), one.kind, f"{one.label}. {one.says}") for one in story.alerts],
     )
     yield _table("Phases of care", ("From", "Until", "With"), map(_phase, story.phases))
     yield _table("Sessions", ("Date", "What happened"), map(_row, story.sessions))

@@ -70,11 +70,16 @@ def number(value: float) -> str:
 
 
 def mark(
-    parent: Element, kind: str, at: tuple[float, float], says: str = "", inside: str = ""
+    parent: Element,
+    kind: str,
+    at: tuple[float, float],
+    says: str = "",
+    inside: str = "",
+    scale: float = 1,
 ) -> None:
     """Draw the mark of a kind; ``says`` is what a pointer resting on it reads."""
     what, _, who = kind.partition(":")
-    group = _group(parent, what.partition("_")[0], at, says)
+    group = _group(parent, what.partition("_")[0], at, says, scale)
     match what:
         case "rupture":
             _path(group, (-6, -R), (2, -2), (-3, 1), (6, R))
@@ -103,16 +108,18 @@ def inner(group: Element, what: str) -> None:
 
 def key(parent: Element, part: str, at: tuple[float, float]) -> None:
     """Draw one part of a mark by itself, for the legend."""
-    group = _group(parent, "key", at, "")
+    group = _group(parent, "key", at)
     if part in ("missed", "cancelled"):
         inner(group, part)
     else:
         _outline(group, part, "open", R)
 
 
-def point(parent: Element, series: int, at: tuple[float, float], says: str = "") -> None:
+def point(
+    parent: Element, series: int, at: tuple[float, float], says: str = "", scale: float = 1
+) -> None:
     """Draw one rating in the shape of its series."""
-    group = _group(parent, f"c{series % SERIES}", at, says)
+    group = _group(parent, f"c{series % SERIES}", at, says, scale)
     match series % SERIES:
         case 0:
             node(group, "circle", r=4, class_="solid")
@@ -136,8 +143,11 @@ def sign(parent: Element, urgency: str, at: tuple[float, float]) -> None:
             node(group, "circle", r=R - 1, class_=urgency)
 
 
-def _group(parent: Element, colour: str, at: tuple[float, float], says: str) -> Element:
-    group = node(parent, "g", class_=f"mark {colour}", transform=_translate(at))
+def _group(
+    parent: Element, colour: str, at: tuple[float, float], says: str = "", scale: float = 1
+) -> Element:
+    moved = _translate(at) if scale == 1 else f"{_translate(at)} scale({scale:.2f})"
+    group = node(parent, "g", class_=f"mark {colour}", transform=moved)
     if says:
         node(group, "title", says)
     return group

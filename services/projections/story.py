@@ -178,7 +178,7 @@ def _phases(timeline: Mapping[str, Any]) -> tuple[Bar, ...]:
     bars = []
     for phase in timeline["phases"]:
         therapist = phase["therapist"]
-        label = "no therapist yet"
+        label = "no therapist named"
         if therapist is not None:
             label = f"therapist {numbers.setdefault(therapist, len(numbers) + 1)}"
         start, end = parse_time(phase["opened_at"]), _time(phase["closed_at"])

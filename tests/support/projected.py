@@ -193,7 +193,7 @@ def an_alert_step(
         "history": [{"step": step, "at": format_time(moment)}] * number,
         **stated,
     }
-    return an.an_event(
+    made = an.an_event(
         f"alert.{step}",
         moment,
         body,
@@ -203,3 +203,5 @@ def an_alert_step(
         sender="rapport",
         recorded_at=moment + timedelta(seconds=number),
     )
+    # The builder of events leaves out what is None; an alert says all its fields.
+    return replace(made, event=replace(made.event, data=body))
