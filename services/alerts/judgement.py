@@ -93,7 +93,7 @@ def judged(
             began = episode.effective_at
             if not order.since <= began < end or _within(began, stopped):
                 continue
-            if found and _still_holds(found[-1].episode, began):
+            if found and found[-1].settings != order.settings and _still_holds(found[-1], began):
                 continue
             steps = () if order.mode == "shadow" else _told(episode, unwanted)
             found.append(Held(rule, episode, order.settings, steps))
@@ -116,5 +116,6 @@ def _within(moment: datetime, spans: Sequence[Span]) -> bool:
     )
 
 
-def _still_holds(episode: Episode, moment: datetime) -> bool:
-    return episode.cleared_at is None or moment < episode.cleared_at
+def _still_holds(held: Held, moment: datetime) -> bool:
+    """An open episode keeps the settings that it began with: no other begins meanwhile."""
+    return held.cleared_at is None or moment < held.cleared_at

@@ -1,0 +1,355 @@
+"""Telling recipients: signed, once per id, within limits, never to whom it concerns."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import standardwebhooks
+import time_machine
+from prometheus_client import REGISTRY
+from sqlalchemy.exc import IntegrityError
+
+from services.alerts import outbox
+from services.alerts.gauges import Gauges
+from services.alerts.ledger import LEDGER, WEBHOOK, waiting_history
+from services.alerts.webhook import Sender
+from shared.storage.accounts import Recipient
+from tests.support import events as an
+from tests.support.alerting import AlertsWorld, cancellations, held
+from tests.support.databases import DIALECTS, migrated, url_of
+from tests.support.receiver import Receiver, a_receiver
+
+BOSS = "th_boss"
+
+
+@pytest.fixture(params=DIALECTS)
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AlertsWorld]:
+    """Yield a world with an armed clinic."""
+    with migrated(url_of(request, tmp_path)) as db:
+        made = AlertsWorld(db, tmp_path)
+        made.arm()
+        yield made
+        made.close()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """Yield a running receiver."""
+    with a_receiver() as running:
+        yield running
+
+
+def statuses(world: AlertsWorld) -> list[str]:
+    """Return what became of everything told to recipients."""
+    return [status for _, status in world.told()]
+
+
+def test_a_recipient_gets_ids_alone_signed(world: AlertsWorld, receiver: Receiver) -> None:
+    """A foreign library verifies the message; it holds ids and nothing that anybody wrote."""
+    _, secret = world.a_recipient_with_secret("boss", receiver.url)
+    world.tell(*cancellations(1))
+    world.deliver()
+    (message,) = receiver.messages
+    with time_machine.travel(world.clock.now()):
+        body = standardwebhooks.Webhook(secret).verify(message.raw, message.headers)
+    alert = world.the_alert()
+    assert body == message.body
+    assert set(body) == {"type", "timestamp", "data"}
+    assert body["type"] == "rapport.alert.opened"
+    assert body["data"] == {
+        "alert": alert["id"],
+        "step": alert["history"][0]["id"],
+        "urgency": "attention",
+    }
+    assert message.id == alert["history"][0]["id"]
+    assert statuses(world) == ["sent"]
+
+
+def test_nothing_is_sent_twice(world: AlertsWorld, receiver: Receiver) -> None:
+    """What was delivered is settled, however often the worker steps."""
+    world.a_recipient("boss", receiver.url)
+    world.tell(*cancellations(1))
+    for _ in range(3):
+        world.clock.advance(timedelta(days=1))
+        world.deliver()
+    assert len(receiver.messages) == 1
+
+
+def test_the_ledger_is_unique(world: AlertsWorld) -> None:
+    """The database itself refuses a second row for one alert, step, channel and recipient."""
+    world.a_recipient("boss")
+    world.tell(*cancellations(1))
+    with world.db.read() as db:
+        row = dict(db.execute(LEDGER.select().where(LEDGER.c.channel == WEBHOOK)).mappings().one())
+    with pytest.raises(IntegrityError), world.db.write() as db:
+        db.execute(LEDGER.insert(), [{**row, "number": 99}])
+
+
+def test_retries_carry_the_same_id_and_end(world: AlertsWorld, receiver: Receiver) -> None:
+    """Ten attempts over 75 hours, all under one id and with one body; then it is given up."""
+    world.a_recipient("boss", receiver.url)
+    receiver.mood = "failing"
+    world.tell(*cancellations(1))
+    began = world.clock.now()
+    while statuses(world) == ["pending"]:
+        world.deliver()
+        world.clock.advance(timedelta(seconds=5 if len(receiver.messages) < 2 else 300))
+        assert world.clock.now() - began < timedelta(hours=77)
+    assert statuses(world) == ["given_up"]
+    assert len(receiver.messages) == 10
+    assert len({(message.id, message.raw) for message in receiver.messages}) == 1
+    assert world.clock.now() - began > timedelta(hours=75)
+
+
+@pytest.mark.parametrize("mood", ["failing", "redirecting", "dripping", "lying", "hanging"])
+def test_a_bad_answer_is_a_failure_within_limits(
+    world: AlertsWorld, receiver: Receiver, mood: str
+) -> None:
+    """Whoever fails, redirects, drips, lies or hangs is tried again later, and holds up nobody."""
+    receiver.mood = mood  # type: ignore[assignment]
+    world.a_recipient("boss", receiver.url)
+    world.tell(*cancellations(1))
+    hasty = world.another_deliverer(Sender(allow_private=True, total_timeout_s=0.5))
+    began = time.monotonic()
+    hasty.step(world.clock.now())
+    hasty.close()
+    assert time.monotonic() - began < 5
+    assert statuses(world) == ["pending"]
+    assert [message.path for message in receiver.messages] == ["/hook"]
+
+
+def test_an_endless_answer_is_not_read(world: AlertsWorld, receiver: Receiver) -> None:
+    """The status is enough; the body is left unread, whatever its size."""
+    receiver.mood = "huge"
+    world.a_recipient("boss", receiver.url)
+    world.tell(*cancellations(1))
+    world.deliver()
+    assert statuses(world) == ["sent"]
+
+
+def test_a_failing_recipient_delays_nobody(world: AlertsWorld, receiver: Receiver) -> None:
+    """One recipient fails at every message; another has them all at once."""
+    with a_receiver() as other:
+        receiver.mood = "failing"
+        world.a_recipient("down", receiver.url)
+        world.a_recipient("well", other.url)
+        people = [f"cl_{n}" for n in range(30)]
+        for person in people:
+            world.tell(*cancellations(1, client=person), settle=False)
+        world.settle()
+        for _ in range(6):
+            world.deliverer.step(world.clock.now())
+        assert len(other.messages) == len(people)
+        assert len(receiver.messages) < len(people)
+
+
+def test_private_addresses_are_blocked(world: AlertsWorld, receiver: Receiver) -> None:
+    """Without leave, no message goes to this machine, nor by a name that leads to it."""
+    world.a_recipient("boss", receiver.url)
+    world.a_recipient("name", f"https://example.org:{receiver.port}/")
+    world.tell(*cancellations(1))
+    strict = world.another_deliverer(Sender(resolve=lambda _, __: ["8.8.8.8", "127.0.0.1"]))
+    before = sample("rapport_deliveries_total", outcome="blocked")
+    strict.step(world.clock.now())
+    strict.close()
+    assert receiver.messages == []
+    assert sample("rapport_deliveries_total", outcome="blocked") == before + 2
+
+
+def test_two_deliverers_never_send_the_same(world: AlertsWorld, receiver: Receiver) -> None:
+    """A row in one's hands is nobody else's until its lease expires."""
+    world.a_recipient("boss", receiver.url)
+    world.tell(*cancellations(1))
+    now = world.clock.now()
+    with world.db.write() as db:
+        (mine,) = outbox.claim(db, WEBHOOK, "me", now, 10)
+    with world.db.write() as db:
+        assert outbox.claim(db, WEBHOOK, "other", now, 10) == []
+    with world.db.write() as db:
+        (theirs,) = outbox.claim(db, WEBHOOK, "other", now + outbox.LEASE, 10)
+        assert theirs.id == mine.id
+        assert not outbox.still_mine(db, mine, "me", now + outbox.LEASE)
+
+
+def test_killed_while_sending_it_is_told_under_the_same_id(
+    world: AlertsWorld, receiver: Receiver
+) -> None:
+    """kill -9 between commit and answer: nothing is lost, and a repeat is known by its id."""
+    world.a_recipient("boss", receiver.url)
+    world.tell(*cancellations(1))
+    receiver.mood = "hanging"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.support.deliver_once", world.db.url, str(world.folder)]
+    )
+    wait_for(lambda: bool(receiver.messages))
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert statuses(world) == ["pending"]
+    receiver.mood = "fine"
+    world.clock.set(max(world.clock.now(), an.on(0)))
+    world.deliver()
+    assert len(receiver.messages) == 1, "the lease of the dead is respected"
+    world.clock.advance(outbox.LEASE)
+    world.deliver()
+    assert statuses(world) == ["sent"]
+    assert len({message.id for message in receiver.messages}) == 1
+
+
+def test_a_rolled_back_judgement_tells_once(world: AlertsWorld, receiver: Receiver) -> None:
+    """A transaction that is lost after judging leaves nothing; the next one tells it once."""
+    world.a_recipient("boss", receiver.url)
+    world.tell(*cancellations(1), settle=False)
+
+    class Lost(Exception):
+        """The process ends here."""
+
+    recipients = world.office.accounts.recipients
+    calls = []
+
+    def dying(organisation: str) -> list[Recipient]:
+        calls.append(organisation)
+        raise Lost
+
+    world.office.accounts.recipients = dying  # type: ignore[method-assign]
+    world.runner.close()
+    world.runner = world.another_runner()
+    with pytest.raises(Lost):
+        world.settle()
+    assert calls
+    assert world.ledger() == []
+    assert world.shown() == []
+    world.office.accounts.recipients = recipients  # type: ignore[method-assign]
+    world.runner.close()
+    world.runner = world.another_runner()
+    world.settle()
+    world.deliver()
+    assert len(receiver.messages) == 1
+
+
+# Who is told -------------------------------------------------------------------------------------
+def test_the_person_concerned_is_never_told(world: AlertsWorld) -> None:
+    """A therapist who is also a leader does not learn of the matter about them."""
+    world.a_recipient("concerned", person=an.THERAPIST)
+    other = world.a_recipient("other", person=BOSS)
+    world.tell(an.a_boundary_noted())
+    assert told_ids(world) == [other]
+
+
+def test_the_alternate_then_governance_stands_in(world: AlertsWorld) -> None:
+    """Where leaving out the person concerned leaves nobody, another is told instead."""
+    governance = world.a_recipient("board", role="governance")
+    world.a_recipient("concerned", person=an.THERAPIST)
+    world.tell(an.a_boundary_noted("b1"))
+    assert told_ids(world) == [governance]
+    alternate = world.a_recipient("deputy", role="safeguarding", person=BOSS)
+    world.a_recipient("concerned2", person=an.THERAPIST, alternate=alternate)
+    world.tell(an.a_boundary_noted("b2", client="cl_bert"))
+    assert told_ids(world) == sorted([governance, alternate])
+
+
+def test_a_correction_of_the_name_opens_the_matter_to_nobody(world: AlertsWorld) -> None:
+    """Whoever any version of a boundary event named is not told of it."""
+    world.a_recipient("concerned", person=an.THERAPIST)
+    noted = an.a_boundary_noted()
+    world.tell(noted, an.a_correction(noted, concerns=BOSS))
+    assert told_ids(world) == []
+
+
+def test_nobody_left_is_undeliverable_and_counted(world: AlertsWorld) -> None:
+    """It is kept and counted, so that the doctor can fail; nobody is told after all."""
+    world.a_recipient("concerned", person=an.THERAPIST)
+    world.tell(an.a_boundary_noted())
+    Gauges(world.db).refresh()
+    assert sample("rapport_alerts_undeliverable") == 1
+    assert sample("rapport_alerts_without_recipient") == 0
+    assert told_ids(world) == []
+
+
+def test_no_recipient_at_all_is_counted(world: AlertsWorld) -> None:
+    """An alert for which nobody is registered is counted apart."""
+    world.tell(*cancellations(1))
+    Gauges(world.db).refresh()
+    assert sample("rapport_alerts_without_recipient") == 1
+    assert sample("rapport_open_alerts", family="consistency", urgency="attention") == 1
+
+
+def test_a_clinics_recipient_is_told_of_that_clinic_alone(world: AlertsWorld) -> None:
+    """Bound to another clinic, a recipient hears nothing."""
+    world.a_recipient("elsewhere", clinics=["oak"])
+    here = world.a_recipient("here", clinics=[an.CLINIC])
+    world.tell(*cancellations(1))
+    assert told_ids(world) == [here]
+
+
+# History -----------------------------------------------------------------------------------------
+def test_history_is_not_news(world: AlertsWorld, receiver: Receiver) -> None:
+    """What became true 15 days before it was recorded is shown, waits, and is told to nobody."""
+    world.a_recipient("boss", receiver.url)
+    world.tell(*cancellations(1, recorded_at=an.on(17)))
+    world.deliver()
+    assert receiver.messages == []
+    assert world.the_alert()["historical"]
+    assert waiting(world) == 1
+    world.tell(*cancellations(1, first=3, client="cl_bert", recorded_at=an.on(16)))
+    assert len(told_ids(world)) == 1
+
+
+def test_a_missed_deadline_becomes_no_history_by_waiting(world: AlertsWorld) -> None:
+    """Never against a tick: a ticker that was away for a month makes no history."""
+    boss = world.a_recipient("boss")
+    world.tell(held(1))
+    world.tick(60)
+    assert told_ids(world) == [boss]
+    assert not world.the_alert("test-quiet")["historical"]
+
+
+def test_boundary_matters_are_news_unless_backfilled(world: AlertsWorld) -> None:
+    """Recorded a year late a boundary event is told; in a backfill it is history."""
+    boss = world.a_recipient("boss")
+    world.tell(an.a_boundary_noted("b1", recorded_at=an.on(300)))
+    assert told_ids(world) == [boss]
+    world.tell(an.a_boundary_noted("b2", client="cl_bert", recorded_at=an.on(301), backfill=True))
+    assert told_ids(world) == [boss]
+    assert waiting(world) == 1
+
+
+def test_history_that_ends_waits_no_longer(world: AlertsWorld) -> None:
+    """No summary will speak of what does not hold any more."""
+    world.tell(*cancellations(1, recorded_at=an.on(17)))
+    assert waiting(world) == 1
+    world.tell(held(18))
+    assert waiting(world) == 0
+
+
+def waiting(world: AlertsWorld) -> int:
+    """Return how many alerts wait in the ledger as history."""
+    with world.db.read() as db:
+        return waiting_history(db, world.organisation)
+
+
+def told_ids(world: AlertsWorld) -> list[str]:
+    """Return the recipients who are told something."""
+    return sorted(
+        recipient
+        for _, channel, recipient, _ in world.ledger()
+        if channel == WEBHOOK and recipient
+    )
+
+
+def sample(name: str, **labels: str) -> float:
+    """Return what a metric says now."""
+    return REGISTRY.get_sample_value(name, labels) or 0
+
+
+def wait_for(condition: object, within_s: float = 20) -> None:
+    """Wait until something is so."""
+    began = time.monotonic()
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() - began < within_s
+        time.sleep(0.02)

@@ -1,0 +1,103 @@
+"""Arming and settings of a rule at a clinic."""
+
+from typing import Any
+
+from services.alerts.orders import DELIVERY_DEFAULTS, Order, orders, setting
+from shared.alliance.reading import Fact, standing
+from tests.support import events as an
+from tests.support.alert_rules import Cancelled
+
+RULE = Cancelled()
+
+
+def facts(*envelopes: Any) -> tuple[Fact, ...]:
+    """Return what stands."""
+    return standing(envelopes).facts
+
+
+def configured(day: float, **data: Any) -> Any:
+    """Return a ``rule.configured`` of the rule; for all clinics unless one is named."""
+    return an.an_event("rule.configured", an.on(day), {"rule": RULE.name, **data}, client=None)
+
+
+def sending(day: float, *sends: str) -> Any:
+    """Return a clinic's word on what it sends."""
+    return an.a_clinic_configured(at=an.on(day), sends=list(sends))
+
+
+def modes(found: tuple[Order, ...]) -> list[str]:
+    """Return the modes in time."""
+    return [order.mode for order in found]
+
+
+def test_nothing_arms_a_rule_but_a_word() -> None:
+    """Never sent is not never happened: an unconfigured clinic has no orders at all."""
+    assert orders(RULE, an.CLINIC, ()) == ()
+    assert orders(RULE, an.CLINIC, facts(sending(1, "ratings"))) == ()
+
+
+def test_once_armed_it_judges_the_whole_life() -> None:
+    """Arming decides whether, not from when."""
+    found = orders(RULE, an.CLINIC, facts(sending(5, "sessions")))
+    assert modes(found) == ["on"]
+    assert found[0].since < an.on(-1000)
+
+
+def test_enabled_arms_and_false_switches_off_from_its_time() -> None:
+    """What began before stays judged; nothing begins while it is off."""
+    found = orders(
+        RULE, an.CLINIC, facts(configured(1, enabled=True), configured(5, enabled=False))
+    )
+    assert [(order.mode, order.since) for order in found][1:] == [("off", an.on(5))]
+    assert modes(orders(RULE, an.CLINIC, facts(configured(1, enabled=False)))) == []
+
+
+def test_switched_off_beats_what_is_sent() -> None:
+    """A clinic that sends sessions does not arm a rule that was switched off."""
+    found = orders(RULE, an.CLINIC, facts(sending(1, "sessions"), configured(2, enabled=False)))
+    assert modes(found) == ["on", "off"]
+
+
+def test_what_was_seen_arms_as_well() -> None:
+    """The seam of ``feed.seen``: words that were seen count like words that were sent."""
+    assert modes(orders(RULE, an.CLINIC, (), frozenset({"sessions"}))) == ["on"]
+
+
+def test_settings_apply_from_their_time_and_the_clinics_own_win() -> None:
+    """Each setting is the clinic's own latest, else everybody's latest, else the default."""
+    found = orders(
+        RULE,
+        an.CLINIC,
+        facts(
+            sending(0, "sessions"),
+            configured(1, settings={"attention": 2}, clinic=an.CLINIC),
+            configured(2, settings={"attention": 9, "urgent": 9}),
+            configured(3, settings={"attention": 7}, clinic="oak"),
+            configured(4, settings={"no_such_setting": 1}),
+        ),
+    )
+    assert [(dict(order.settings), order.since) for order in found[1:]] == [
+        ({"attention": 2, "urgent": 3}, an.on(1)),
+        ({"attention": 2, "urgent": 9}, an.on(2)),
+    ]
+
+
+def test_shadow_is_a_mode() -> None:
+    """Shadow judges, and nobody is told."""
+    found = orders(RULE, an.CLINIC, facts(sending(0, "sessions"), configured(1, shadow=True)))
+    assert modes(found) == ["on", "shadow"]
+
+
+def test_how_alerts_are_told_is_set_like_a_rule() -> None:
+    """``delivery`` is never armed; its settings hold by clinic all the same."""
+    said = facts(
+        an.an_event(
+            "rule.configured",
+            an.on(1),
+            {"rule": "delivery", "clinic": an.CLINIC, "settings": {"history_after_days": 3}},
+            client=None,
+        )
+    )
+    name = "history_after_days"
+    assert setting(name, DELIVERY_DEFAULTS, an.CLINIC, said, "delivery") == 3
+    assert setting(name, DELIVERY_DEFAULTS, "oak", said, "delivery") == 14
