@@ -11,7 +11,8 @@ from flask import Flask
 from services.alerts import api
 from services.alerts.deliveries import Deliverer
 from services.alerts.gauges import Gauges
-from services.alerts.rules import RULES
+from services.alerts.rule import Rule
+from services.alerts.rules import FEED_RULES, RULES
 from services.alerts.ticker import Ticker
 from services.alerts.watcher import Watcher
 from services.alerts.webhook import Sender
@@ -29,6 +30,7 @@ from shared.web.app import create_app
 from shared.web.blueprint import Blueprint
 
 NAME: Final = "alerts"
+EVERY_RULE: Final[tuple[Rule, ...]] = (*RULES, *FEED_RULES)
 
 
 class Worker(Protocol):
@@ -102,7 +104,7 @@ def blueprints(parts: Parts) -> Sequence[Blueprint]:
     """Return the calls of the service."""
     deadline_s = parts.settings.publish_deadline_ms / 1000
     desk = api.Desk(parts.db, parts.publisher, parts.clock, deadline_s)
-    return (api.blueprint(desk, RULES),)
+    return (api.blueprint(desk, EVERY_RULE),)
 
 
 def application(parts: Parts) -> Flask:
@@ -140,7 +142,7 @@ def wsgi() -> Flask:
 def _watching(settings: Settings, clock: Clock) -> Worker:
     db, accounts = _accounts(settings, clock)
     stream = open_stream(settings)
-    runner = Runner(stream, db, Watcher(RULES, accounts.recipients), clock)
+    runner = Runner(stream, db, Watcher(EVERY_RULE, accounts.recipients), clock)
     return Own(runner, stream.close, db.close)
 
 

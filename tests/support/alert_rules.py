@@ -58,7 +58,7 @@ class _Plain:
     """What the rules of tests have in common."""
 
     version = 1
-    next_steps = ("Talk about it.",)
+    next_steps: tuple[str, ...] = ("Talk about it.",)
     always_news = False
     tell: Mapping[Urgency, tuple[Audience, ...]] = {
         "attention": ("supervisor", "leadership"),

@@ -201,7 +201,8 @@ class AlertsWorld:
         """Return the alerts of the inbox."""
         response = self.get(f"/v1/alerts{query}", key)
         assert response.status_code == 200, response.text
-        return list(response.json["alerts"])
+        body: Any = response.json
+        return list(body["alerts"])
 
     def shown(self) -> list[Any]:
         """Return the alerts of the inbox, whoever asks."""

@@ -97,7 +97,8 @@ def stretches(draw: st.DrawFn) -> list[Stretch]:
     edges = sorted(draw(st.sets(st.integers(0, 30), min_size=0, max_size=8)))
     pairs = list(zip(edges[::2], edges[1::2], strict=False))
     found = [Stretch(f"e{since}", since, until) for since, until in pairs]
-    if found and draw(st.booleans()):
+    lasts: bool = draw(st.sampled_from([True, False]))
+    if found and lasts:
         found[-1] = Stretch(found[-1].id, found[-1].since, None)
     return found
 

@@ -1,6 +1,6 @@
 """Every rule, in one visible tuple. A new rule is one file here and one line below."""
 
-from services.alerts.rule import Rule
+from services.alerts.rule import FeedRule, Rule
 from services.alerts.rules.alliance_below_cutoff import AllianceBelowCutoff
 from services.alerts.rules.alliance_decline import AllianceDecline
 from services.alerts.rules.boundary_serious import BoundarySerious
@@ -8,6 +8,7 @@ from services.alerts.rules.boundary_unassessed import BoundaryUnassessed
 from services.alerts.rules.risk_item import RiskItem
 from services.alerts.rules.session_gap import SessionGap
 from services.alerts.rules.session_not_held import SessionNotHeld
+from services.alerts.rules.source_silent import SourceSilent
 from services.alerts.rules.therapist_cancellations import TherapistCancellations
 
 RULES: tuple[Rule, ...] = (
@@ -20,3 +21,7 @@ RULES: tuple[Rule, ...] = (
     BoundaryUnassessed(),
     RiskItem(),
 )
+"""About a client with one therapist in one course of care."""
+
+FEED_RULES: tuple[FeedRule, ...] = (SourceSilent(),)
+"""About a source."""

@@ -26,7 +26,7 @@ class SourceSilent:
     needs: frozenset[str] = frozenset()
     reads = frozenset({"feed.silent", "feed.resumed"})
     tell: Mapping[Urgency, tuple[Audience, ...]] = {"attention": ("operations", "leadership")}
-    next_steps = (
+    next_steps: tuple[str, ...] = (
         "Ask whoever runs the sending system whether it still sends, and to which address.",
         "Until it speaks again, read no gap in its clinics as a lapse.",
     )
