@@ -43,6 +43,8 @@ def at(text: str) -> datetime:
         ("2026-01-06T00:00", 2, "2026-01-09T00:00"),
         # The clock goes forward on 29 March: Thursday 26 + 2 ends on Monday 30 in summer time.
         ("2026-03-26T12:00", 2, "2026-03-30T23:00"),
+        # That Sunday itself has 23 hours.
+        ("2026-03-29T12:00", 0, "2026-03-29T23:00"),
         # It goes back on 25 October: Friday 23 + 1 ends on Monday 26 in winter time.
         ("2026-10-23T12:00", 1, "2026-10-27T00:00"),
         # Half past eleven at night in UTC is the next day in British summer time.
