@@ -15,6 +15,7 @@ from services.ingest import bootstrap as ingest
 from services.projections import bootstrap as projections
 from services.projections.projector import Projector
 from shared import logs
+from shared.clock import Clock
 from shared.config import Settings, load
 from shared.errors import StreamUnavailable
 from shared.storage import positions
@@ -53,9 +54,12 @@ def everything() -> Flask:
     )
 
 
-def workers(settings: Settings) -> dict[str, Worker]:
+def workers(settings: Settings, clock: Clock | None = None) -> dict[str, Worker]:
     """Return every worker of the projections and the alerts, by name."""
-    return {"projections": projections.worker(settings), **alerts.workers(settings)}
+    return {
+        "projections": projections.worker(settings, clock),
+        **alerts.workers(settings, clock),
+    }
 
 
 @click.command()

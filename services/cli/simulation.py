@@ -164,7 +164,7 @@ def _fate(course: _Course, week: int, left: int) -> str:
     planted = {
         "cancellations": {6: "cancelled_by_therapist", 3: "cancelled_by_therapist",
                           1: "cancelled_by_therapist"},
-        "not_held": {1: "missed_by_therapist"},
+        "not_held": {0: "missed_by_therapist"},
         "gap": {2: "cancelled_by_therapist", 1: "cancelled_by_therapist",
                 0: "cancelled_by_therapist"},
     }.get(course.story or "", {})  # fmt: skip
