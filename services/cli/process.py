@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import traceback
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,7 @@ from prometheus_client import start_http_server
 
 from shared import metrics
 from shared.clock import Clock, SystemClock
-from shared.config import Settings
+from shared.config import METRICS_DIR, Settings, child_environment
 from shared.errors import Unavailable
 from shared.logs import logger
 
@@ -64,7 +65,10 @@ def run(
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    server = serve_http(settings, target, processes)
+    # Processes that share a port add up their metrics in a folder, which must begin empty.
+    shared_metrics = tempfile.TemporaryDirectory(prefix="rapport-metrics-")
+    changes = {METRICS_DIR: shared_metrics.name} if processes > 1 else {}
+    server = serve_http(settings, target, processes, child_environment(changes))
     threads = start(workers, SystemClock(), stop)
     if workers and settings.metrics_port:
         start_http_server(settings.metrics_port, addr=settings.host)
@@ -74,6 +78,7 @@ def run(
             stop.set()
     orderly = server.poll() is None
     finish(server, threads)
+    shared_metrics.cleanup()
     return 0 if orderly else 1
 
 

@@ -51,6 +51,7 @@ def everything() -> Flask:
         taking.accounts,
         checks={"database": taking.db.healthy, "stream": taking.stream.healthy},
         max_body_bytes=settings.max_body_bytes,
+        metrics_dir=settings.metrics_dir,
     )
 
 
