@@ -21,6 +21,8 @@ ALLOWED_FIELDS = frozenset(
 def configure(level: str = "info") -> None:
     """Send JSON lines to stderr, dropping every field that is not on the allow-list."""
     logging.basicConfig(level=level.upper(), stream=sys.stderr, format="%(message)s")
+    # A migration that has nothing to do is not worth a line.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

@@ -4,7 +4,10 @@ Labels come from closed sets; no organisation, clinic or person is ever a label 
 timestamps (seconds since 1970), never ages: Prometheus subtracts.
 """
 
-from prometheus_client import Counter, Gauge, Histogram
+from functools import partial
+
+from prometheus_client import Counter, Histogram
+from prometheus_client import Gauge as AnyGauge
 
 # Every service ----------------------------------------------------------------------------------
 HTTP_REQUEST_SECONDS = Histogram(
@@ -13,6 +16,9 @@ HTTP_REQUEST_SECONDS = Histogram(
     ["method", "route", "status"],
     buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
 )
+
+Gauge = partial(AnyGauge, multiprocess_mode="mostrecent")
+# Where processes share a port, the latest value counts; a label with a process id is never wanted.
 
 # Ingest -----------------------------------------------------------------------------------------
 ACCEPTED = Counter(
