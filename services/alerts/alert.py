@@ -185,9 +185,14 @@ def history_of(
     actions: Sequence[Action],
 ) -> list[dict[str, Any]]:
     """Return the steps so far and people's actions in between, oldest first; never shorter."""
-    entries = [dict(one) for one in before if "by" not in one]
-    entries += [dict(entry)] + [_entry(action) for action in actions]
+    entries = [dict(one) for one in before]
+    entries += [one for one in _entries(actions) if one not in entries] + [dict(entry)]
     return sorted(entries, key=lambda one: parse_time(one["at"]))
+
+
+def tells_of(history: Sequence[Mapping[str, Any]], actions: Sequence[Action]) -> bool:
+    """Return whether a history tells of everything that people did."""
+    return all(entry in history for entry in _entries(actions))
 
 
 def fingerprint(body: Mapping[str, Any]) -> str:
@@ -223,6 +228,10 @@ def _action(envelope: Envelope) -> Action:
         until=None if until is None else date.fromisoformat(until),
         word=event.data.get("code") or event.data.get("reason"),
     )
+
+
+def _entries(actions: Sequence[Action]) -> list[dict[str, Any]]:
+    return [_entry(action) for action in actions]
 
 
 def _entry(action: Action) -> dict[str, Any]:

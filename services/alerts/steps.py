@@ -22,6 +22,7 @@ from services.alerts.alert import (
     history_of,
     peak,
     standing,
+    tells_of,
 )
 from services.alerts.difference import Difference, Pair, difference
 from services.alerts.judgement import Held
@@ -212,7 +213,7 @@ def _stepped(
     if fresh or rises:
         is_history = historical(held.steps[-1], rule, around.latest_recorded, around.history_after)
     body = body_of(pair.alert, subject, held, stands, historical=is_history, concerned=concerned)
-    kind = _kind(known, bool(rises), body)
+    kind = _kind(known, bool(rises), body, mine)
     if kind is None:
         return None, stands
     said_aloud = kind in ("opened", "escalated") and delivered(held.steps[-1].urgency)
@@ -236,13 +237,15 @@ def _stepped(
     return _with_history(step, known, mine), stands
 
 
-def _kind(known: Known | None, rises: bool, body: Mapping[str, Any]) -> Kind | None:
+def _kind(
+    known: Known | None, rises: bool, body: Mapping[str, Any], actions: Sequence[Action]
+) -> Kind | None:
     """Return what the step is, or None where nothing is different."""
     if known is None or known.retracted:
         return "opened"
     if rises:
         return "escalated"
-    if fingerprint(body) == fingerprint(known.body):
+    if fingerprint(body) == fingerprint(known.body) and tells_of(known.body["history"], actions):
         return None
     if body["state"] == "resolved" and known.body["state"] != "resolved":
         return "resolved"
