@@ -70,6 +70,7 @@ def run(
     changes = {METRICS_DIR: shared_metrics.name} if processes > 1 else {}
     server = serve_http(settings, target, processes, child_environment(changes))
     threads = start(workers, SystemClock(), stop)
+    log.info("serving", port=settings.port)
     if workers and settings.metrics_port:
         start_http_server(settings.metrics_port, addr=settings.host)
     while not stop.wait(0.2):

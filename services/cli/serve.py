@@ -127,8 +127,17 @@ def _serve(
         settings = load()
         logs.configure(settings.log_level)
         prepare(settings)
+        _say_where(settings, metrics_too=target != INGEST)
         code = run(settings, target, made(settings), processes=processes)
     raise click.exceptions.Exit(code)
+
+
+def _say_where(settings: Settings, *, metrics_too: bool) -> None:
+    base = f"http://{settings.host}:{settings.port}"
+    click.echo(f"API      {base}/v1   documents: {base}/docs   ready: {base}/readyz", err=True)
+    own = f" (API), http://{settings.host}:{settings.metrics_port}/metrics (workers)"
+    click.echo(f"Metrics  {base}/metrics{own if metrics_too else ''}", err=True)
+    click.echo("Ctrl-C or SIGTERM stops it in order.", err=True)
 
 
 def prepare(settings: Settings) -> None:
