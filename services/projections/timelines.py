@@ -135,7 +135,7 @@ def _conflicts(
 ) -> list[dict[str, Any]]:
     """Return what came under the id of a visible fact with other content, without effect."""
     found = FACTS.conflicts(db, chart.organisation, chart.client, known_at)
-    contested = [envelope for envelope in own if envelope.id in found]
+    contested = [envelope for envelope in own if envelope.id in found] if found else []
     return [
         items.conflict(Conflict(one.id, one.event.type, one.event.time, found[one.id]))
         for one in sorted(contested, key=lambda one: (one.event.time, one.id))

@@ -22,6 +22,8 @@ BOUNDARY = "boundary."
 NOTED = "boundary.noted"
 CORRECTED, RETRACTED = "record.corrected", "record.retracted"
 AMENDMENTS = frozenset({CORRECTED, RETRACTED})
+CONCERNED = (BOUNDARY, CORRECTED, RETRACTED)
+"""Types that may belong to a boundary matter begin so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +64,8 @@ def matters(envelopes: Iterable[Envelope]) -> Matters:
     protected: set[str] = set()
     arrived: set[str] = set()
     for envelope in facts:
-        ref = refs.get(envelope.id)
         noted = _noted(envelope)
+        ref = None if noted is None else refs.get(envelope.id)
         if ref is None or noted is None:
             continue
         concerns[same.root(ref)] |= {noted["concerns"]} if noted.get("concerns") else set()
@@ -82,6 +84,8 @@ def visible(
     envelopes: Sequence[Envelope], known: Matters, person: str | None
 ) -> tuple[Envelope, ...]:
     """Return what a caller may see: without matters about them, without protected reporters."""
+    if not known.refs:
+        return tuple(envelopes)
     return tuple(
         _without_reporter(envelope, known)
         for envelope in envelopes
@@ -134,6 +138,8 @@ def _placed(facts: Sequence[Envelope], same: _Same) -> dict[str, str | None]:
     by_name = {(f.event.source, f.event.id): f for f in facts}
     refs: dict[str, str | None] = {}
     for envelope in facts:
+        if not envelope.event.type.startswith(CONCERNED):
+            continue
         target = _target(envelope, by_name)
         said = _said(envelope) + ([] if target is None else _said(target))
         for ref in said[1:]:
