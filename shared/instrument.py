@@ -169,6 +169,7 @@ class Instrument:
         forms: How a sender may have computed scales and total; two of them: they must say which
             (``scored_as``). The first is the one that scores are kept in.
         complete_only: True where a form with any answer missing has no score at all.
+        risk_items: Numbers of the risk items.
         marks: Where each part of the file comes from, and whether that was checked.
         notes: What a reader of the scores should know.
     """
@@ -188,6 +189,7 @@ class Instrument:
     validated: bool = True
     forms: tuple[Form, ...] = ("sum",)
     complete_only: bool = False
+    risk_items: tuple[str, ...] = ()
     marks: tuple[Mark, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -195,11 +197,6 @@ class Instrument:
     def leading(self) -> Scale:
         """The scale that stands for the whole: the total, or the first."""
         return self.scales[0]
-
-    @property
-    def risk_items(self) -> tuple[str, ...]:
-        """Numbers of the risk items."""
-        return tuple(number for number, item in self.items.items() if item.risk)
 
     def scale(self, name: str) -> Scale | None:
         """Return the scale of that name, or None."""
@@ -230,6 +227,7 @@ def load(name: str, text: str) -> Instrument:
         **plain,
         raters=tuple(said["raters"]),
         items=_items(said["items"]),
+        risk_items=tuple(sorted(said["items"]["risk"], key=int)),
         scales=tuple(_scale(said["items"], scale) for scale in said["scales"]),
         accepts=tuple(said["accepts"]),
         forms=tuple(said["forms"]),

@@ -64,7 +64,7 @@ def score(instrument: Instrument | None, data: Mapping[str, Any]) -> Score:
     seen: Literal["seen", "not_seen"] | None = None
     if instrument.risk_items:
         seen = "seen" if len(risk) == len(instrument.risk_items) else "not_seen"
-    named = _named(instrument, data)
+    named = {} if answers else _named(instrument, data)
     values = _from_items(instrument, answers) if answers else _from_names(instrument, named)
     if not values:
         because = "too_many_missing" if answers or named else "no_survey"
@@ -109,10 +109,8 @@ def _named(instrument: Instrument, data: Mapping[str, Any]) -> dict[str, float]:
     }
     if data.get("total") is not None:
         sent[instrument.leading.name] = float(data["total"])
-    if data.get("scored_as", instrument.forms[0]) == instrument.forms[0]:
-        return sent
     return {
-        scale.name: round(sent[scale.name] * len(scale.items), DECIMALS)
+        scale.name: round(sent[scale.name] * _times(instrument, scale, data), DECIMALS)
         for scale in instrument.scales
         if scale.name in sent
     }
@@ -126,9 +124,8 @@ def _from_items(instrument: Instrument, answers: Mapping[str, float]) -> dict[st
         if not scale.parts:
             given = [answers[number] for number in scale.items if number in answers]
             if len(scale.items) - len(given) <= scale.max_missing:
-                values[scale.name] = round(
-                    sum(given) * _factor(scale) / len(given) * scale.multiplier, DECIMALS
-                )
+                mean = sum(given) / len(given)
+                values[scale.name] = round(mean * _factor(scale), DECIMALS)
     return values | _from_parts(instrument, values)
 
 
@@ -141,16 +138,19 @@ def _from_names(instrument: Instrument, named: Mapping[str, float]) -> dict[str,
 
 
 def _from_parts(instrument: Instrument, values: Mapping[str, float]) -> dict[str, float]:
-    return {
-        scale.name: round(sum(values[part] for part in scale.parts), DECIMALS)
-        for scale in instrument.scales
-        if scale.parts and all(part in values for part in scale.parts)
-    }
+    """Return the scales that are sums of others, where all of those have a value."""
+    sums: dict[str, float] = {}
+    for scale in instrument.scales:
+        if scale.parts:
+            parts = [values[part] for part in scale.parts if part in values]
+            if len(parts) == len(scale.parts):
+                sums[scale.name] = round(sum(parts), DECIMALS)
+    return sums
 
 
-def _factor(scale: Scale) -> int:
-    """Return by what a mean answer is multiplied, before the scale's own multiplier."""
-    return len(scale.items) if scale.compute == "sum" else 1
+def _factor(scale: Scale) -> float:
+    """Return by what the mean answer is multiplied: a sum is so many times the mean."""
+    return scale.multiplier * (len(scale.items) if scale.compute == "sum" else 1)
 
 
 def _percent(scale: Scale, value: float) -> float | None:
@@ -240,7 +240,7 @@ def _possible(
 ) -> bool:
     """Return whether the complete form can have this score, given the answers that were seen."""
     items = [instrument.items[number] for number in scale.items]
-    times = _factor(scale) / len(items) * scale.multiplier
+    times = _factor(scale) / len(items)
     low = times * sum(answers.get(item.number, item.minimum) for item in items)
     high = times * sum(answers.get(item.number, item.maximum) for item in items)
     return low - slack <= value <= high + slack

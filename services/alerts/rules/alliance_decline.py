@@ -70,12 +70,12 @@ def _moments(series: Series, chosen: Mapping[str, Any]) -> Iterator[Moment]:
 def _falling(series: Series, window: Sequence[Point], chosen: Mapping[str, Any]) -> Moment | None:
     if len(window) < chosen["least_ratings"]:
         return None
+    fall = round(window[0].percent - window[-1].percent, 6)
+    if fall < chosen["fall_percent"]:
+        return None
     trend = mann_kendall([point.percent for point in window])
     slope = theil_sen([(point.at, point.percent) for point in window])
     if slope is None or trend.p_falling > chosen["p_at_most"]:
-        return None
-    fall = round(window[0].percent - window[-1].percent, 6)
-    if fall < chosen["fall_percent"]:
         return None
     values = ", ".join(figure(point.value) for point in window)
     p = round(trend.p_falling, 4)

@@ -93,7 +93,7 @@ class SessionGap:
                 continue
             moments.append(Moment(anchor.at, about="gap", urgency=None))
             upcoming = anchors[at + 1].at if at + 1 < len(anchors) else None
-            pace = _agreed(phase, anchor.at) or _usual([o for o in held if o.at <= anchor.at])
+            pace = _agreed(phase, anchor.at) or _usual(held, anchor.at)
             if held and pace is not None:
                 moments += _deadlines(phase, found, anchor, upcoming, pace, chosen)
         return verdict(self, phase, moments, until)
@@ -111,11 +111,11 @@ def _agreed(phase: Phase, at: datetime) -> _Interval | None:
     return _Interval(float(said[-1].data["agreed_interval_days"]), True, (said[-1],))
 
 
-def _usual(held: Sequence[_Anchor]) -> _Interval | None:
+def _usual(held: Sequence[_Anchor], at: datetime) -> _Interval | None:
     """Return the median of the first four gaps, once there are four and it is a day or more."""
-    if len(held) <= GAPS:
-        return None
     first = held[: GAPS + 1]
+    if len(first) <= GAPS or first[-1].at > at:
+        return None
     days = median((after.at - before.at) / DAY for before, after in pairwise(first))
     return _Interval(days, False, tuple(anchor.fact for anchor in first)) if days >= 1 else None
 
@@ -139,6 +139,9 @@ def _deadlines(
     interval: _Interval,
     chosen: Mapping[str, Any],
 ) -> Iterator[Moment]:
+    soonest = anchor.at + timedelta(days=chosen["attention_ratio"] * interval.days)
+    if upcoming is not None and upcoming <= soonest:
+        return  # A clock that stands still only makes it later: the usual case, answered at once.
     stopped = [
         (reason, max(start, anchor.at), end)
         for reason, start, end in _stopped(phase, found, interval)
