@@ -1,0 +1,235 @@
+"""``rapport alerts`` and ``rapport rules``: what was found, and by what."""
+
+import json
+import sys
+from collections.abc import Mapping
+from typing import Any, Final, get_args
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from services.alerts import inbox
+from services.alerts.alert import State
+from services.alerts.api import explained
+from services.alerts.bootstrap import EVERY_RULE
+from services.alerts.inbox import Viewer
+from services.alerts.rule import Family
+from services.cli.common import (
+    Office,
+    json_option,
+    organisation_option,
+    said_plainly,
+    show,
+    show_one,
+    with_office,
+)
+from shared.storage.positions import create_tables
+
+EVERY: Final = "every"
+SHOWN: Final = 1_000
+"""Alerts that one list holds at most."""
+
+SIGNS: Final = {"urgent": "▲ urgent", "attention": "◆ attention", "information": "● information"}
+COLOURS: Final = {"urgent": "bold red", "attention": "yellow", "information": "dim"}
+
+
+@click.group()
+def alerts() -> None:
+    """Read the alerts, as whoever runs this machine may.
+
+    \b
+    Example:
+      rapport alerts list --family boundary
+    """
+
+
+@alerts.command("list")
+@click.option(
+    "--state",
+    type=click.Choice([*get_args(State), EVERY]),
+    default="open",
+    show_default=True,
+    help="What became of them.",
+)
+@click.option("--family", type=click.Choice(get_args(Family)), help="What they are about.")
+@click.option("--clinic", help="Only of this clinic.")
+@click.option("--client", help="Only of this client (opaque id).")
+@click.option("--limit", type=click.IntRange(1, SHOWN), default=50, show_default=True)
+@organisation_option
+@json_option
+@with_office
+def list_alerts(
+    office: Office,
+    state: str,
+    family: str | None,
+    clinic: str | None,
+    client: str | None,
+    limit: int,
+    organisation: str | None,
+    as_json: bool,
+) -> None:
+    """List alerts with their reasons, the latest first.
+
+    \b
+    Examples:
+      rapport alerts list
+      rapport alerts list --state every --json
+    """
+    filters = {
+        "state": None if state == EVERY else state,
+        "family": family,
+        "clinic": clinic,
+        "client": client,
+    }
+    whose = office.organisation(organisation).id
+    create_tables(office.db)
+    with office.db.read() as db:
+        found = inbox.page(db, Viewer(whose), filters, limit=limit)
+    if as_json:
+        click.echo(json.dumps(list(found.alerts), indent=2, ensure_ascii=False))
+        return
+    console = _console()
+    for alert in found.alerts:
+        console.print(_line(alert), soft_wrap=True)
+    if found.next is not None:
+        click.echo(f"There are more; these are the latest {limit}. See --limit.", err=True)
+    elif not found.alerts:
+        click.echo("There are none.", err=True)
+
+
+@alerts.command("show")
+@click.argument("alert", metavar="ALERT")
+@organisation_option
+@json_option
+@with_office
+def show_alert(office: Office, alert: str, organisation: str | None, as_json: bool) -> None:
+    """Show one ALERT with its evidence, its next steps and its history.
+
+    \b
+    Example:
+      rapport alerts show 5b0a9d0e-6d0c-5f0e-9d58-0e7f4c1f8a55
+    """
+    whose = office.organisation(organisation).id
+    create_tables(office.db)
+    with office.db.read() as db:
+        found = inbox.one(db, Viewer(whose), alert)
+    if found is None:
+        raise click.UsageError("there is no such alert; see: rapport alerts list --state every")
+    if as_json:
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        return
+    _show(found)
+
+
+@click.group()
+def rules() -> None:
+    """Explain the rules that make alerts.
+
+    \b
+    Example:
+      rapport rules show session-gap
+    """
+
+
+@rules.command("list")
+@json_option
+def list_rules(as_json: bool) -> None:
+    """List every rule: what it is about, what it needs, whom it tells.
+
+    \b
+    Example:
+      rapport rules list
+    """
+    with said_plainly():
+        if as_json:
+            click.echo(json.dumps([explained(rule) for rule in EVERY_RULE], indent=2))
+            return
+        show([_summary(explained(rule)) for rule in EVERY_RULE], as_json=False)
+
+
+@rules.command("show")
+@click.argument("rule", metavar="RULE")
+@json_option
+def show_rule(rule: str, as_json: bool) -> None:
+    """Explain one RULE with its settings.
+
+    \b
+    Example:
+      rapport rules show therapist-cancellations
+    """
+    found = next((one for one in EVERY_RULE if one.name == rule), None)
+    if found is None:
+        raise click.UsageError("there is no such rule; see: rapport rules list")
+    told = explained(found)
+    if not as_json:
+        told["tell"] = [f"{urgency}: {', '.join(to)}" for urgency, to in told["tell"].items()]
+        told["settings"] = [f"{name}={value}" for name, value in told["settings"].items()]
+    show_one(told, as_json=as_json)
+
+
+def _line(alert: Mapping[str, Any]) -> Text:
+    urgency = alert["urgency"]
+    text = Text()
+    text.append(f"{SIGNS[urgency]:<13} ", style=COLOURS[urgency])
+    text.append(f"{alert['title']}\n", style="bold")
+    text.append(f"  {alert['explanation']}\n")
+    where = " · ".join(
+        part
+        for part in (
+            f"since {alert['effective_at'][:10]}",
+            alert["clinic"],
+            alert["client"],
+            alert["rule"],
+            alert["state"] if alert["state"] != "open" else None,
+            "history: told to nobody" if alert["historical"] else None,
+            alert["id"],
+        )
+        if part
+    )
+    text.append(f"  {where}", style="dim")
+    return text
+
+
+def _show(alert: Mapping[str, Any]) -> None:
+    console = _console()
+    console.print(_line(alert), soft_wrap=True)
+    _list(console, "Numbers", [f"{name}: {value}" for name, value in alert["numbers"].items()])
+    _list(
+        console, "Not counted", [f"{one['n']} × {one['reason']}" for one in alert["not_counted"]]
+    )
+    _list(
+        console,
+        "Evidence",
+        [f"{one['occurred_at']}  {one['type']}  {one['event']}" for one in alert["evidence"]],
+    )
+    _list(console, "Next steps", alert["next_steps"])
+    _list(console, "History", [_entry(entry) for entry in alert["history"]])
+
+
+def _entry(entry: Mapping[str, Any]) -> str:
+    more = [
+        str(entry[name]) for name in ("urgency", "by", "until", "code", "reason") if name in entry
+    ]
+    return "  ".join([entry["at"], entry["step"], *more])
+
+
+def _list(console: Console, title: str, lines: list[str]) -> None:
+    if lines:
+        console.print(Text(title, style="bold"))
+        for line in lines:
+            console.print(Text(f"  {line}"), soft_wrap=True)
+
+
+def _summary(rule: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "rule": rule["name"],
+        "family": rule["family"],
+        "needs": rule["needs"],
+        "tells": sorted({role for roles in rule["tell"].values() for role in roles}),
+        "title": rule["title"],
+    }
+
+
+def _console() -> Console:
+    return Console(file=sys.stdout, markup=False, highlight=False, emoji=False)

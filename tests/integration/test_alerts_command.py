@@ -1,0 +1,75 @@
+"""``rapport alerts`` and ``rapport rules``, as somebody at the terminal uses them."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from services.alerts.bootstrap import EVERY_RULE
+from services.cli import main
+from shared.config import load
+from tests.support import events as an
+from tests.support.alerting import AlertsWorld, cancellations
+from tests.support.databases import migrated
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a data folder in which one alert is open."""
+    settings = load({"RAPPORT_DATA_DIR": str(tmp_path)})
+    assert run(tmp_path, "org", "create", "North").exit_code == 0
+    organisations = json.loads(run(tmp_path, "org", "list", "--json").stdout)
+    with migrated(settings.database) as db:
+        world = AlertsWorld(db, tmp_path, organisation=organisations[0]["id"])
+        world.arm()
+        world.tell(*cancellations(1))
+        world.close()
+    return tmp_path
+
+
+def run(folder: Path, *arguments: str) -> Result:
+    """Run a command on a data folder."""
+    return CliRunner().invoke(main, arguments, env={"RAPPORT_DATA_DIR": str(folder)})
+
+
+def test_open_alerts_are_listed_with_their_reasons(folder: Path) -> None:
+    """Urgency, what was observed, why, where, and the id to go on with."""
+    result = run(folder, "alerts", "list")
+    assert result.exit_code == 0, result.output
+    (alert,) = json.loads(run(folder, "alerts", "list", "--json").stdout)
+    for part in ("attention", alert["title"], alert["explanation"], an.CLIENT, alert["id"]):
+        assert part in result.stdout
+
+
+def test_one_alert_is_shown_whole(folder: Path) -> None:
+    """Evidence, next steps and history stand beneath it."""
+    (alert,) = json.loads(run(folder, "alerts", "list", "--json").stdout)
+    shown = run(folder, "alerts", "show", alert["id"]).stdout
+    for part in (alert["evidence"][0]["event"], *alert["next_steps"], "opened"):
+        assert part in shown
+    assert json.loads(run(folder, "alerts", "show", alert["id"], "--json").stdout) == alert
+
+
+def test_nothing_to_list_is_said_on_stderr(folder: Path) -> None:
+    """Data go to stdout, messages to stderr."""
+    result = run(folder, "alerts", "list", "--state", "retracted")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "There are none.\n")
+
+
+def test_an_unknown_alert_or_rule_is_a_usage_error(folder: Path) -> None:
+    """Exit code 2, with the command that helps."""
+    for arguments in (["alerts", "show", "none"], ["rules", "show", "none"]):
+        result = run(folder, *arguments)
+        assert result.exit_code == 2
+        assert "list" in result.stderr
+
+
+def test_every_rule_is_listed_and_explained(folder: Path) -> None:
+    """By name; the settings with their defaults."""
+    listed = run(folder, "rules", "list").stdout
+    for rule in EVERY_RULE:
+        assert rule.name in listed
+        told = json.loads(run(folder, "rules", "show", rule.name, "--json").stdout)
+        assert told["settings"] == json.loads(json.dumps(dict(rule.defaults)))
+        assert run(folder, "rules", "show", rule.name).exit_code == 0
