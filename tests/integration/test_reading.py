@@ -1,6 +1,7 @@
 """What callers read, and what they may not: timelines and the caseload over HTTP."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,8 @@ import pytest
 
 from shared.ids import CLIENT, opaque_id
 from shared.storage.engine import Database
+from shared.stream.codec import encode
+from shared.stream.ports import ALERTS, EVENTS
 from tests.support import events as an
 from tests.support.databases import DIALECTS, migrated, url_of
 from tests.support.projected import World, an_alert_step
@@ -79,6 +82,23 @@ def test_organisations_never_meet(world: World) -> None:
     (only,) = listed["clients"]
     assert only["client"] == world.client(organisation=other)
     assert only["open_alerts"] == {"urgent": 0, "attention": 0, "information": 0}
+
+
+def test_one_opaque_id_in_two_organisations(world: World) -> None:
+    """Even under the same opaque id, and in one partition, nothing crosses over."""
+    other = world.office.an_organisation("South")
+    mine = world.placed(an.a_session_held("s1"))
+    theirs = replace(
+        world.placed(an.a_session_held("s2", an.on(9), source="urn:simulated:x")),
+        organisation=other,
+    )
+    alert = replace(an_alert_step(client=world.client()), organisation=other)
+    world.publish([replace(encode(theirs, EVENTS), partition=0), encode(mine, EVENTS, 0)])
+    world.publish([encode(alert, ALERTS)])
+    timeline = world.timeline()
+    assert [one["session"] for one in timeline["sessions"]] == ["s1"]
+    assert (timeline["simulated"], timeline["alerts"]) == (False, [])
+    assert world.get("/v1/clients").json["clients"][0]["open_alerts"]["attention"] == 0  # type: ignore[index]
 
 
 def test_reading_needs_the_right(world: World) -> None:
