@@ -147,7 +147,7 @@ def keep(
     first = _first_decided(db, [step for step, _ in steps])
     db.execute(STEPS.insert(), [_step_row(step, first) for step, _ in steps])
     for step, _ in steps:
-        if step.kind in ("resolved", "retracted"):
+        if step.kind in ("resolved", "retracted") or step.telling == "news":
             _cancel_waiting(db, step)
     written = to_micros(at)
     rows = [
@@ -297,7 +297,7 @@ def _step_row(step: Decided, first: Mapping[tuple[str, str], int]) -> dict[str, 
 
 
 def _cancel_waiting(db: Connection, step: Decided) -> None:
-    """Let no summary tell of an alert that does not hold any more."""
+    """Let no summary tell of an alert that does not hold any more, or was told by itself."""
     db.execute(
         LEDGER.update()
         .where(

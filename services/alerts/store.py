@@ -110,14 +110,14 @@ def clients_of(
     partition: int,
     *,
     clinics: Collection[str] | None = None,
-    therapist: str | None = None,
+    therapists: Collection[str] | None = None,
 ) -> set[Who]:
-    """Return the clients that a fact about clinics, or about a therapist, concerns."""
+    """Return the clients that a fact about clinics, or about therapists, concerns."""
     asked = select(PHASES.c.client).where(
         PHASES.c.organisation == organisation, PHASES.c.partition == partition
     )
-    if therapist is not None:
-        asked = asked.where(PHASES.c.therapist == therapist)
+    if therapists is not None:
+        asked = asked.where(PHASES.c.therapist.in_(sorted(therapists)))
     if clinics is not None:
         asked = asked.where(PHASES.c.clinic.in_(sorted(clinics)))
     return {(organisation, row.client) for row in db.execute(asked.distinct())}

@@ -22,6 +22,7 @@ from services.alerts.steps import Decided, Known
 from services.alerts.store import Life, Shown, Who
 from services.alerts.tables import FACTS
 from shared import metrics
+from shared.alliance.amendments import AMENDMENTS
 from shared.clock import parse_time
 from shared.envelope import Envelope
 from shared.storage import facts
@@ -99,8 +100,11 @@ class Watcher:
             about = store.client_of(db, organisation, data["alert"])
             return {(organisation, about)} if about and partition == FIRST else set()
         if event.type == "therapist.away":
-            return store.clients_of(db, organisation, partition, therapist=data["therapist"])
-        clinics = None if data.get("clinic") is None else {data["clinic"]}
+            # What the cover holds belongs to the covered phase: both are read anew.
+            both = {data["therapist"], data.get("cover") or data["therapist"]}
+            return store.clients_of(db, organisation, partition, therapists=both)
+        everywhere = data.get("clinic") is None or event.type in AMENDMENTS
+        clinics = None if everywhere else {data["clinic"]}
         return store.clients_of(db, organisation, partition, clinics=clinics)
 
     def _judge_due(

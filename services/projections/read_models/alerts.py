@@ -183,7 +183,7 @@ def _choose_newest(db: Connection, organisation: str, alert: str) -> None:
         "organisation": organisation,
         "alert": alert,
         "client": body["client"],
-        "clinic": body["clinic"],
+        "clinic": body["clinic"] or "",  # An alert about a feed may be of no one clinic.
         "state": body["state"],
         "urgency": body["urgency"],
     }
