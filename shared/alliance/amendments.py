@@ -182,7 +182,7 @@ class Amendments:
         since: datetime | None = None
         counting: _Amendment | None = None
         for one in reversed(self._of_event.get(key, ())):
-            if one.target_type != type or one.stands is None:
+            if one.target_type != type:
                 continue
             if one.stands:
                 one.hits = True

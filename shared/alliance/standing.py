@@ -144,7 +144,7 @@ def _state(
     test: MannKendall | None,
 ) -> State:
     """Return the first word that holds: high and falling is worse than low and rising."""
-    moved = percents[-1] - percents[0]
+    moved = round(percents[-1] - percents[0], 6)
     if test is not None and test.p_falling <= TREND_P and moved <= -TREND_PERCENT:
         return "falling"
     if len(points) >= LOW_LEAST and _is_low(ratings[-1], points, percents):

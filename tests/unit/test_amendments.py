@@ -284,7 +284,7 @@ def _reference(envelopes: Sequence[Envelope]) -> list[tuple[str, object]]:
     return [found for one in originals if (found := outcome(one)) is not None]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(stories())
 def test_amendments_agree_with_a_plain_reading_of_the_contract(story: Story) -> None:
     """For any history, what stands and with which data is what plain recursion says."""

@@ -15,7 +15,7 @@ from shared.envelope import Envelope
 from tests.support.events import CLIENT, ORGANISATION, on
 from tests.support.histories import HORIZON_DAYS, Story, sent_again, stories
 
-often = settings(max_examples=300, deadline=None)
+often = settings(max_examples=150, deadline=None)
 
 FAR = on(10_000)
 """After everything that any generated history holds."""
@@ -54,6 +54,22 @@ def test_any_order_and_any_duplication_give_the_same_bytes(
         return doubled
 
     assert picture(shuffled(story.client), shuffled(story.around)) == whole(story)
+
+
+@often
+@given(stories(), st.data())
+def test_when_and_how_it_arrived_shows_nowhere(story: Story, data: st.DataObject) -> None:
+    """The same events sent on other days, by other ways, give the same bytes."""
+
+    def arrived_otherwise(envelopes: Sequence[Envelope]) -> list[Envelope]:
+        days = data.draw(st.lists(st.integers(0, 999), min_size=len(envelopes), max_size=99))
+        return [
+            replace(sent_again(one, timedelta(0)), recorded_at=on(day))
+            for one, day in zip(envelopes, days, strict=False)
+        ]
+
+    again = picture(arrived_otherwise(story.client), arrived_otherwise(story.around))
+    assert again == whole(story)
 
 
 @often
