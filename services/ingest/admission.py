@@ -37,7 +37,7 @@ CODES: Final[Mapping[str, str]] = {
     "unknown_type": "There is no such event type; those that there are are in `allowed`.",
     "rapport_only": "Only Rapport itself writes this type.",
     "in_the_future": "The time is more than 5 minutes ahead of our clock.",
-    "too_long_ago": "The time is before 1900; for a rule's settings: more than 24 hours ago.",
+    "too_long_ago": "The settings of a rule would begin more than 24 hours ago.",
     "subject_required": "The event is about one client: name them in `subject`.",
     "subject_not_allowed": "The event concerns many clients: leave `subject` out.",
     "unknown_instrument": "There is no such instrument; those that there are are in `allowed`.",

@@ -19,7 +19,7 @@ from services.ingest.admission import Admitted, Refusal
 from services.ingest.bodies import read_cloudevents, read_webhook
 from services.ingest.callers import sender_by_key, sender_by_signature
 from services.ingest.documents import EVENT_BODIES, WEBHOOK_BODIES, Documented
-from services.ingest.ingest import Ingest, Outcome, Sender
+from services.ingest.ingest import Ingest, Outcome, Sender, bounded
 from services.ingest.refusals import Refusals, Trouble
 from shared.clock import Clock, format_time
 from shared.envelope import TYPE_PREFIX
@@ -163,6 +163,7 @@ def blueprint(ingest: Ingest, accounts: Accounts, refusals: Refusals, clock: Clo
         skip = SKIP in query.values()
         try:
             judged = ingest.judge(read_webhook(found), sender, skip=skip)
+            _some_good(judged.admitted, judged.refused)
         except Refused as refused:
             raise _problem(refused) from None
         events = [_rehearsed(admitted) for admitted in judged.admitted]
@@ -172,6 +173,7 @@ def blueprint(ingest: Ingest, accounts: Accounts, refusals: Refusals, clock: Clo
     def take(sender: Sender, reading: Reading, query: dict[str, str]) -> Response:
         skip = SKIP in query.values()
         outcome = ingest.take(reading, sender, skip=skip)
+        _some_good(outcome.accepted, outcome.refused)
         _count(fault.code for refusal in outcome.refused for fault in refusal.faults)
         refusals.record(sender.organisation, sender.source, _troubles(outcome))
         accepted = [{"id": one.id, "client": one.client} for one in outcome.accepted]
@@ -200,6 +202,12 @@ def _told(refusals: Refusals, sender: Sender | None) -> Iterator[None]:
         troubles = [Trouble("refused", fault.pointer, fault.code) for fault in faults]
         refusals.record(sender.organisation, sender.source, troubles)
     raise problem
+
+
+def _some_good(taken: Sequence[object], refused: Sequence[Refusal]) -> None:
+    """Refuse what has nothing good to take: 202 must not look like success."""
+    if refused and not taken:
+        raise Refused(bounded(refused))
 
 
 def _problem(refused: Refused) -> Problem:

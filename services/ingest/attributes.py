@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -17,9 +17,6 @@ _Value = TypeVar("_Value")
 
 AHEAD: Final = timedelta(minutes=5)
 """How far ahead of our clock an event's time may be; later, it would disable rules in silence."""
-
-EARLIEST: Final = datetime(1900, 1, 1, tzinfo=UTC)
-"""Nobody in therapy today has an earlier fact (own): such a time is a program's mistake."""
 
 ID: Final = EventId("Unique within the client and the source, for ever.")
 SOURCE: Final = UriReference("Who says so.")
@@ -82,8 +79,6 @@ def fault_of_time(time: datetime, now: datetime) -> Fault | None:
     """Return what is wrong with a time at which something is said to have happened."""
     if time > now + AHEAD:
         return Fault("", "This is more than 5 minutes ahead of our clock.", "in_the_future")
-    if time < EARLIEST:
-        return Fault("", "This is before 1900.", "too_long_ago")
     return None
 
 

@@ -31,6 +31,7 @@ class InstrumentSchema(Schema):
     accepts = fields.List(fields.String(), required=True)
     items = fields.Dict(required=True)
     scales = fields.List(fields.Dict(), required=True)
+    facets = fields.Dict(required=True)
     licence = fields.String(required=True)
     rhythm = fields.String(required=True)
     sources = fields.List(fields.String(), required=True)
@@ -83,10 +84,9 @@ def _published(event_type: str, version: int) -> Documented:
 
 def _instrument(instrument: Instrument) -> dict[str, Any]:
     newest = latest(instrument.key)
-    return {
-        **asdict(instrument),
-        "newest": newest is not None and newest.version == instrument.version,
-    }
+    is_newest = newest is not None and newest.version == instrument.version
+    shown: dict[str, Any] = InstrumentSchema().dump({**asdict(instrument), "newest": is_newest})
+    return shown
 
 
 def _cached(body: Any, content_type: str) -> Response:

@@ -9,11 +9,11 @@ from shared.envelope import TYPE_PREFIX
 from shared.events import EVENT_TYPES, SENDER_TYPES
 from shared.events.documents import address, documented
 from shared.events.schema import value_schema
+from shared.instrument import INSTRUMENTS
 from shared.web.blueprint import Blueprint
 
 COMPONENTS: Final = "#/components/schemas/"
 EVENT: Final[Mapping[str, Any]] = {"$ref": f"{COMPONENTS}Event"}
-EVENTS: Final[Mapping[str, Any]] = {"type": "array", "items": EVENT}
 
 WEBHOOK_SCHEME: Final = {
     "type": "apiKey",
@@ -26,27 +26,27 @@ WEBHOOK_SCHEME: Final = {
 }
 
 
-def _body(description: str) -> dict[str, Any]:
-    either = {"anyOf": [EVENT, EVENTS]}
-    return {
-        "description": description,
-        "required": True,
-        "content": {
-            STRUCTURED: {"schema": EVENT},
-            BATCH: {"schema": EVENTS},
-            JSON: {"schema": either},
-        },
-    }
-
-
-EVENT_BODIES: Final = _body(
-    "CloudEvents 1.0: structured mode, batch mode, or JSON that is one of the two. In binary mode"
-    " the attributes are `ce-` headers and the body, as JSON, is the data alone."
-)
-WEBHOOK_BODIES: Final = _body(
-    "For the adapter `cloudevents`: CloudEvents 1.0 in structured or batch mode (a signature"
-    " covers the body, not the headers). Another adapter reads its own system's JSON."
-)
+EVENT_BODIES: Final = {
+    "description": (
+        "CloudEvents 1.0 in structured or batch mode; in binary mode (Content-Type"
+        " application/json) the attributes are `ce-` headers and the body is the data alone."
+    ),
+    "required": True,
+    "content": {
+        STRUCTURED: {"schema": EVENT},
+        BATCH: {"schema": {"type": "array", "items": EVENT}},
+    },
+}
+_ANY: Final = {"schema": {"type": ["object", "array"]}}
+WEBHOOK_BODIES: Final = {
+    "description": (
+        "What the source's adapter reads. For the adapter `cloudevents`: CloudEvents 1.0 in"
+        " structured or batch mode, as in `/v1/events` (never binary mode: a signature covers the"
+        " body, not the headers)."
+    ),
+    "required": True,
+    "content": {STRUCTURED: _ANY, BATCH: _ANY, JSON: _ANY},
+}
 
 
 class Documented(Blueprint):
@@ -117,19 +117,22 @@ def _data(name: str) -> dict[str, Any]:
     published = documented(name, EVENT_TYPES[name].version)
     schema = dict(published.schema) if published else {}
     del schema["$schema"], schema["$id"]
+    if EVENT_TYPES[name].amends == "corrects":
+        # Forty alternatives of one field are more than generators of tests and of code can take;
+        # the schema that is served at /schemas has them.
+        del schema["allOf"]
     inner: dict[str, Any] = _inside(schema)
     return inner
 
 
 def _inside(schema: Any) -> Any:
-    """Return a schema whose references to other types point into the same document."""
-    if isinstance(schema, Mapping):
-        return {
-            name: _component(member) if name == "$ref" else _inside(member)
-            for name, member in schema.items()
-        }
-    return [_inside(each) for each in schema] if isinstance(schema, list) else schema
-
-
-def _component(reference: str) -> str:
-    return COMPONENTS + reference.removeprefix("/schemas/").rpartition("/")[0]
+    """Return a schema that names the instruments which this installation knows."""
+    if isinstance(schema, list):
+        return [_inside(each) for each in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    inside = {name: _inside(member) for name, member in schema.items()}
+    if "instrument" in inside.get("properties", {}):
+        known = sorted({key for key, _ in INSTRUMENTS})
+        inside["properties"]["instrument"]["enum"] = known
+    return inside

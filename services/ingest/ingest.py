@@ -1,6 +1,6 @@
 """The way in: drafts → admitted events → records in the stream. Knows nothing of HTTP."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -137,7 +137,7 @@ class Ingest:
         refused = [Refusal(fault.pointer, (fault,)) for fault in reading.faults]
         refused += [verdict for verdict in verdicts if isinstance(verdict, Refusal)]
         if any(fault.pointer == "" for fault in reading.faults) or (refused and not skip):
-            raise Refused(_bounded([fault for refusal in refused for fault in refusal.faults]))
+            raise Refused(bounded(refused))
         admitted = tuple(verdict for verdict in verdicts if isinstance(verdict, Admitted))
         return Judged(admitted, reading.ignored, tuple(refused))
 
@@ -224,8 +224,9 @@ def _made_opaque(event: Event, opaque: dict[Wanted, str]) -> Event:
     return replace(event, subject=subject, data=data)
 
 
-def _bounded(faults: Iterable[Fault]) -> list[Fault]:
-    every = list(faults)
+def bounded(refusals: Sequence[Refusal]) -> list[Fault]:
+    """Return the faults of refusals, at most ``MAX_FAULTS``, and how many more there are."""
+    every = [fault for refusal in refusals for fault in refusal.faults]
     left_out = len(every) - MAX_FAULTS
     if left_out <= 0:
         return every

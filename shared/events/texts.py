@@ -13,11 +13,14 @@ from shared.events.fields import Value
 from shared.ids import CLIENT, PERSON, STAFF
 
 REF_PATTERN: Final = r"^[A-Za-z0-9._:-]{1,64}$"
+_DATE: Final = r"(19|20|21)[0-9]{2}-[0-9]{2}-[0-9]{2}"
+"""From 1900 to 2199 (own): near the ends of the calendar, a time zone or a day of grace would lead
+out of it, and one such fact would stop every consumer. Who means "without end" leaves it out."""
+
 TIME_PATTERN: Final = (
-    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
-    r"([Zz]|[+-][0-9]{2}:[0-9]{2})$"
+    f"^{_DATE}[Tt]" + r"[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})$"
 )
-DATE_PATTERN: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+DATE_PATTERN: Final = f"^{_DATE}$"
 NAME_PATTERN: Final = r"^[A-Za-z0-9._-]{1,64}$"
 
 
@@ -131,7 +134,9 @@ class AwareTime(Text):
     least = most = None
     format = "date-time"
     code = "not_a_time"
-    advice = "Send an RFC 3339 time with offset, such as 2026-05-03T14:00:00+02:00."
+    advice = (
+        "Send an RFC 3339 time with offset, such as 2026-05-03T14:00:00+02:00, from 1900 to 2199."
+    )
 
     def exists(self, value: str) -> bool:
         """Return whether there is such a time."""
@@ -149,7 +154,7 @@ class LocalDate(Text):
     least = most = None
     format = "date"
     code = "not_a_date"
-    advice = "Send a date that exists, such as 2026-05-03."
+    advice = "Send a date that exists, such as 2026-05-03, from 1900 to 2199."
 
     def exists(self, value: str) -> bool:
         """Return whether the calendar has such a date."""

@@ -86,7 +86,8 @@ def test_what_only_rapport_writes_is_refused(name: str) -> None:
         ({"time": 1780000000}, ("/time", "wrong_type")),
         ({"time": "2026-06-01T12:05:01Z"}, ("/time", "in_the_future")),
         ({"time": "0001-01-01T00:00:00+14:00"}, ("/time", "not_a_time")),
-        ({"time": "1899-12-31T23:59:59Z"}, ("/time", "too_long_ago")),
+        ({"time": "1899-12-31T23:59:59Z"}, ("/time", "not_a_time")),
+        ({"time": "9999-12-31T23:59:59Z"}, ("/time", "not_a_time")),
         ({"subject": None}, ("/subject", "subject_required")),
         ({"subject": ""}, ("/subject", "out_of_range")),
         ({"subject": "a\nb"}, ("/subject", "control_character")),
@@ -129,6 +130,16 @@ def test_each_fault_is_named_at_its_place(
 def test_what_the_contract_allows_is_admitted(changes: dict[str, Any]) -> None:
     """The limits are where the contract puts them."""
     assert codes(a_rating(**changes)) == []
+
+
+def test_the_ends_of_the_calendar_are_refused() -> None:
+    """The usual "without end" of 9999 would lead every consumer out of the calendar."""
+    away = {"therapist": "t-07", "from": "2026-06-01", "until": "9999-12-31", "kind": "other"}
+    event = an_event("therapist.away", away, subject=None)
+    assert codes(event) == [("/data/until", "not_a_date")]
+    booked = {"session": "s", "therapist": "t", "starts_at": "0001-01-01T00:00:00Z"}
+    event = an_event("session.scheduled", {**booked, "planned_minutes": 50})
+    assert codes(event) == [("/data/starts_at", "not_a_time")]
 
 
 def test_every_fault_is_named_at_once() -> None:
