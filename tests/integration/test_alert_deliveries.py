@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -179,6 +180,26 @@ def test_two_deliverers_never_send_the_same(world: AlertsWorld, receiver: Receiv
         (theirs,) = outbox.claim(db, WEBHOOK, "other", now + outbox.LEASE, 10)
         assert theirs.id == mine.id
         assert not outbox.still_mine(db, mine, "me", now + outbox.LEASE)
+
+
+def test_two_deliverers_at_the_same_moment_share_nothing(world: AlertsWorld) -> None:
+    """Who asks while another's claim is not committed yet gets nothing of it."""
+    world.a_recipient("boss")
+    world.tell(*cancellations(1))
+    now = world.clock.now()
+    found: list[outbox.Due] = []
+
+    def claim_as_well() -> None:
+        with world.db.write() as db:
+            found.extend(outbox.claim(db, WEBHOOK, "other", now, 10))
+
+    other = threading.Thread(target=claim_as_well)
+    with world.db.write() as db:
+        assert len(outbox.claim(db, WEBHOOK, "me", now, 10)) == 1
+        other.start()
+        other.join(0.5)  # It has looked by now, and waits for this transaction.
+    other.join()
+    assert found == []
 
 
 def test_killed_while_sending_it_is_told_under_the_same_id(
