@@ -1,7 +1,7 @@
 """The port of the stream: what Rapport asks of Kafka, or of the engine that stands in for it.
 
 Two engines implement it, ``kafka`` and ``embedded``, held to one contract suite
-(tests/contracts/stream). Nothing here knows what a record means.
+(tests/contracts/test_stream*.py). Nothing here knows what a record means.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from collections.abc import Callable
 from contextlib import closing
 
 import pytest
@@ -11,7 +12,7 @@ from kafka.admin import ConfigResource, ConfigResourceType
 
 from shared.errors import StreamUnavailable
 from shared.stream.kafka import KafkaStream
-from shared.stream.ports import EVENTS, Partition
+from shared.stream.ports import EVENTS, Consumer, Partition
 from tests.support.engines import PARTITIONS, KafkaEngine
 from tests.support.kafka_broker import KafkaBroker, cluster_of, free_port
 from tests.support.records import PATIENCE_S, a_record, from_start, read_all
@@ -35,6 +36,50 @@ def test_two_consumers_share_the_partitions(kafka_engine: KafkaEngine) -> None:
         while len(first.owned()) < PARTITIONS:
             assert time.monotonic() < deadline
             first.poll(10, 0.3)
+
+
+def test_short_polls_finish_a_rebalance(kafka_engine: KafkaEngine) -> None:
+    """A rebalance for new metadata comes to its end, however short the polls are."""
+    stream = kafka_engine.stream
+    with (
+        closing(stream.consumer("hasty", [EVENTS], from_start)) as first,
+        closing(stream.consumer("hasty", [EVENTS], from_start)) as second,
+    ):
+        _poll_until(lambda: len(first.owned()) == PARTITIONS, first)
+        admin = KafkaAdminClient(bootstrap_servers=kafka_engine.address)
+        admin.create_partitions({kafka_engine.prefix + EVENTS: PARTITIONS + 2})
+        admin.close()
+        _poll_until(
+            lambda: len(first.owned()) == len(second.owned()) == PARTITIONS // 2 + 1,
+            first,
+            second,
+        )
+
+
+def test_nothing_creates_a_topic_by_accident(kafka_broker: KafkaBroker) -> None:
+    """Publishing to, reading and asking for a missing topic leave the broker without it."""
+    engine = KafkaEngine(kafka_broker.address)
+    stream = engine.stream
+    with closing(stream.publisher()) as publisher, pytest.raises(StreamUnavailable):
+        publisher.publish([a_record()], deadline_s=3)
+    with closing(stream.consumer("early", [EVENTS], from_start)) as consumer:
+        with pytest.raises(StreamUnavailable):
+            consumer.poll(10, 0.5)
+        with pytest.raises(StreamUnavailable):
+            stream.partitions(EVENTS)
+        admin = KafkaAdminClient(bootstrap_servers=engine.address)
+        assert not [name for name in admin.list_topics() if name.startswith(engine.prefix)]
+        admin.close()
+        stream.create_topics()
+        _poll_until(lambda: len(consumer.owned()) == PARTITIONS, consumer)
+
+
+def _poll_until(reached: Callable[[], bool], *consumers: Consumer) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not reached():
+        assert time.monotonic() < deadline
+        for consumer in consumers:
+            consumer.poll(10, 0)
 
 
 def test_a_courtesy_commit_reaches_lag_tools(kafka_engine: KafkaEngine) -> None:

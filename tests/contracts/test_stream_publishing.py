@@ -5,6 +5,7 @@ import subprocess
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 from shared.errors import StreamUnavailable
 from shared.stream.ports import EVENTS, Publisher, Stream
@@ -15,6 +16,7 @@ from tests.support.records import Consume, a_record, read_all
 CALLERS = 32
 EACH = 25
 KILL_AFTER = 200
+FOLLOWED = 150
 
 
 def test_many_publish_at_once(publisher: Publisher, consume: Consume) -> None:
@@ -44,8 +46,8 @@ def test_what_was_acknowledged_outlives_a_killed_publisher(
     engine: Engine, consume: Consume
 ) -> None:
     """After kill -9 in the middle of publishing, every acknowledged record is there, in order."""
-    command = engine.command("publishing", "killed", "1000000")
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with _started(engine, "killed", 1_000_000) as process:
+        _begin(process)
         assert process.stdout is not None
         acknowledged = [process.stdout.readline() for _ in range(KILL_AFTER)]
         process.kill()
@@ -63,17 +65,22 @@ def test_what_was_acknowledged_outlives_a_killed_publisher(
 
 def test_offsets_become_visible_in_order(engine: Engine, consume: Consume) -> None:
     """A reader that follows several publishing processes at their heels misses no record."""
-    processes = [
-        subprocess.Popen(engine.command("publishing", name, "50"), stdout=subprocess.DEVNULL)
-        for name in ("first", "second")
-    ]
-    records = read_all(consume(), len(processes) * THREADS * 50)
-    for process in processes:
-        assert process.wait(timeout=60) == 0
+    names = ("first", "second")
+    with ExitStack() as running:
+        processes = [running.enter_context(_started(engine, name, FOLLOWED)) for name in names]
+        for process in processes:
+            _begin(process)
+        readers = [threading.Thread(target=_read, args=(process,)) for process in processes]
+        for reader in readers:
+            reader.start()
+        records = read_all(consume(), len(names) * THREADS * FOLLOWED)
+        for reader in readers:
+            reader.join()
+    assert [process.returncode for process in processes] == [0, 0]
     assert len(records) == sum(engine.stream.ends(EVENTS).values())
     numbers = _numbers([record.value.decode() for record in records])
-    assert len(numbers) == len(processes) * THREADS
-    assert all(found == list(range(50)) for found in numbers.values())
+    assert len(numbers) == len(names) * THREADS
+    assert all(found == list(range(FOLLOWED)) for found in numbers.values())
 
 
 def test_publishing_goes_on_in_a_new_publisher(stream: Stream, consume: Consume) -> None:
@@ -116,6 +123,30 @@ def test_close_leaves_no_thread_behind(stream: Stream) -> None:
     publisher.publish([a_record()], deadline_s=10)
     publisher.close()
     assert set(threading.enumerate()) <= before
+
+
+def _started(engine: Engine, name: str, count: int) -> "subprocess.Popen[str]":
+    """Start a publishing process, and wait until it is ready to begin."""
+    process = subprocess.Popen(
+        engine.command("publishing", name, str(count)),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def _begin(process: "subprocess.Popen[str]") -> None:
+    assert process.stdin is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+
+
+def _read(process: "subprocess.Popen[str]") -> None:
+    assert process.stdout is not None
+    process.stdout.read()
 
 
 def _numbers(values: Sequence[str]) -> dict[str, list[int]]:

@@ -212,7 +212,8 @@ class KafkaBroker:
             "controller.listener.names": "CONTROLLER",
             "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
             "log.dirs": str(self.folder / "data"),
-            "auto.create.topics.enable": "false",
+            # As brokers have it by default; that we never make use of it is tested.
+            "auto.create.topics.enable": "true",
             "offsets.topic.replication.factor": copies,
             "offsets.topic.num.partitions": "4",
             "transaction.state.log.replication.factor": copies,

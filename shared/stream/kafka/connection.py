@@ -62,6 +62,9 @@ class Cluster:
 
         def client(**configs: Any) -> KafkaNetClient:
             made.append(KafkaNetClient(**configs))
+            # kafka-python 3.0 takes this setting and forgets it: asking about a missing topic
+            # would create it, with the broker's defaults instead of ours.
+            made[-1].cluster.config["allow_auto_create_topics"] = False
             return made[-1]
 
         wanted = {

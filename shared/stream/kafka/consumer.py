@@ -6,18 +6,20 @@ before any of its records can be returned.
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 from kafka import KafkaConsumer as LibraryConsumer
 from kafka import TopicPartition
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
 from kafka.coordinator.assignors.range import RangePartitionAssignor
+from kafka.coordinator.base import MemberState
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
 from shared.clock import from_micros
+from shared.errors import StreamUnavailable
 from shared.stream.kafka.connection import Cluster, answering
 from shared.stream.ports import Partition, Record
 
@@ -65,7 +67,8 @@ class KafkaConsumer:
             library = self._connected()
             self._begin(library)
             left = max(0.0, deadline - time.monotonic())
-            with answering():
+            with self._dropped_on_failure():
+                _finish_joining(library)
                 found = library.poll(timeout_ms=min(SLICE_S, left) * 1000, max_records=limit)
             records = [
                 self._record(r) for place in self._begun & found.keys() for r in found[place]
@@ -103,11 +106,24 @@ class KafkaConsumer:
 
     def close(self) -> None:
         """Leave the group, so that the others need not wait until it is missed."""
+        self._drop(CLOSE_TIMEOUT_MS)
+
+    def _drop(self, timeout_ms: int) -> None:
         library, self._library = self._library, None
         self._begun.clear()
         if library is not None:
             with suppress(KafkaError):
-                library.close(autocommit=False, timeout_ms=CLOSE_TIMEOUT_MS)
+                library.close(autocommit=False, timeout_ms=timeout_ms)
+
+    @contextmanager
+    def _dropped_on_failure(self) -> Iterator[None]:
+        """Start afresh after an outage, whatever state the library may have got into."""
+        try:
+            with answering():
+                yield
+        except StreamUnavailable:
+            self._drop(timeout_ms=0)
+            raise
 
     def _connected(self) -> Any:
         if self._library is None:
@@ -123,7 +139,6 @@ class KafkaConsumer:
                 session_timeout_ms=lease_ms,
                 heartbeat_interval_ms=lease_ms // HEARTBEATS_PER_LEASE,
                 partition_assignment_strategy=[RangePartitionAssignor],
-                allow_auto_create_topics=False,
                 metrics_enabled=False,
             )
             listener = _Listener(self._library, self._begun)
@@ -139,7 +154,7 @@ class KafkaConsumer:
     def _ask(self, library: Any) -> None:
         if time.monotonic() < self._ask_at:
             return
-        with answering():
+        with self._dropped_on_failure():
             library.end_offsets([TopicPartition(self._topics[0], 0)], timeout_ms=ASK_TIMEOUT_MS)
         self._ask_at = time.monotonic() + ASK_EVERY_S
 
@@ -159,6 +174,17 @@ class KafkaConsumer:
 
     def _theirs(self, place: Partition) -> TopicPartition:
         return TopicPartition(self._cluster.prefix + place.topic, place.number)
+
+
+def _finish_joining(library: Any) -> None:
+    """Remind the library of a rejoin that the end of a poll cut short.
+
+    When new metadata led to it, kafka-python 3.0 forgets such a rejoin: it sends no heartbeats,
+    owns nothing, and never tries again.
+    """
+    coordinator = library._coordinator  # noqa: SLF001 - nothing public reminds it.
+    if coordinator.state is not MemberState.STABLE and not coordinator.need_rejoin():
+        coordinator.request_rejoin()
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python has no types.

@@ -100,7 +100,6 @@ class KafkaPublisher:
                 max_block_ms=MAX_BLOCK_MS,
                 linger_ms=0,
                 max_request_size=MAX_RECORD_BYTES,
-                allow_auto_create_topics=False,
                 metrics_enabled=False,
             )
         except StreamUnavailable as error:
