@@ -31,7 +31,7 @@ VOLATILE: Final = "judged_at"
 """Moves with every tick though nothing else changes: not part of what an ETag names."""
 
 REF: Final = validate.Regexp(
-    r"[A-Za-z0-9._:-]{1,64}\Z", error="Must be 1 to 64 letters, digits or . _ : -"
+    r"^[A-Za-z0-9._:-]{1,64}$", error="Must be 1 to 64 letters, digits or . _ : -"
 )
 TIME: Final = "An RFC 3339 time with offset; in an address, + is written %2B."
 
