@@ -1,7 +1,7 @@
 """One fact, as its sender told it and as Rapport keeps it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -50,6 +50,8 @@ class Envelope:
         content: Keyed hash of the canonical content as sent: type, subject, time, data. Two
             events under one id with different ``content`` are in conflict.
         recorded_at: When Rapport took it (``ce_recordedtime``); aware UTC.
+        kept_id: Its id, where that was kept beside the bytes: a fold names every fact, and
+            need not hash each name again.
     """
 
     organisation: str
@@ -57,6 +59,7 @@ class Envelope:
     event: Event
     content: str
     recorded_at: datetime
+    kept_id: str | None = field(default=None, compare=False, repr=False)
 
     @property
     def client(self) -> str | None:
@@ -66,6 +69,8 @@ class Envelope:
     @property
     def id(self) -> str:
         """The id of the event everywhere in Rapport (``ce_id``)."""
+        if self.kept_id is not None:
+            return self.kept_id
         event = self.event
         return ids.event_id(self.organisation, event.subject, event.source, event.id)
 
@@ -94,6 +99,7 @@ def decode_value(
     time: datetime,
     recorded_at: datetime,
     subject: str | None,
+    kept_id: str | None = None,
 ) -> Envelope:
     """Return the envelope of a record's value and the attributes that stand beside it.
 
@@ -111,4 +117,4 @@ def decode_value(
         backfill=body["backfill"],
         version=version,
     )
-    return Envelope(organisation, sender, event, body["content"], recorded_at)
+    return Envelope(organisation, sender, event, body["content"], recorded_at, kept_id)

@@ -170,6 +170,7 @@ def _arrival(row: Row[Any]) -> Arrival:
         time=from_micros(row.occurred_at),
         recorded_at=from_micros(row.recorded_at),
         subject=row.client or None,
+        kept_id=row.event,
     )
     return Arrival(row.partition, envelope, row.value)
 
