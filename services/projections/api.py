@@ -118,7 +118,12 @@ class CaseloadSchema(Schema):
 def blueprint(database: Database, timelines: Timelines) -> Blueprint:
     """Return the calls."""
     calls = Blueprint("timelines", __name__, description="Read timelines and the caseload.")
+    _add_timelines(calls, timelines)
+    _add_caseload(calls, database)
+    return calls
 
+
+def _add_timelines(calls: Blueprint, timelines: Timelines) -> None:
     @calls.route("/v1/clients/<client>/timeline")
     @calls.arguments(TimesSchema, location="query")
     @calls.response(200, {"type": "object"})
@@ -155,6 +160,8 @@ def blueprint(database: Database, timelines: Timelines) -> Blueprint:
         body = page(_timeline(timelines, client, asked)).encode()
         return _conditional(body, body, "text/html; charset=utf-8", PAGE_POLICY)
 
+
+def _add_caseload(calls: Blueprint, database: Database) -> None:
     @calls.route("/v1/clients")
     @calls.arguments(CaseloadArgumentsSchema, location="query")
     @calls.response(200, CaseloadSchema)
@@ -167,8 +174,6 @@ def blueprint(database: Database, timelines: Timelines) -> Blueprint:
         low, and the rest; among equals, who was longest without a held session.
         """
         return _caseload(database, asked)
-
-    return calls
 
 
 def _timeline(timelines: Timelines, client: str, asked: dict[str, datetime]) -> dict[str, Any]:
