@@ -113,6 +113,24 @@ def test_without_consent_to_processing_rules_stop(world: AlertsWorld) -> None:
     assert world.episodes() == []
 
 
+def test_a_late_fact_is_told_to_nobody_without_consent(world: AlertsWorld) -> None:
+    """What happened before the withdrawal and comes after it is shown, and told to nobody."""
+    world.a_recipient("boss")
+    world.arm()
+    world.tell(an.a_consent("withdrawn", an.on(5), "alerts"))
+    world.tell(*cancellations(1, first=4, recorded_at=an.on(6)))
+    assert world.the_alert()["state"] == "open"
+    assert world.told() == []
+
+
+def test_what_falls_due_at_the_withdrawal_is_not_judged(world: AlertsWorld) -> None:
+    """A deadline whose grace ends after consent to processing was withdrawn never fires."""
+    world.arm()
+    world.tell(held(1), an.a_consent("withdrawn", an.on(12)))
+    world.tick(60)
+    assert world.alerts() == []
+
+
 # Feeds ------------------------------------------------------------------------------------------
 def a_live_feed(world: AlertsWorld, **options: Any) -> str:
     """Register a source that has sent a session and then nothing."""
