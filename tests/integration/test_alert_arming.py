@@ -127,7 +127,8 @@ def test_what_falls_due_at_the_withdrawal_is_not_judged(world: AlertsWorld) -> N
     """A deadline whose grace ends after consent to processing was withdrawn never fires."""
     world.arm()
     world.tell(held(1), an.a_consent("withdrawn", an.on(12)))
-    world.tick(60)
+    world.tick(30)
+    world.tell(an.a_consent("given", an.on(50), "research"))
     assert world.alerts() == []
 
 
