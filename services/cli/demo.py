@@ -35,7 +35,7 @@ from shared.errors import RapportError
 from shared.storage.engine import Database
 from shared.stream.engines import open_stream
 
-LIVE_DAYS: Final = 2
+LIVE_DAYS: Final = 4
 """What is older is imported as history; the rest comes in as if it happened now.
 
 Few, because until the live events are in, time seems to pass without sessions.

@@ -237,9 +237,9 @@ def _outcome_rating(course: _Course, week: int, session: str, end: datetime, lef
 
 def _alliance_level(course: _Course, left: int) -> float:
     """Return the client's mean answer (0–10): steady, but for the planted decline and rupture."""
-    base = 9.3 if course.story else 8.9 + (_small_number(course.client) % 7) / 10
-    if course.story == "decline" and left < 7:
-        return base - 0.55 * (7 - left)
+    base = 9.4 if course.story else 9.2 + (_small_number(course.client) % 5) / 10
+    if course.story == "decline" and left < 5:
+        return base - 0.7 * (5 - left)
     if course.story == "rupture_unrepaired" and left < 6:
         return base - 2.4
     if course.story == "rupture_repaired" and 8 <= left < 10:

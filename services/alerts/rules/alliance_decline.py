@@ -85,8 +85,8 @@ def _falling(series: Series, window: Sequence[Point], chosen: Mapping[str, Any])
         urgency="attention",
         evidence=tuple(point.rating.fact for point in window),
         explanation=f"The last {len(window)} ratings by the client are {values}: a fall of "
-        f"{figure(fall)} % of the scale; the slope is {figure(-slope.per_4_weeks)} % per 4 weeks "
-        f"(95 % interval {figure(-slope.high)} to {figure(-slope.low)}; one-sided p = {p:g}).",
+        f"{round(fall)} % of the scale; the slope is {round(-slope.per_4_weeks)} % per 4 weeks "
+        f"(95 % interval {round(-slope.high)} to {round(-slope.low)}; one-sided p = {p:g}).",
         numbers={
             "ratings": len(window),
             "fall_percent": round(fall, 2),

@@ -128,7 +128,7 @@ def _anchors(found: Sequence[Outcome]) -> Iterator[_Anchor]:
             anchors.append(_Anchor(outcome.since, True, outcome.fact))
         elif outcome.by_client and (outcome.until is None or outcome.until > due_at):
             anchors.append(_Anchor(max(due_at, outcome.since), False, outcome.fact))
-    yield from sorted(anchors, key=lambda anchor: (anchor.at, anchor.fact.event))
+    yield from sorted(anchors, key=lambda anchor: (anchor.at, anchor.fact.source, anchor.fact.id))
 
 
 def _deadlines(
@@ -196,16 +196,17 @@ def _moment(
         for session in phase.sessions
     )
     limit = figure(ratio * interval.days)
-    rhythm = "were agreed" if interval.agreed else "were held at first (median of four gaps)"
+    rhythm = "agreed" if interval.agreed else "usual at first (median of four gaps)"
     since = (due_at - anchor.at) / DAY
     return Moment(
         due_at,
         about="gap",
         urgency=urgency,
         evidence=(anchor.fact, *(fact for fact in interval.facts if fact != anchor.fact)),
-        explanation=f"No session was held for more than {limit} counted days; one every "
-        f"{figure(interval.days)} days {rhythm} ({figure(ratio)} times). "
-        f"{'A' if booked else 'No'} next session is booked." + excused(not_counted),
+        explanation=f"More than {limit} days have passed without a held session; the {rhythm} "
+        f"interval is {figure(interval.days)} days ({figure(ratio)} times as long). "
+        f"{'A next session is' if booked else 'No next session is'} booked."
+        + excused(not_counted),
         numbers={
             "ratio": ratio,
             "interval_days": round(interval.days, 2),
