@@ -7,6 +7,7 @@ import orjson
 from flask import Response
 from marshmallow import Schema, fields
 
+from shared.events import EVENT_TYPES
 from shared.events.documents import Documented, documented
 from shared.instrument import INSTRUMENTS, Instrument, latest
 from shared.web.blueprint import Blueprint, problems
@@ -15,6 +16,14 @@ from shared.web.errors import Problem
 SCHEMA_TYPE: Final = "application/schema+json"
 CACHED: Final = "public, max-age=3600"
 """A published version never changes; an hour, so that a mended description arrives."""
+
+
+_TYPE: Final = {
+    "name": "event_type",
+    "in": "path",
+    "description": "An event type, without the prefix `rapport.`.",
+    "schema": {"type": "string", "enum": list(EVENT_TYPES)},
+}
 
 
 class InstrumentSchema(Schema):
@@ -48,7 +57,7 @@ def blueprint() -> Blueprint:
     """Return the calls; none needs a key, none tells of anybody."""
     calls = Blueprint("catalogue", __name__, description="What may be sent.")
 
-    @calls.route("/schemas/<event_type>/<int:version>")
+    @calls.route("/schemas/<event_type>/<int:version>", parameters=[_TYPE])
     @calls.doc(security=[])
     @calls.response(200, {"type": "object"}, content_type=SCHEMA_TYPE)
     @problems(calls, 404)
@@ -56,7 +65,7 @@ def blueprint() -> Blueprint:
         """Return the JSON Schema of the data of an event type."""
         return _cached(_published(event_type, version).schema, SCHEMA_TYPE)
 
-    @calls.route("/schemas/<event_type>/<int:version>/example")
+    @calls.route("/schemas/<event_type>/<int:version>/example", parameters=[_TYPE])
     @calls.doc(security=[])
     @calls.response(200, {"type": "object"})
     @problems(calls, 404)
