@@ -175,16 +175,17 @@ def _consents(facts: Sequence[Fact]) -> tuple[dict[str, tuple[Span, ...]], dict[
 
 
 def _cares(placed: Placed, around: Surroundings) -> dict[str, Care]:
-    clinics: dict[str, tuple[int, str]] = {}
+    latest: dict[str, tuple[int, str]] = {}
     for phase in placed.phases:
-        for number, fact in phase.numbered:
-            latest = clinics.get(phase.care, (-1, ""))
-            clinics[phase.care] = max(latest, (number, fact.data.get("clinic") or latest[1]))
+        number, fact = phase.numbered[-1]
+        latest[phase.care] = max(latest.get(phase.care, (-1, "")), (number, fact.data["clinic"]))
     refs = dict.fromkeys((*(phase.care for phase in placed.phases), *placed.cares))
-    return {
-        ref: care(ref, placed.cares.get(ref, ()), clinics.get(ref, (0, ""))[1], around.clinics)
-        for ref in refs
-    }
+    cares: dict[str, Care] = {}
+    for ref in refs:
+        facts: Sequence[Fact] = placed.cares.get(ref, [])
+        clinic = latest[ref][1] if ref in latest else facts[-1].data["clinic"]
+        cares[ref] = care(ref, facts, clinic, around.clinics)
+    return cares
 
 
 def _phases(
@@ -197,7 +198,9 @@ def _phases(
     things: dict[int, _Things] = {id(phase): _Things() for phase in placed.phases}
     groups = _group_sessions(placed.things)
     for thing in placed.things:
-        things[id(thing.place.phase)].add(thing, groups)
+        home = thing.phase
+        if home is not None:
+            things[id(home)].add(thing, (home.care, home.therapist), groups)
     return tuple(
         _phase(organisation, client, draft, things[id(draft)], cares[draft.care], around)
         for draft in placed.phases
@@ -212,7 +215,7 @@ def _phase(
     its_care: Care,
     around: Surroundings,
 ) -> Phase:
-    facts = draft.facts
+    facts = [fact for _, fact in draft.numbered]
     clinic = next((fact.data["clinic"] for fact in reversed(facts) if "clinic" in fact.data), "")
     closed = draft.closed_by
     return Phase(
@@ -264,10 +267,15 @@ class _Things:
     boundary_events: list[BoundaryEvent] = field(default_factory=list)
     ruptures: list[Rupture] = field(default_factory=list)
 
-    def add(self, thing: Thing, groups: frozenset[str | None]) -> None:
-        """Build a thing from its facts; kinds without a form of their own stay facts."""
-        phase, ref, facts = thing.place.phase, thing.ref or "", thing.facts
-        where = (phase.care, phase.therapist)
+    def add(self, thing: Thing, where: tuple[str, str], groups: frozenset[str | None]) -> None:
+        """Build a thing from its facts; kinds without a form of their own stay facts.
+
+        Args:
+            thing: What it is.
+            where: Care and therapist of its phase.
+            groups: Refs of group sessions.
+        """
+        ref, facts = thing.ref or "", thing.facts
         if thing.kind == "session":
             self.sessions.append(session(ref, facts, *where))
         elif thing.kind == "rating":

@@ -35,7 +35,7 @@ class PhaseDraft:
     """A phase while facts are placed.
 
     Attributes:
-        numbered: Facts with their place in fold order.
+        numbered: Its facts in fold order, with their place in the order of all.
         opened: Place in fold order of the fact that opened it.
     """
 
@@ -46,22 +46,17 @@ class PhaseDraft:
     closed_by: Fact | None = None
     numbered: list[tuple[int, Fact]] = field(default_factory=list)
 
-    @property
-    def facts(self) -> list[Fact]:
-        """Everything placed here, in fold order."""
-        return [fact for _, fact in sorted(self.numbered, key=lambda one: one[0])]
-
 
 @dataclass(slots=True, eq=False)
 class Place:
     """Where facts belong; for some it is only known at the end.
 
     Attributes:
-        phase: Where they belong, unless their session belongs elsewhere.
+        phase: Where they belong, unless their session has a phase.
         session: The session whose phase they follow.
     """
 
-    phase: PhaseDraft
+    phase: PhaseDraft | None
     session: str | None = None
 
 
@@ -71,11 +66,13 @@ class Thing:
 
     Attributes:
         ref: None for a rating without a reference of its own.
+        phase: None until every fact was placed.
     """
 
     kind: str
     ref: str | None
     place: Place
+    phase: PhaseDraft | None = None
     facts: list[Fact] = field(default_factory=list)
 
 
@@ -85,7 +82,7 @@ class Placed:
 
     Attributes:
         phases: In order of opening.
-        things: In fold order of their first facts.
+        things: In fold order of their first facts; each has its phase.
         cares: Course of care → its ``care.*`` facts.
     """
 
@@ -112,6 +109,7 @@ class _Placing:
         self._things: list[Thing] = []
         self._by_ref: dict[tuple[str, str], Thing] = {}
         self._homes: dict[str, PhaseDraft] = {}
+        self._care_of: dict[str, str] = {}
         self._placed: list[tuple[int, Fact, Place]] = []
         self._cares: dict[str, list[Fact]] = {}
 
@@ -128,21 +126,22 @@ class _Placing:
 
     def finish(self) -> Placed:
         for thing in self._things:
-            self._resolve(thing.place)
+            thing.phase = self._resolved(thing.place)
         for number, fact, there in self._placed:
-            self._resolve(there).numbered.append((number, fact))
-        used = [phase for phase in self._phases if phase.numbered]
+            self._resolved(there).numbered.append((number, fact))
+        used = [phase for phase in self._phases if _says_something(phase)]
         for phase in used:
-            if phase.therapist == NOBODY:
-                phase.opened, first = min(phase.numbered, key=lambda one: one[0])
-                phase.opened_at = first.occurred_at
+            phase.opened, phase.opened_at = _opening(phase)
         used.sort(key=lambda phase: (phase.opened_at, phase.opened))
         return Placed(used, self._things, self._cares)
 
-    def _resolve(self, there: Place) -> PhaseDraft:
+    def _resolved(self, there: Place) -> PhaseDraft:
+        phase = there.phase
         if there.session is not None:
-            there.phase = self._homes.get(there.session, there.phase)
-        return there.phase
+            phase = self._homes.get(there.session, phase)
+        if phase is None:
+            raise RuntimeError("a session that names a therapist has no phase")
+        return phase
 
     # Care ---------------------------------------------------------------------------------------
     def _care(self, number: int, fact: Fact) -> None:
@@ -184,20 +183,21 @@ class _Placing:
         data = fact.data
         ref = data["session"]
         thing = self._by_ref.get(("session", ref))
-        care = data.get("care") or (thing.place.phase.care if thing else MAIN)
+        care = data.get("care") or self._care_of.get(ref, MAIN)
         therapist = named_therapist(fact)
         if therapist is None:
-            there = Place(self._current(number, fact, care), ref)
+            phase = self._current(number, fact, care)
+            self._put(number, fact, Place(phase, ref))
         else:
-            phase = self._covered(fact, care, therapist)
-            if phase is None:
-                again = thing is None and _is_new_work(fact)
-                phase = self._phase(number, fact, care, therapist, again)
+            again = thing is None and _is_new_work(fact)
+            phase = self._covered(fact, care, therapist) or self._phase(
+                number, fact, care, therapist, again
+            )
             self._homes[ref] = phase
-            there = Place(phase)
-        self._put(number, fact, there)
+            self._put(number, fact, Place(phase))
+        self._care_of[ref] = care
         if thing is None:
-            thing = self._add("session", ref, Place(there.phase, ref))
+            thing = self._add("session", ref, Place(phase, ref))
         thing.facts.append(fact)
 
     def _covered(self, fact: Fact, care: str, therapist: str) -> PhaseDraft | None:
@@ -225,15 +225,12 @@ class _Placing:
         """Return where a fact belongs that continues no thing."""
         data: Any = fact.data
         session, therapist = data.get("session"), data.get("therapist")
-        thing = self._by_ref.get(("session", session)) if session else None
-        care = data.get("care") or (thing.place.phase.care if thing else MAIN)
+        care = data.get("care") or self._care_of.get(session, MAIN)
+        named = self._named.get(session, ())
+        if named and (therapist is None or therapist in named):
+            return Place(None, session)
         if therapist is None:
             return Place(self._current(number, fact, care), session)
-        if session is not None and therapist in self._named.get(session, ()):
-            phase = self._homes.get(session)
-            if phase is None:
-                phase = self._phase(number, fact, care, therapist, again=False)
-            return Place(phase, session)
         return Place(self._phase(number, fact, care, therapist, again=False))
 
     def _add(self, kind: str, ref: str | None, there: Place) -> Thing:
@@ -270,14 +267,34 @@ class _Placing:
         return phases[-1] if phases else self._phase(number, fact, care, NOBODY, again=False)
 
 
+def _says_something(phase: PhaseDraft) -> bool:
+    """Return False for a phase without therapist in which nothing but its end happened."""
+    if phase.therapist != NOBODY:
+        return bool(phase.numbered)
+    return any(fact is not phase.closed_by for _, fact in phase.numbered)
+
+
+def _opening(phase: PhaseDraft) -> tuple[int, datetime]:
+    """Return the first fact that names the therapist: some came to their place only now."""
+    naming = (one for one in phase.numbered if phase.therapist in _names(one[1]))
+    number, first = next(naming, phase.numbered[0])
+    return number, first.occurred_at
+
+
+def _names(fact: Fact) -> tuple[str | None, str | None]:
+    return (fact.data.get("therapist"), fact.data.get("to_therapist"))
+
+
 def _therapists_of_sessions(facts: Sequence[Fact]) -> dict[str, set[str]]:
     """Return whom the facts of each session name, whenever they do."""
     named: dict[str, set[str]] = {}
     for fact in facts:
         if fact.type.startswith("session."):
             data = fact.data
-            both = (data.get("therapist"), data.get("to_therapist"))
-            named.setdefault(data["session"], set()).update(one for one in both if one)
+            names = named.get(data["session"])
+            if names is None:
+                names = named[data["session"]] = set()
+            names.update(data[key] for key in ("therapist", "to_therapist") if key in data)
     return named
 
 

@@ -204,6 +204,29 @@ def test_what_belongs_to_a_covered_session_goes_with_it() -> None:
     assert [span.reason for span in phase.away] == ["annual_leave"]
 
 
+def test_a_cover_named_before_their_session_takes_nothing_else() -> None:
+    """What names nobody in between belongs to the covered therapist, whose phase it is."""
+    away = a_therapist_away("2026-01-12", None, cover=COVER)
+    reached = {"clinic": "elm", "by": "clinic", "reached": True}
+    phase = the_phase(
+        a_session_held("s1", on(0)),
+        a_rating(at=on(8, 9), session="s2", therapist=COVER),
+        an_event("contact.attempted", on(8, 9, 30), reached),
+        a_session_held("s2", on(8), therapist=COVER),
+        around=[away],
+    )
+    assert len(phase.facts) == 4
+
+
+def test_nothing_but_an_end_makes_no_phase() -> None:
+    """Where only the end of care is known, there is a course of care and no phase of nobody."""
+    found = history(a_care_event("ended", on(9), therapist=None))
+    assert found.phases == ()
+    assert [(care.ref, care.clinic, care.ended_at) for care in found.cares] == [
+        ("main", "elm", on(9))
+    ]
+
+
 def test_a_cover_keeps_their_own_clients() -> None:
     """Covering for somebody who never saw this client changes nothing."""
     away = a_therapist_away("2026-01-01", None, cover=COVER)
