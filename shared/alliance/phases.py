@@ -7,6 +7,7 @@ another or ``care.ended``. Where the documents are silent:
 - A closed phase takes what still comes about it. A new one opens when care starts again, or when
   a new session is booked or held that is no review or follow-up.
 - Consent, client and record facts are about the client, not about a phase.
+- Co-therapists open no phase: a session is judged once, with the therapist who leads it.
 """
 
 from collections.abc import Sequence
