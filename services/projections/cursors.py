@@ -7,6 +7,7 @@ change nothing. It gives no access: who may see what is asked again on every pag
 import base64
 import binascii
 import hashlib
+import re
 from collections.abc import Mapping
 
 import orjson
@@ -14,6 +15,9 @@ import orjson
 RANKS = range(16)
 LATEST = 2**62
 """No time, in microseconds since 1970, is that far away; no database is asked for more."""
+
+CLIENT = re.compile(r"cl_[0-9a-f]{24}")
+"""The form of the opaque id of a client."""
 
 Place = tuple[int, int, str]
 
@@ -35,8 +39,10 @@ def read(cursor: str, filters: Mapping[str, str | None]) -> Place:
         rank, since, client, name = orjson.loads(base64.b64decode(padded, b"-_", validate=True))
     except (UnicodeEncodeError, binascii.Error, ValueError, TypeError) as error:
         raise ValueError("begin again without it") from error
-    numbers = isinstance(rank, int) and isinstance(since, int) and abs(since) < LATEST
-    if not numbers or not isinstance(client, str) or rank not in RANKS:
+    # Anybody can make one up: a database must never be asked for true, or for a NUL.
+    numbers = type(rank) is int and type(since) is int and abs(since) < LATEST
+    named = isinstance(client, str) and CLIENT.fullmatch(client)
+    if not numbers or not named or rank not in RANKS:
         raise ValueError("begin again without it")
     place = (rank, since, client)
     if name != _name(place, filters):

@@ -96,7 +96,7 @@ class _Sheet:
         self._ground = node(self._root, "rect", class_="ground", width=WIDTH)
         self._grid = node(self._root, "g")
         self._span = max(story.end - story.start, timedelta(weeks=1))
-        self._ticks = _ticks(story.start, self._span)
+        self._ticks = [] if story.is_empty else _ticks(story.start, self._span)
 
     def header(self) -> None:
         """Write whose timeline it is, where it stands, and whether the data are made up."""
@@ -288,7 +288,7 @@ def _stroke(series: int) -> str:
 
 def _ticks(start: datetime, span: timedelta) -> list[_Tick]:
     weeks = span / timedelta(weeks=1)
-    step = next((s for s in TICK_WEEKS if weeks / s < MAX_TICKS), TICK_WEEKS[-1])
+    step = next((s for s in TICK_WEEKS if weeks / s < MAX_TICKS), int(weeks / MAX_TICKS) + 1)
     return [
         _Tick(start + timedelta(weeks=week), week, (week // step) % 2 == 0)
         for week in range(0, int(weeks) + 1, step)

@@ -1,6 +1,5 @@
 """Read one client's timeline: from the facts as they are kept, for one viewer, at two times."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from services.projections import cursors
 from services.projections.read_model import Chart
 from services.projections.read_models import ALERTS, FACTS
 from services.projections.read_models.alerts import boundary_evidence
@@ -23,9 +23,6 @@ from shared.storage.registry import Registry
 
 SIMULATED = "urn:simulated"
 """A source that begins so holds made-up data, and every timeline with it says so."""
-
-
-_CLIENT = re.compile(r"cl_[0-9a-f]{24}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +61,9 @@ class Timelines:
         Raises:
             DatabaseUnavailable: when the database does not answer.
         """
-        if not _CLIENT.fullmatch(client) or not self._registry.known(viewer.organisation, client):
+        if not cursors.CLIENT.fullmatch(client) or not self._registry.known(
+            viewer.organisation, client
+        ):
             return None
         with self._database.read() as db:
             chart = FACTS.query(db, viewer.organisation, client)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from services.projections import cursors
 from shared.ids import CLIENT, opaque_id
 from shared.storage.engine import Database
 from shared.stream.codec import encode
@@ -16,6 +17,7 @@ from tests.support.databases import DIALECTS, migrated, url_of
 from tests.support.projected import World, an_alert_step
 
 EVE = "th_eve"
+NOBODY = "cl_" + 24 * "0"
 
 
 @pytest.fixture(params=DIALECTS)
@@ -261,6 +263,20 @@ def test_times_are_read_strictly(world: World, query: str, pointer: str) -> None
     assert [fault["pointer"] for fault in response.json["errors"]] == [pointer]
 
 
+@pytest.mark.parametrize("ending", ["", ".svg", ".html"])
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"])
+@pytest.mark.parametrize("axis", ["valid_at", "known_at"])
+def test_the_ends_of_the_calendar_can_be_asked_about(
+    world: World, ending: str, time: str, axis: str
+) -> None:
+    """Of a client with a history, and of one without."""
+    world.tell(an.a_session_held())
+    for client in (world.client(), world.client("new")):
+        response = world.get(address(client, f"{ending}?{axis}={time}"))
+        assert response.status_code == 200
+        assert len(response.data) < 10_000
+
+
 def test_pictures_and_pages_carry_a_strict_policy(world: World) -> None:
     """The drawing and the page load nothing, run nothing, and are framed by nobody."""
     world.tell(an.a_session_held())
@@ -352,6 +368,17 @@ def test_a_cursor_of_somebody_elses_making_is_refused(world: World, cursor: str)
     assert response.status_code == 422
     assert response.json is not None
     assert [fault["pointer"] for fault in response.json["errors"]] == ["/query/cursor"]
+
+
+@pytest.mark.parametrize(
+    "place", [(True, 5, NOBODY), (1, True, NOBODY), (1, 5, "a\0b"), (1, 2**62, NOBODY)]
+)
+def test_a_cursor_made_up_with_care_is_refused_too(
+    world: World, place: tuple[int, int, str]
+) -> None:
+    """A cursor is no secret: one in our own form that names no row is 422, never 500."""
+    nothing = {"clinic": None, "therapist": None, "standing": None}
+    assert world.get(f"/v1/clients?cursor={cursors.write(place, nothing)}").status_code == 422
 
 
 def test_a_cursor_belongs_to_its_question(world: World) -> None:
