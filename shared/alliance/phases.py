@@ -191,7 +191,7 @@ class _Placing:
             self._put(number, fact, Place(phase, ref))
         else:
             again = thing is None and _is_new_work(fact)
-            phase = self._covered(fact, care, therapist) or self._phase(
+            phase = self._covered(fact, thing, care, therapist) or self._phase(
                 number, fact, care, therapist, again
             )
             self._homes[ref] = phase
@@ -201,10 +201,12 @@ class _Placing:
             thing = self._add("session", ref, Place(phase, ref))
         thing.facts.append(fact)
 
-    def _covered(self, fact: Fact, care: str, therapist: str) -> PhaseDraft | None:
+    def _covered(
+        self, fact: Fact, thing: Thing | None, care: str, therapist: str
+    ) -> PhaseDraft | None:
         """Return the open phase of the therapist whom this one covers at the session's time."""
         absences = self._around.covered.get(therapist, ())
-        moment = _session_time(fact) if absences else fact.occurred_at
+        moment = _session_time(fact, thing) if absences else fact.occurred_at
         for absence in absences:
             phase = self._latest.get((care, absence.therapist))
             if phase is not None and phase.closed_by is None and absence.covers(moment):
@@ -304,6 +306,11 @@ def _is_new_work(fact: Fact) -> bool:
     return held_or_booked and fact.data.get("kind") not in AFTERWARDS
 
 
-def _session_time(fact: Fact) -> datetime:
-    start = fact.data.get("started_at") or fact.data.get("starts_at")
-    return parse_time(start) if start else fact.occurred_at
+def _session_time(fact: Fact, thing: Thing | None) -> datetime:
+    """Return when the session is, or was to be: a cancellation does not say, its booking does."""
+    before = thing.facts if thing and fact.type == "session.cancelled" else ()
+    for one in (fact, *reversed(before)):
+        start = one.data.get("started_at") or one.data.get("starts_at")
+        if start:
+            return parse_time(start)
+    return fact.occurred_at

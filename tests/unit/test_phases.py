@@ -204,6 +204,18 @@ def test_what_belongs_to_a_covered_session_goes_with_it() -> None:
     assert [span.reason for span in phase.away] == ["annual_leave"]
 
 
+def test_a_session_of_the_cover_is_cancelled_in_the_covered_phase() -> None:
+    """When it was to be counts, not when it was called off, before the absence began."""
+    away = a_therapist_away("2026-01-12", "2026-01-16", cover=COVER)
+    phase = the_phase(
+        a_session_held("s1", on(0)),
+        a_session_scheduled("s2", on(8), at=on(4), therapist=COVER),
+        a_session_cancelled("s2", at=on(5), therapist=COVER),
+        around=[away],
+    )
+    assert [one.state for one in phase.sessions] == ["held", "cancelled"]
+
+
 def test_a_cover_named_before_their_session_takes_nothing_else() -> None:
     """What names nobody in between belongs to the covered therapist, whose phase it is."""
     away = a_therapist_away("2026-01-12", None, cover=COVER)
