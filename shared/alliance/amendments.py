@@ -133,6 +133,8 @@ class Amendments:
             occurred_at = event.time if moved is None else parse_time(moved)
             data = body["data"]
         else:
+            # Its thing may be taken back as well; that one waits for nothing either.
+            self._swept(key, event.type, event.data)
             return None
         swept, swept_since = self._swept(key, event.type, data)
         if swept:

@@ -223,6 +223,14 @@ def test_a_thing_that_was_never_seen_waits() -> None:
     assert standing([gone, a_boundary_noted("b1")]).waiting == ()
 
 
+def test_a_thing_taken_back_twice_waits_for_nothing() -> None:
+    """Its only event is taken back by id as well: what the reference means has been seen."""
+    read = standing(
+        [RATING, a_retraction(RATING), a_retraction_of_thing("rating", "q1", at=on(9))]
+    )
+    assert (read.facts, read.waiting) == ((), ())
+
+
 def test_amendments_stay_with_their_client_and_organisation() -> None:
     """The same id under another client or organisation is not what was meant."""
     gone = a_retraction(RATING)
