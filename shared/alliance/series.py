@@ -38,7 +38,10 @@ class Series:
 
 
 def client_series(phase: Phase, construct: Literal["alliance", "outcome"]) -> tuple[Series, ...]:
-    """Return the client's own series; a rating of a group session is never in one."""
+    """Return the client's own series, each by its first rating; a group rating is in none.
+
+    Never by their names, which may hold a respondent's opaque id: a random one decides nothing.
+    """
     found: dict[str, tuple[Scale, list[Point]]] = {}
     for rating in phase.ratings:
         instrument = rating.instrument
@@ -52,5 +55,5 @@ def client_series(phase: Phase, construct: Literal["alliance", "outcome"]) -> tu
         points.append(Point(rating.occurred_at, score.value, score.percent, rating))
     return tuple(
         Series(name, scale, tuple(sorted(points, key=lambda point: point.at)))
-        for name, (scale, points) in sorted(found.items())
+        for name, (scale, points) in found.items()
     )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from shared.alliance.history import Phase, fold
+from shared.alliance.series import client_series
 from shared.envelope import Envelope
 from tests.support.events import (
     CLIENT,
@@ -65,6 +66,17 @@ def test_ratings_of_a_group_session_are_a_series_apart() -> None:
     one, other = the_phase(group, a_rating(at=on(1, 12), session="g1"), a_rating(at=on(2))).ratings
     assert (one.in_group, other.in_group) == (True, False)
     assert one.series != other.series
+
+
+def test_a_series_comes_by_its_first_rating_whatever_its_respondent_is_called() -> None:
+    """Opaque ids are random: two installations must look at a couple's ratings in one order."""
+    for one, other in (("pe_a", "pe_b"), ("pe_b", "pe_a")):
+        phase = the_phase(
+            a_rating(30, at=on(1), respondent=one, id="first"),
+            a_rating(31, at=on(2), respondent=other, id="second"),
+        )
+        names = [series.points[0].rating.fact.id for series in client_series(phase, "alliance")]
+        assert names == ["first", "second"]
 
 
 def test_an_unknown_instrument_version_is_kept_and_not_scored() -> None:
