@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from shared.clock import parse_time
+from shared.instrument import INSTRUMENTS
 
 WHO: Final = {"client": "client", "therapist": "therapist", "clinic": "therapist"}
 """Party → outline: the clinic's doing is drawn like the therapist's; the rest is unknown."""
@@ -259,9 +260,12 @@ def _lines(
 
 
 def _leading(rating: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return the leading score, which stands first, where it has a percent."""
-    scores: list[Mapping[str, Any]] = list(rating["scores"].values())
-    return scores[0] if scores and scores[0]["percent"] is not None else None
+    """Return the leading score, where there is one and it has a percent; no other stands in."""
+    instrument = INSTRUMENTS.get((rating["instrument"], rating["version"]))
+    score: Mapping[str, Any] | None = None
+    if instrument is not None:
+        score = rating["scores"].get(instrument.leading.name)
+    return score if score and score["percent"] is not None else None
 
 
 def _ruptures(ruptures: Iterable[Mapping[str, Any]]) -> Iterable[Mark]:

@@ -202,6 +202,19 @@ def test_a_line_crosses_no_change_of_therapist() -> None:
     assert all(a.at < b.at for a, b in pairwise(client.points))
 
 
+def test_a_line_is_of_one_scale() -> None:
+    """Where a form gives bond and goal but no total, neither stands in for the total."""
+    answers = {str(number): 3 for number in range(1, 13)}
+    part = {number: answer for number, answer in answers.items() if number not in ("1", "2")}
+    whole, partial = (
+        an.a_rating(None, at=an.on(day), instrument="wai-sr", items=items)
+        for day, items in ((1, answers), (8, part))
+    )
+    story = read(timeline(fold(an.ORGANISATION, an.CLIENT, [whole, partial])))
+    (line,) = story.alliance
+    assert [point.at for point in line.points] == [an.on(1)]
+
+
 def test_closed_alerts_are_not_drawn() -> None:
     """Resolved and retracted alerts are no bands; the most urgent open one comes first."""
     closed = [an_open_alert("urgent", "over", week=3, state=s) for s in ("resolved", "retracted")]
