@@ -146,3 +146,5 @@ def test_as_many_signatures_as_the_limit_are_looked_at() -> None:
     """The limit cuts no honest sender off."""
     many = " ".join(["v1,AAAA"] * (MAX_SIGNATURES - 1) + [sign()])
     verify(headers(many), BODY, [SECRET], NOW)
+    with pytest.raises(BadSignature):
+        verify(headers(f"v1,AAAA {many}"), BODY, [SECRET], NOW)
