@@ -15,27 +15,36 @@ from shared.stream.kafka import KafkaStream
 from shared.stream.ports import EVENTS, Consumer, Partition
 from tests.support.engines import PARTITIONS, KafkaEngine
 from tests.support.kafka_broker import KafkaBroker, cluster_of, free_port
-from tests.support.records import PATIENCE_S, a_record, from_start, read_all
+from tests.support.records import PATIENCE_S, Handled, a_record, from_start, read_all
 
 pytestmark = pytest.mark.kafka
 
 
 def test_two_consumers_share_the_partitions(kafka_engine: KafkaEngine) -> None:
-    """Each consumer of a group gets a share, and when one leaves the other gets all."""
+    """Each consumer of a group reads its share, and when one leaves the other reads all."""
     stream = kafka_engine.stream
-    with closing(stream.consumer("sharers", [EVENTS], from_start)) as first:
-        with closing(stream.consumer("sharers", [EVENTS], from_start)) as second:
-            deadline = time.monotonic() + PATIENCE_S
-            while {len(first.owned()), len(second.owned())} != {PARTITIONS // 2}:
-                assert time.monotonic() < deadline
-                poll = threading.Thread(target=second.poll, args=(10, 0.3))
-                poll.start()
-                first.poll(10, 0.3)
-                poll.join()
+    handled = Handled()
+    once = [str(n).encode() for n in range(PARTITIONS)]
+    records = [a_record(value, partition=n) for n, value in enumerate(once)]
+    with (
+        closing(stream.publisher()) as publisher,
+        closing(stream.consumer("sharers", [EVENTS], handled.start_at)) as first,
+    ):
+        _poll_until(lambda: len(first.owned()) == PARTITIONS, first)
+        with closing(stream.consumer("sharers", [EVENTS], handled.start_at)) as second:
+            _poll_until(
+                lambda: len(first.owned()) == len(second.owned()) == PARTITIONS // 2,
+                first,
+                second,
+            )
             assert not first.owned() & second.owned()
-        while len(first.owned()) < PARTITIONS:
-            assert time.monotonic() < deadline
-            first.poll(10, 0.3)
+            publisher.publish(records, deadline_s=10)
+            _poll_until(lambda: len(handled.values) == PARTITIONS, first, second, handled=handled)
+        _poll_until(lambda: len(first.owned()) == PARTITIONS, first)
+        publisher.publish(records, deadline_s=10)
+        _poll_until(lambda: len(handled.values) == 2 * PARTITIONS, first, handled=handled)
+    assert sorted(handled.values) == sorted(once * 2)
+    assert handled.refused == 0
 
 
 def test_short_polls_finish_a_rebalance(kafka_engine: KafkaEngine) -> None:
@@ -72,14 +81,6 @@ def test_nothing_creates_a_topic_by_accident(kafka_broker: KafkaBroker) -> None:
         admin.close()
         stream.create_topics()
         _poll_until(lambda: len(consumer.owned()) == PARTITIONS, consumer)
-
-
-def _poll_until(reached: Callable[[], bool], *consumers: Consumer) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not reached():
-        assert time.monotonic() < deadline
-        for consumer in consumers:
-            consumer.poll(10, 0)
 
 
 def test_a_courtesy_commit_reaches_lag_tools(kafka_engine: KafkaEngine) -> None:
@@ -215,3 +216,16 @@ def test_three_brokers_keep_what_two_acknowledged(
     finally:
         for broker in brokers:
             broker.kill()
+
+
+def _poll_until(
+    reached: Callable[[], bool], *consumers: Consumer, handled: Handled | None = None
+) -> None:
+    """Poll the consumers in turn, in haste, until it is reached."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not reached():
+        assert time.monotonic() < deadline
+        for consumer in consumers:
+            records = consumer.poll(10, 0)
+            if handled is not None:
+                handled.handle(records)

@@ -52,6 +52,7 @@ class KafkaConsumer:
         self._topics = [cluster.prefix + topic for topic in topics]
         self._start_at = start_at
         self._library: Any = None
+        self._waiting: set[TopicPartition] = set()
         self._begun: set[TopicPartition] = set()
         self._ask_at = 0.0
 
@@ -70,9 +71,7 @@ class KafkaConsumer:
             with self._dropped_on_failure():
                 _finish_joining(library)
                 found = library.poll(timeout_ms=min(SLICE_S, left) * 1000, max_records=limit)
-            records = [
-                self._record(r) for place in self._begun & found.keys() for r in found[place]
-            ]
+            records = [self._record(record) for batch in found.values() for record in batch]
             if records:
                 self._ask_at = time.monotonic() + ASK_EVERY_S
                 return records
@@ -82,9 +81,7 @@ class KafkaConsumer:
 
     def owned(self) -> frozenset[Partition]:
         """Return the partitions assigned by the last poll."""
-        if self._library is None:
-            return frozenset()
-        return frozenset(self._ours(place) for place in self._library.assignment())
+        return frozenset(self._ours(place) for place in self._waiting | self._begun)
 
     def seek(self, place: Partition, offset: int) -> None:
         """Read on from ``offset``; without effect on a partition that is not owned."""
@@ -110,6 +107,7 @@ class KafkaConsumer:
 
     def _drop(self, timeout_ms: int) -> None:
         library, self._library = self._library, None
+        self._waiting.clear()
         self._begun.clear()
         if library is not None:
             with suppress(KafkaError):
@@ -141,14 +139,15 @@ class KafkaConsumer:
                 partition_assignment_strategy=[RangePartitionAssignor],
                 metrics_enabled=False,
             )
-            listener = _Listener(self._library, self._begun)
+            listener = _Listener(self._library, self._waiting, self._begun)
             self._library.subscribe(topics=self._topics, listener=listener)
         return self._library
 
     def _begin(self, library: Any) -> None:
-        for place in sorted(library.assignment() - self._begun):
+        for place in sorted(self._waiting):
             library.seek(place, self._start_at(self._ours(place)))
             library.resume(place)
+            self._waiting.remove(place)
             self._begun.add(place)
 
     def _ask(self, library: Any) -> None:
@@ -193,16 +192,20 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pytho
     It runs on the network thread, but only while the caller waits inside ``poll``.
     """
 
-    def __init__(self, library: Any, begun: set[TopicPartition]) -> None:
+    def __init__(
+        self, library: Any, waiting: set[TopicPartition], begun: set[TopicPartition]
+    ) -> None:
         self._library = library
+        self._waiting = waiting
         self._begun = begun
 
     def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        self._waiting.difference_update(revoked)
         self._begun.difference_update(revoked)
 
     def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        self._begun.difference_update(assigned)
         for place in assigned:
             # Without a position the library would look for one among the courtesy commits.
             self._library.seek(place, 0)
             self._library.pause(place)
+            self._waiting.add(place)
