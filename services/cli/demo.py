@@ -25,6 +25,7 @@ from rich.progress import track
 
 from services.cli import process, serve
 from services.cli.btheb import write_table
+from services.cli.catching_up import caught_up
 from services.cli.common import Office, opened, said_plainly
 from services.cli.receiver import Receiver
 from services.cli.simulation import Document, configurations, half_year
@@ -275,9 +276,7 @@ def _catch_up(settings: Settings) -> None:
     stream, database = open_stream(settings), Database(settings.database)
     try:
         with say.status("Timelines and alerts catch up with the stream …"):
-            _wait_until(
-                lambda: serve.caught_up(stream, database), "timelines and alerts have caught up"
-            )
+            _wait_until(lambda: caught_up(stream, database), "timelines and alerts have caught up")
     finally:
         stream.close()
         database.close()

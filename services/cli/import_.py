@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+from services.cli.catching_up import history_waiting
 from services.cli.common import (
     FAILED,
     Office,
@@ -32,7 +33,7 @@ from services.ingest.files import (
     read_ndjson,
     rejected,
 )
-from services.ingest.importer import Importer
+from services.ingest.importer import Importer, Summary
 from services.ingest.ingest import Sender
 from shared.errors import Refused, Unavailable
 from shared.storage.accounts import Source
@@ -76,12 +77,30 @@ def import_(
                     parts.ingest, _sender(source), _origin(source), rejects.add, progress
                 )
                 _run(importer, contents)
+        waiting, judged = history_waiting(parts.stream, parts.db, source.organisation)
     finally:
         parts.close()
-    summary = importer.summary
+    _sum_up(file, importer.summary, rejects, waiting, judged=judged, as_json=as_json)
+
+
+def _sum_up(
+    file: Path, summary: Summary, rejects: "_Rejects", waiting: int, *, judged: bool, as_json: bool
+) -> None:
+    """Say what became of the file, and end with exit code 1 where lines were rejected."""
+    click.echo(
+        f"History is not news: {waiting} open alerts are shown, and were told to nobody"
+        f"{'' if judged else ' (so far: the alerts service has not judged all of it yet)'}.",
+        err=True,
+    )
     if as_json:
-        written = str(rejects.path) if summary.rejected else None
-        show_one({"file": str(file), **asdict(summary), "rejects": written}, as_json=True)
+        found = {
+            "file": str(file),
+            **asdict(summary),
+            "rejects": str(rejects.path) if summary.rejected else None,
+            "history_waiting": waiting,
+            "judged": judged,
+        }
+        show_one(found, as_json=True)
     if summary.rejected:
         click.echo(f"Rejected lines, with reasons: {rejects.path}", err=True)
         raise click.exceptions.Exit(FAILED)

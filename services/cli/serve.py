@@ -8,20 +8,15 @@ import click
 from flask import Flask
 
 from services.alerts import bootstrap as alerts
-from services.alerts.watcher import Watcher
 from services.cli.common import MISCONFIGURED, opened, said_plainly
 from services.cli.process import Worker, run
 from services.ingest import bootstrap as ingest
 from services.projections import bootstrap as projections
-from services.projections.projector import Projector
 from shared import logs
 from shared.clock import Clock
 from shared.config import Settings, load
 from shared.errors import StreamUnavailable
-from shared.storage import positions
-from shared.storage.engine import Database
 from shared.stream.engines import open_stream
-from shared.stream.ports import Stream
 from shared.web.app import create_app
 
 EVERYTHING: Final = "services.cli.serve:everything"
@@ -106,18 +101,6 @@ def serve_projections() -> None:
 def serve_alerts() -> None:
     """Judge the stream, tell recipients, and answer for alerts."""
     _serve(ALERTS, alerts.workers)
-
-
-def caught_up(stream: Stream, database: Database) -> bool:
-    """Return whether every consumer has handled all that the stream holds now."""
-    with database.read() as db:
-        for consumer in (Projector, Watcher):
-            at = positions.all_of(db, consumer.name)
-            for topic in consumer.topics:
-                for place, end in stream.ends(topic).items():
-                    if end > 0 and (place not in at or at[place].next_offset < end):
-                        return False
-    return True
 
 
 def _serve(

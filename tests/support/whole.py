@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 
 from services.alerts import bootstrap as alerts
 from services.cli import serve
+from services.cli.catching_up import caught_up
 from services.cli.simulation import Document
 from services.ingest import bootstrap as ingest
 from services.ingest.adapter import Origin
@@ -107,7 +108,7 @@ class WholeLine:
         """Step every worker until all of them rest and the stream is handled to its end."""
         for _ in range(STEPS_LIMIT):
             busy = [worker.step(self.clock.now()) for worker in self.workers.values()]
-            if not any(busy) and serve.caught_up(self.stream, self.database):
+            if not any(busy) and caught_up(self.stream, self.database):
                 return
         raise AssertionError("the line does not come to rest")
 
