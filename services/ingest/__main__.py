@@ -1,41 +1,18 @@
-"""Serve ingest alone: ``python -m services.ingest``."""
+"""Serve ingest alone: the same as ``rapport serve ingest``.
 
+The command owns the process (topics and tables, the HTTP server, the signals); a service only
+offers its parts.
+"""
+
+import os
 import sys
 
-from granian.constants import Interfaces
-from granian.server import Server
 
-from shared.config import load
-from shared.errors import ConfigurationError
-
-APPLICATION = "services.ingest.bootstrap:wsgi"
-BLOCKING_THREADS = 64
-"""Requests that one worker has under way at once; each waits for the stream."""
-
-STOP_WITHIN_S = 15
-"""How long a stop may take: longer than one publication waits for its acknowledgement."""
-
-
-def main() -> int:
-    """Serve until SIGTERM or SIGINT; finish what is under way; return the exit code."""
-    try:
-        settings = load()
-    except ConfigurationError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-    Server(
-        APPLICATION,
-        address=settings.host,
-        port=settings.port,
-        interface=Interfaces.WSGI,
-        workers=settings.workers,
-        blocking_threads=BLOCKING_THREADS,
-        workers_kill_timeout=STOP_WITHIN_S,
-        websockets=False,
-        factory=True,
-    ).serve()
-    return 0
+def main() -> None:
+    """Become the command."""
+    command = [sys.executable, "-m", "services.cli", "serve", "ingest", *sys.argv[1:]]
+    os.execv(command[0], command)  # noqa: S606 - our own interpreter and module.
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
