@@ -88,7 +88,8 @@ def verdict(
         rule: Whose.
         phase: Where.
         moments: Those of one thing in the order in which they came; things in any fixed order.
-        until: Judged up to here; a moment that is not ripe by then is left for later.
+        until: Deadlines are judged up to here; one that is not ripe by then is left for later. A
+            fact is judged when it is there: while a feed is silent only its deadlines wait.
         ends_with_phase: Whether the end of the phase clears everything (boundary and risk: no).
     """
     closed_at = phase.closed_at if ends_with_phase else None
@@ -96,7 +97,7 @@ def verdict(
     episodes: list[Episode] = []
     current: _Open | None = None
     for moment in standing:
-        if moment.ripe_at > until:
+        if _waits(moment, until):
             continue
         if moment.urgency is not None:
             current = current or _Open(moment.at, rule.title)
@@ -107,12 +108,14 @@ def verdict(
             if not current.holding:
                 episodes.append(_episode(rule, phase, current, moment.at))
                 current = None
-    waiting = [moment.ripe_at for moment in standing if moment.ripe_at > until]
+    waiting = [moment.ripe_at for moment in standing if _waits(moment, until)]
     if current is not None:
-        ended = closed_at is not None and closed_at <= until
-        episodes.append(_episode(rule, phase, current, closed_at if ended else None))
-        waiting += [closed_at] if closed_at is not None and not ended else []
+        episodes.append(_episode(rule, phase, current, closed_at))
     return Verdict(tuple(episodes), min(waiting, default=None))
+
+
+def _waits(moment: Moment, until: datetime) -> bool:
+    return moment.grace is not None and moment.ripe_at > until
 
 
 def _standing(moments: Iterable[Moment], closed_at: datetime | None) -> Sequence[Moment]:

@@ -116,7 +116,7 @@ class Rule(Protocol):
     always_news: bool
 
     def judge(self, phase: Phase, settings: Mapping[str, Any], until: datetime) -> Verdict:
-        """Judge the whole life of ``phase`` up to ``until``."""
+        """Judge the whole life of ``phase``: every fact, and every deadline up to ``until``."""
 
 
 @runtime_checkable

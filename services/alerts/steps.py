@@ -209,14 +209,16 @@ def _stepped(
     stands = standing(held.cleared_at, mine, escalated_at, around.until, subject.zone)
     before = frozenset() if known is None else known.concerned
     concerned = before | around.concerns(fact.event for fact in evidence(held))
+    # A late fact may put a step between those that were said: what is told is what is new.
+    news = rises[-1] if rises else held.steps[-1]
     is_history = bool(known and known.body["historical"])
     if fresh or rises:
-        is_history = historical(held.steps[-1], rule, around.latest_recorded, around.history_after)
+        is_history = historical(news, rule, around.latest_recorded, around.history_after)
     body = body_of(pair.alert, subject, held, stands, historical=is_history, concerned=concerned)
     kind = _kind(known, bool(rises), body, mine)
     if kind is None:
         return None, stands
-    said_aloud = kind in ("opened", "escalated") and delivered(held.steps[-1].urgency)
+    said_aloud = kind in ("opened", "escalated") and delivered(news.urgency)
     told = said_aloud and not around.muted
     step = Decided(
         subject=subject,
@@ -224,7 +226,7 @@ def _stepped(
         number=(known.number if known else 0) + 1,
         round=(known.round if known else 0) + (1 if fresh else 0),
         kind=kind,
-        key=held.steps[-1].key if kind in ("opened", "escalated") else "",
+        key=news.key if kind in ("opened", "escalated") else "",
         keys=(*said, *(step.key for step in new)),
         effective_at=held.effective_at,
         cleared_at=held.cleared_at,

@@ -102,8 +102,15 @@ def test_the_end_of_the_phase_clears() -> None:
     assert found(holds(4, grace=TWO_DAYS), closed=5) == []
     (kept,) = verdict(RULE, phase(5), [holds(1)], FAR, ends_with_phase=False).episodes
     assert kept.cleared_at is None
-    before = verdict(RULE, phase(5), [holds(1)], on(3))
-    assert (before.episodes[0].cleared_at, before.due_at) == (None, on(5))
+
+
+def test_facts_wait_for_nothing() -> None:
+    """Before the horizon's end a deadline waits; a fact is told, and the end of care counts."""
+    waiting = verdict(RULE, phase(), [holds(4), holds(1, grace=TWO_DAYS)], on(2))
+    assert [one.effective_at for one in waiting.episodes] == [on(4)]
+    assert waiting.due_at == on(3)
+    ended = verdict(RULE, phase(5), [holds(1)], on(3))
+    assert (ended.episodes[0].cleared_at, ended.due_at) == (on(5), None)
 
 
 def test_late_evidence_is_known_late() -> None:
@@ -145,5 +152,5 @@ def test_any_moments_make_proper_episodes(
         ranks = [RANK[step.urgency] for step in episode.steps]
         assert ranks == sorted(ranks)
         assert len({step.key for step in episode.steps}) == len(episode.steps)
-        assert episode.effective_at <= on(until)
+        assert all(step.effective_at <= on(until) for step in episode.steps if step.deadline)
         last = episode

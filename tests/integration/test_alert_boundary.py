@@ -1,0 +1,58 @@
+"""Boundary matters told late, in silence, from elsewhere or of another than was thought.
+
+With the rules that ship, from the stream to the inbox.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.alerts.rules import FEED_RULES, RULES
+from tests.support import events as an
+from tests.support.alerting import AlertsWorld, held
+from tests.support.databases import migrated, sqlite_url
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[AlertsWorld]:
+    """Yield a world with an armed clinic, somebody who is told, and every rule that ships."""
+    with migrated(sqlite_url(tmp_path)) as db:
+        made = AlertsWorld(db, tmp_path, rules=(*RULES, *FEED_RULES))
+        made.arm("sessions", "boundary")
+        made.a_recipient("board", role="governance")
+        yield made
+        made.close()
+
+
+def serious(world: AlertsWorld) -> Any:
+    """Return the only alert about serious boundary events."""
+    (found,) = [one for one in world.shown() if one["rule"] == "boundary-serious"]
+    return found
+
+
+def test_one_noted_late_between_two_is_told(world: AlertsWorld) -> None:
+    """A third event that falls between two that were told is a step of its own, told once."""
+    world.tell(an.a_boundary_noted("b1", at=an.on(1), severity=3))
+    world.tell(an.a_boundary_noted("b3", at=an.on(1, 14), severity=3))
+    world.tell(an.a_boundary_noted("b2", at=an.on(1, 12), severity=3, recorded_at=an.on(1, 15)))
+    steps = [entry["step"] for entry in serious(world)["history"]]
+    assert steps == ["opened", "escalated", "escalated"]
+    assert len({step for step, channel, *_ in world.ledger() if channel == "webhook"}) == 3
+    assert [step for step, _ in world.told()].count("escalated") == 2
+
+
+def test_a_silent_feed_holds_back_deadlines_alone(world: AlertsWorld) -> None:
+    """What a source says when it speaks again is told at once; only deadlines wait 48 hours."""
+    source = world.office.a_source(world.organisation, silent_after_hours=24)
+    world.tell(held(1, sender=source))
+    world.tell(an.a_boundary_noted("b1", at=an.on(1), severity=1, sender=source))
+    world.live(4)
+    assert [one["rule"] for one in world.shown()] == ["source-silent"]
+    world.tell(an.a_boundary_noted("b2", at=an.on(5, 22), severity=4, sender=source))
+    assert serious(world)["state"] == "open"
+    world.live(1)
+    assert "boundary-unassessed" not in [one["rule"] for one in world.shown()]
+    world.live(2)
+    assert "boundary-unassessed" in [one["rule"] for one in world.shown()]
