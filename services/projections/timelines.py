@@ -1,7 +1,7 @@
 """Read one client's timeline: from the facts as they are kept, for one viewer, at two times."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -10,14 +10,12 @@ from sqlalchemy import Connection
 from services.projections import cursors
 from services.projections.read_model import Chart
 from services.projections.read_models import ALERTS, FACTS
-from services.projections.read_models.alerts import boundary_evidence
 from services.projections.visibility import Matters, matters, visible, within
 from shared.alliance import items
 from shared.alliance.history import fold
-from shared.alliance.reading import Conflict
+from shared.alliance.reading import Conflict, as_sent
 from shared.alliance.timeline import timeline
 from shared.clock import format_time, parse_time
-from shared.envelope import Envelope
 from shared.storage.engine import Database
 from shared.storage.registry import Registry
 
@@ -68,29 +66,24 @@ class Timelines:
         with self._database.read() as db:
             chart = FACTS.query(db, viewer.organisation, client)
             known = matters(chart.own)
-            own = visible(chart.own, known, viewer.person)
+            own, shared = visible(chart.own, known, viewer.person), chart.shared
             if viewer.clinics is not None:
-                own = within(own, viewer.clinics)
+                own, shared = within(own, viewer.clinics), within(shared, viewer.clinics)
                 if not own:
                     return None
+            chart = replace(chart, own=own, shared=shared)
             return {
-                **_folded(chart, own, valid_at, known_at),
+                **_folded(chart, valid_at, known_at),
                 "judged_at": _judged_at(db, chart),
                 "alerts": _alerts(db, viewer, client, known, valid_at, known_at),
-                "conflicts": _conflicts(db, chart, own, known_at),
+                "conflicts": _conflicts(db, chart, known_at),
                 "simulated": any(one.event.source.startswith(SIMULATED) for one in own),
             }
 
 
-def _folded(
-    chart: Chart,
-    own: Sequence[Envelope],
-    valid_at: datetime | None,
-    known_at: datetime | None,
-) -> dict[str, Any]:
-    history = fold(
-        chart.organisation, chart.client, own, chart.shared, known_at=known_at, valid_at=valid_at
-    )
+def _folded(chart: Chart, valid_at: datetime | None, known_at: datetime | None) -> dict[str, Any]:
+    whose = (chart.organisation, chart.client)
+    history = fold(*whose, chart.own, chart.shared, known_at=known_at, valid_at=valid_at)
     return timeline(history, known_at=known_at, valid_at=valid_at)
 
 
@@ -113,29 +106,24 @@ def _alerts(
     """Return the alerts that the viewer may see, as they stood when they are asked about."""
     return [
         alert
-        for alert in ALERTS.query(db, viewer.organisation, client, known_at)
+        for alert, evidence in ALERTS.query(db, viewer.organisation, client, known_at)
         if (viewer.clinics is None or alert["clinic"] in viewer.clinics)
         and (valid_at is None or parse_time(alert["effective_at"]) <= valid_at)
-        and _may_know(viewer, known, alert)
+        and _may_know(viewer, known, evidence)
     ]
 
 
-def _may_know(viewer: Viewer, known: Matters, alert: dict[str, Any]) -> bool:
+def _may_know(viewer: Viewer, known: Matters, evidence: Iterable[str]) -> bool:
     if viewer.person is None:
         return True
-    return all(
-        event in known.refs and known.cleared(event, viewer.person)
-        for event in boundary_evidence(alert)
-    )
+    return all(event in known.refs and known.cleared(event, viewer.person) for event in evidence)
 
 
-def _conflicts(
-    db: Connection, chart: Chart, own: Sequence[Envelope], known_at: datetime | None
-) -> list[dict[str, Any]]:
+def _conflicts(db: Connection, chart: Chart, known_at: datetime | None) -> list[dict[str, Any]]:
     """Return what came under the id of a visible fact with other content, without effect."""
     found = FACTS.conflicts(db, chart.organisation, chart.client, known_at)
-    contested = [envelope for envelope in own if envelope.id in found] if found else []
+    contested = [envelope for envelope in chart.own if envelope.id in found] if found else []
     return [
         items.conflict(Conflict(one.id, one.event.type, one.event.time, found[one.id]))
-        for one in sorted(contested, key=lambda one: (one.event.time, one.id))
+        for one in sorted(contested, key=as_sent)
     ]

@@ -15,13 +15,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from shared.alliance.amendments import AMENDMENTS, CORRECTED, KINDS, RETRACTED
 from shared.alliance.reading import standing
 from shared.envelope import Envelope
 
 BOUNDARY = "boundary."
 NOTED = "boundary.noted"
-CORRECTED, RETRACTED = "record.corrected", "record.retracted"
-AMENDMENTS = frozenset({CORRECTED, RETRACTED})
 CONCERNED = (BOUNDARY, CORRECTED, RETRACTED)
 """Types that may belong to a boundary matter begin so."""
 
@@ -97,19 +96,38 @@ def within(envelopes: Sequence[Envelope], clinics: frozenset[str]) -> tuple[Enve
     """Return what happened in some clinics; nothing when nothing about the client did.
 
     What a fact's clinic is, its corrections decide. Consent is the client's own word, and counts
-    everywhere. An amendment goes with what it amends.
+    everywhere. An amendment goes with what it amends, whichever clinic sent it.
     """
     corrected = {fact.event: fact.data.get("clinic") for fact in standing(envelopes).facts}
     by_name = {(one.event.source, one.event.id): one for one in envelopes}
+    about = {one.id: _target(one, by_name) or one for one in envelopes}
 
     def happened_there(envelope: Envelope) -> bool:
-        about = _target(envelope, by_name) or envelope
-        return corrected.get(about.id, about.event.data.get("clinic")) in clinics
+        meant = about[envelope.id]
+        return corrected.get(meant.id, meant.event.data.get("clinic")) in clinics
 
-    there = {envelope.id for envelope in envelopes if happened_there(envelope)}
+    there = {one.id for one in envelopes if happened_there(one)}
+    things = {thing for one in envelopes if one.id in there for thing in _things(one)}
+    there |= {one.id for one in envelopes if not things.isdisjoint(_taken_back(about[one.id]))}
     if all(one.id not in there or _everywhere(one) for one in envelopes):
         return ()
     return tuple(one for one in envelopes if one.id in there or _everywhere(one))
+
+
+def _things(envelope: Envelope) -> set[tuple[str, str]]:
+    """Return the thing, as kind and reference, that an event speaks of, or its correction does."""
+    event, data = envelope.event, envelope.event.data
+    corrects = event.type == CORRECTED
+    spoken = _type_of_target(data) if corrects else event.type
+    kind = KINDS.get(spoken.partition(".")[0], "")
+    ref = (data["data"] if corrects else data).get(kind)
+    return {(kind, ref)} if ref else set()
+
+
+def _taken_back(envelope: Envelope) -> set[tuple[str, str]]:
+    """Return the thing that an event takes back as a whole, if it does."""
+    target = envelope.event.data["target"] if envelope.event.type == RETRACTED else {}
+    return {(target["kind"], target["ref"])} if "kind" in target else set()
 
 
 def _everywhere(envelope: Envelope) -> bool:
@@ -167,13 +185,18 @@ def _said(envelope: Envelope) -> list[str]:
 
 
 def _target(envelope: Envelope, by_name: Mapping[tuple[str, str], Envelope]) -> Envelope | None:
-    """Return what an amendment amends in the end, if that has arrived."""
+    """Return what an amendment amends in the end, if that has arrived.
+
+    That is an event; or, where a thing was taken back as a whole, what took it back.
+    """
     seen: set[str] = set()
     at: Envelope | None = envelope
     while at is not None and at.event.type in AMENDMENTS and at.id not in seen:
         seen.add(at.id)
         target = at.event.data["target"]
-        at = by_name.get((target.get("source") or at.event.source, target.get("id", "")))
+        if "kind" in target:
+            break
+        at = by_name.get((target.get("source") or at.event.source, target["id"]))
     return None if at is envelope else at
 
 
@@ -181,6 +204,8 @@ def _speaks_of_boundaries(envelope: Envelope, target: Envelope | None) -> bool:
     """Return whether an event that names no matter may belong to one nevertheless."""
     if envelope.event.type not in AMENDMENTS:
         return envelope.event.type.startswith(BOUNDARY)
+    if target is not None and _taken_back(target):
+        return False
     if target is not None and target.event.type not in AMENDMENTS:
         return target.event.type.startswith(BOUNDARY)
     named = _type_of_target(envelope.event.data)

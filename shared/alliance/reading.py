@@ -132,9 +132,15 @@ def _first_recorded(
         contents = len({rival.content for rival in rivals}) - 1
         if contents:
             event = first.event
-            order = (event.time, rank(event.type), event.source, event.id)
-            conflicts.append((order, Conflict(first.id, event.type, event.time, contents)))
+            conflict = Conflict(first.id, event.type, event.time, contents)
+            conflicts.append((as_sent(first), conflict))
     return firsts, tuple(conflict for _, conflict in sorted(conflicts, key=lambda one: one[0]))
+
+
+def as_sent(envelope: Envelope) -> tuple[datetime, int, str, str]:
+    """Return the place of an event in fold order before any amendment."""
+    event = envelope.event
+    return (event.time, rank(event.type), event.source, event.id)
 
 
 def _arrival(envelope: Envelope) -> tuple[datetime, bool, str, str]:

@@ -175,6 +175,15 @@ def test_duplicates_conflicts_and_late_events_are_counted(world: World) -> None:
     assert timeline["conflicts"][0]["event"] == world.placed(held).id
 
 
+def test_conflicts_come_in_fold_order(world: World) -> None:
+    """By rank, source and id, never by opaque ids: those are random."""
+    made = [an.a_rating(n, at=an.on(7), id=f"r{n}") for n in range(1, 8)]
+    made += [an.a_session_missed("s1", at=an.on(7), id="x")]
+    world.tell(*made, *(replace(one, content=f"{one.content}!") for one in made))
+    found = [one["event"] for one in world.timeline()["conflicts"]]
+    assert found == [world.placed(one).id for one in (made[-1], *made[:-1])]
+
+
 def test_steps_of_an_alert_in_any_order(world: World) -> None:
     """The newest step wins, whatever the order and however often the steps come."""
     client = world.client()

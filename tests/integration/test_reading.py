@@ -141,6 +141,41 @@ def test_a_corrected_clinic_counts(world: World) -> None:
     assert world.get(address(world.client()), world.key(clinics=["oak"])).status_code == 404
 
 
+def test_what_another_clinic_took_back_is_gone_here(world: World) -> None:
+    """Whoever takes a session back, it is gone for all; taken back twice over, it is there."""
+    gone = an.a_retraction_of_thing("session", "s1", at=an.on(10), clinic="oak")
+    elsewhere = an.a_retraction_of_thing("session", "s9", at=an.on(10), clinic="oak")
+    world.tell(an.a_session_held("s1"), an.a_rating(clinic="oak", session="s9"), gone, elsewhere)
+    elm: dict[str, Any] = {"clinics": [an.CLINIC]}
+    assert world.timeline(**elm)["sessions"] == world.timeline()["sessions"] == []
+    assert world.timeline(**elm)["waiting_amendments"] == []
+    world.tell(an.a_retraction(gone, at=an.on(11), clinic="oak"))
+    assert len(world.timeline(**elm)["sessions"]) == len(world.timeline()["sessions"]) == 1
+
+
+def test_supervision_and_leave_elsewhere_are_left_out(world: World) -> None:
+    """Of what concerns many clients, too, a key bound to a clinic reads that clinic's alone."""
+    for clinic in (an.CLINIC, "oak"):
+        held = {"clinic": clinic, "therapist": an.THERAPIST, "topics": ["risk"]}
+        world.tell(
+            an.an_event("supervision.held", an.on(8), held, client=None),
+            an.a_therapist_away("2026-02-02", "2026-02-06", clinic=clinic),
+        )
+    world.tell(an.a_session_held())
+    for clinics, n in ([an.CLINIC], 1), ([], 2):
+        timeline = world.timeline(clinics=clinics)
+        assert len(timeline["supervision"]) == len(timeline["phases"][0]["away"]) == n
+
+
+def test_elsewhere_shapes_nothing_here_within_one_phase(world: World) -> None:
+    """Not even where one therapist sees the client in two clinics."""
+    ratings = [an.a_rating(36 - 4 * n, at=an.on(7 * n, 11), clinic="oak") for n in range(1, 7)]
+    world.tell(*ratings, an.a_session_held("s1", an.on(50)))
+    (row,) = world.get("/v1/clients", world.key(clinics=[an.CLINIC])).json["clients"]  # type: ignore[index]
+    assert (row["standing"], row["last_held_at"], row["clinic"]) == ("unknown", None, an.CLINIC)
+    assert world.caseload(clinics=["oak"]) == []
+
+
 def test_elsewhere_shapes_nothing_here(world: World) -> None:
     """In the caseload of a clinic, who is also in care elsewhere stands as unknown."""
     ratings = [an.a_rating(36 - 4 * n, at=an.on(7 * n, 11), clinic="oak") for n in range(1, 7)]
@@ -225,6 +260,24 @@ def test_a_protected_reporter_is_withheld(world: World) -> None:
         assert item["reported_by"] is None
         assert [step["reported_by"] for step in item["events"]] == [None]
     assert other["reported_by"] == "supervisor"
+
+
+def test_an_alert_that_stood_on_a_matter_stays_hidden(world: World) -> None:
+    """Its history tells of what it stood on before, so any step's evidence counts, at any time."""
+    hers = an.a_boundary_noted("b1", concerns=EVE)
+    other = an.a_boundary_noted("b2", concerns="th_ada", at=an.on(9))
+    world.tell(hers, other)
+    for number, noted in ((1, hers), (2, other)):
+        world.alert(
+            an_alert_step(
+                client=world.client(),
+                number=number,
+                family="boundary",
+                evidence=[world.placed(noted)],
+            )
+        )
+    assert world.timeline(person=EVE)["alerts"] == []
+    assert len(world.timeline(person="th_bob")["alerts"]) == 1
 
 
 # Conditional, and at two times ------------------------------------------------------------------

@@ -4,7 +4,7 @@ Steps may be redelivered, and may come in any order. All are kept, so that a tim
 what was known at an earlier time; the newest is chosen among them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import datetime
 from typing import Any
 
@@ -93,16 +93,22 @@ class Alerts:
 
     def query(
         self, db: Connection, organisation: str, client: str, known_at: datetime | None = None
-    ) -> list[dict[str, Any]]:
-        """Return the alerts of a client as they stood at ``known_at``, oldest first."""
+    ) -> list[tuple[dict[str, Any], Set[str]]]:
+        """Return the alerts of a client as they stood at ``known_at``, oldest first.
+
+        With each come the boundary facts that it ever stood on: its history tells of them all.
+        """
         asked = _in_order(
             select(STEPS).where(STEPS.c.organisation == organisation, STEPS.c.client == client)
         )
         if known_at is not None:
             asked = asked.where(STEPS.c.recorded_at <= to_micros(known_at))
-        newest = {row.alert: row.body for row in db.execute(asked)}
-        found: list[dict[str, Any]] = [orjson.loads(body) for body in newest.values()]
-        return sorted(found, key=lambda alert: (alert["effective_at"], alert["id"]))
+        found: dict[str, tuple[dict[str, Any], set[str]]] = {}
+        for row in db.execute(asked):
+            alert: dict[str, Any] = orjson.loads(row.body)
+            _, evidence = found.get(row.alert, ({}, set()))
+            found[row.alert] = (alert, evidence | set(boundary_evidence(alert)))
+        return sorted(found.values(), key=lambda one: (one[0]["effective_at"], one[0]["id"]))
 
     def open_by_client(
         self,

@@ -281,15 +281,18 @@ def _places(history: History, partition: int) -> list[dict[str, Any]]:
         return []
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for phase in history.phases:
-        name = (phase.clinic.ref, phase.therapist)
-        before = found.get(name)
-        found[name] = {
-            "organisation": history.organisation,
-            "client": history.client,
-            "clinic": phase.clinic.ref,
-            "therapist": phase.therapist,
-            "partition": partition,
-            "opened_at": to_micros(phase.opened_at),
-            "open": int(phase.closed_at is None or bool(before and before["open"])),
-        }
+        clinics = {fact.data["clinic"] for fact in phase.facts if "clinic" in fact.data}
+        for clinic in clinics | {phase.clinic.ref}:
+            # Where a phase was before it moved, it is in care no longer.
+            here = phase.closed_at is None and clinic == phase.clinic.ref
+            before = found.get((clinic, phase.therapist))
+            found[clinic, phase.therapist] = {
+                "organisation": history.organisation,
+                "client": history.client,
+                "clinic": clinic,
+                "therapist": phase.therapist,
+                "partition": partition,
+                "opened_at": to_micros(phase.opened_at),
+                "open": int(here or bool(before and before["open"])),
+            }
     return list(found.values())

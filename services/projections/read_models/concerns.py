@@ -10,7 +10,8 @@ from collections.abc import Callable, Collection, Mapping
 from sqlalchemy import Column, Connection, Index, Select, String, Table, select
 
 from services.projections.read_model import Batch, Chart
-from services.projections.visibility import AMENDMENTS, BOUNDARY, matters
+from services.projections.visibility import BOUNDARY, matters
+from shared.alliance.amendments import AMENDMENTS
 from shared.storage.positions import REBUILDABLE
 
 NOBODY = ""
