@@ -130,7 +130,10 @@ def _faults_of_type(
     if not sound:
         return
     about = _about(event_type, data)
-    yield from _faults_of_authority(about, data, authority)
+    if _may_concern_a_rule(about, attributes.subject) and "configure" not in authority.rights:
+        message = "Send this through the API, with a key that has the right configure."
+        yield Fault("/type", message, NEEDS_CONFIGURE)
+    yield from _faults_of_clinics(about, data, authority)
     yield from _faults_of_times(about, data, attributes.time, now)
     yield from _faults_of_instruments(about)
 
@@ -182,12 +185,19 @@ def _faults_of_subject(scope: Scope, *, given: bool) -> Iterator[Fault]:
         yield Fault("/subject", message, "subject_not_allowed")
 
 
-def _faults_of_authority(
+def _may_concern_a_rule(about: _About, subject: str | None) -> bool:
+    """Return whether this sets a rule, or may undo what set one.
+
+    Who takes back an amendment names only the amendment: without a subject it may be a rule's.
+    """
+    spoken_of = EVENT_TYPES.get(about.type)
+    undoes = about.amends and spoken_of is not None and spoken_of.amends is not None
+    return about.type == "rule.configured" or (undoes and subject is None)
+
+
+def _faults_of_clinics(
     about: _About, data: Mapping[str, Any], authority: Authority
 ) -> Iterator[Fault]:
-    if about.type == "rule.configured" and "configure" not in authority.rights:
-        message = "Send this through the API, with a key that has the right configure."
-        yield Fault("/type", message, NEEDS_CONFIGURE)
     if authority.clinics is None:
         return
     spoken = {"/data": data, about.pointer: about.data or data}

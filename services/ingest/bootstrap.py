@@ -43,6 +43,7 @@ class Parts:
         """Let what is under way be published, then release everything."""
         self.publisher.close()
         self.stream.close()
+        self.refusals.close()
         self.db.close()
 
 
@@ -78,7 +79,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Parts:
             clock,
             settings.publish_deadline_ms / 1000,
         ),
-        refusals=Refusals(db, clock),
+        refusals=Refusals(settings.database, clock),
     )
 
 

@@ -26,6 +26,9 @@ PAUSE: Final = timedelta(seconds=1)
 """How often, at most, one process writes for one source (own): a broken sender that sends without
 pause must not keep the database busy."""
 
+PATIENCE_MS: Final = 100
+"""How long an answer may wait for SQLite's write lock (own); then the refusal is not kept."""
+
 POINTER_LENGTH: Final = 200
 
 NAMED_BY_SENDER: Final = frozenset(
@@ -49,9 +52,10 @@ class Trouble(NamedTuple):
 class Refusals:
     """Keeps what was refused or ignored: best effort, bounded, safe between threads."""
 
-    def __init__(self, db: Database, clock: Clock) -> None:
-        """Write nothing yet."""
-        self._db = db
+    def __init__(self, url: str, clock: Clock) -> None:
+        """Write nothing yet; ``url`` is the database's."""
+        # A door of its own: an answer must not wait as long as other writers may.
+        self._db = Database(url, busy_timeout_ms=PATIENCE_MS)
         self._clock = clock
         self._written: dict[tuple[str, str], int] = {}
         self._lock = threading.Lock()
@@ -81,6 +85,10 @@ class Refusals:
                 self._trim(db, organisation, source)
         except DatabaseUnavailable:
             log.warning("refusals_not_kept", organisation=organisation, sender=source)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._db.close()
 
     def _due(self, organisation: str, source: str) -> bool:
         now = to_micros(self._clock.now())

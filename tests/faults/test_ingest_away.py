@@ -107,3 +107,16 @@ def test_a_refusal_is_answered_although_it_cannot_be_kept(door: FrontDoor, tmp_p
         part.rename(part.with_name(f"away-{part.name}"))
     (tmp_path / "rapport.db").mkdir()
     assert door.post(a_rating(id="")).status_code == 422
+
+
+def test_an_answer_waits_for_no_refusal_to_be_kept(door: FrontDoor) -> None:
+    """While somebody else holds the write lock of the database, a refusal is answered at once."""
+    assert door.post(a_rating()).status_code == 202
+    blocker = locked(door.settings.data_dir / "rapport.db")
+    answers: list[TestResponse] = []
+    posting = threading.Thread(target=lambda: answers.append(door.post(a_rating(id=""))))
+    posting.start()
+    posting.join(5)
+    assert [answer.status_code for answer in answers] == [422]
+    assert door.refusals() == []
+    blocker.close()

@@ -214,9 +214,15 @@ def test_a_rule_is_configured_by_a_key_with_that_right_alone() -> None:
         {"target": {"id": "e-1", "type": "rule.configured"}, "reason": "duplicate"},
         subject=None,
     )
-    for event in (a_rule(), corrected, retracted):
+    undone = an_event(
+        "record.retracted",
+        {"target": {"id": "e-2", "type": "record.corrected"}, "reason": "duplicate"},
+        subject=None,
+    )
+    for event in (a_rule(), corrected, retracted, undone):
         assert codes(event) == [("/type", "needs_configure")]
         assert codes(event, CONFIGURE) == []
+    assert codes({**undone, "subject": "c-1024"}) == []
 
 
 def test_a_rule_cannot_be_configured_into_the_past() -> None:
