@@ -62,6 +62,12 @@ def test_a_wanted_partition_is_honoured(publisher: Publisher, consume: Consume) 
     assert {record.partition for record in records} == set(range(PARTITIONS))
 
 
+def test_a_partition_that_does_not_exist_is_a_mistake(publisher: Publisher) -> None:
+    """A record for a partition beyond the last is a programming error, not an outage."""
+    with pytest.raises(ValueError, match="partition"):
+        publisher.publish([a_record(partition=PARTITIONS)], deadline_s=10)
+
+
 def test_the_result_is_known_before_publish_returns(engine: Engine, publisher: Publisher) -> None:
     """What publish returned from is there for everybody, at once."""
     other = engine.reopened()

@@ -62,6 +62,7 @@ def test_short_polls_finish_a_rebalance(kafka_engine: KafkaEngine) -> None:
             lambda: len(first.owned()) == len(second.owned()) == PARTITIONS // 2 + 1,
             first,
             second,
+            timeout_s=0,
         )
 
 
@@ -219,13 +220,16 @@ def test_three_brokers_keep_what_two_acknowledged(
 
 
 def _poll_until(
-    reached: Callable[[], bool], *consumers: Consumer, handled: Handled | None = None
+    reached: Callable[[], bool],
+    *consumers: Consumer,
+    handled: Handled | None = None,
+    timeout_s: float = 0.05,
 ) -> None:
-    """Poll the consumers in turn, in haste, until it is reached."""
+    """Poll the consumers in turn until it is reached."""
     deadline = time.monotonic() + PATIENCE_S
     while not reached():
         assert time.monotonic() < deadline
         for consumer in consumers:
-            records = consumer.poll(10, 0)
+            records = consumer.poll(10, timeout_s)
             if handled is not None:
                 handled.handle(records)

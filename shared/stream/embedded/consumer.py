@@ -21,8 +21,8 @@ from shared.stream.embedded.tables import (
 from shared.stream.ports import Partition, Record
 
 FIRST_WAIT_S: Final = 0.005
-LONGEST_WAIT_S: Final = 0.05
-"""Own: how often an idle consumer looks: at first often, then twenty times a second."""
+LONGEST_WAIT_S: Final = 0.1
+"""Own: how often an idle consumer looks: at first often, then ten times a second."""
 
 
 class EmbeddedConsumer:
