@@ -40,10 +40,15 @@ def facets(history: History, last_at: datetime | None) -> dict[str, Any]:
 
 
 def _speaking(history: History, since: datetime) -> Iterator[tuple[str, _Evidence]]:
+    current = history.current
     for phase in history.phases:
+        former = phase not in current
         for rating in phase.ratings:
             instrument = rating.instrument
             if instrument is None or rating.in_group or rating.occurred_at < since:
+                continue
+            if former and instrument.construct == "alliance":
+                # How it was with a former therapist says nothing of the alliance with this one.
                 continue
             for name, score in rating.score.scales.items():
                 for facet in instrument.facets.get(name, ()):

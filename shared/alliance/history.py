@@ -77,6 +77,11 @@ class History:
     conflicts: tuple[Conflict, ...] = ()
     clinics: tuple[Clinic, ...] = ()
 
+    @property
+    def current(self) -> tuple[Phase, ...]:
+        """What is said of the present rests on these: the open phases, else all."""
+        return tuple(one for one in self.phases if one.closed_at is None) or self.phases
+
 
 def fold(
     organisation: str,

@@ -81,9 +81,8 @@ def by_raters(history: History) -> dict[str, RaterStanding]:
     A trend crosses neither a phase nor a series: the phase and series of the rater's latest
     rating count, among the open phases where any is open. Group ratings are left out.
     """
-    now = [phase for phase in history.phases if phase.closed_at is None] or history.phases
     latest: dict[str, tuple[Rating, Phase]] = {}
-    for phase in now:
+    for phase in history.current:
         for rating, _ in _scored(phase):
             known = latest.get(rating.rater)
             if known is None or _moment(rating) >= _moment(known[0]):

@@ -51,7 +51,7 @@ def timeline(
         judged_at: The last tick of the client's partition, if there was one.
     """
     phases = history.phases
-    now = _present(phases)
+    now = _present(history)
     sessions = sorted(
         (session for phase in phases for session in phase.sessions),
         key=lambda session: (session.due_at, session.ref),
@@ -87,11 +87,10 @@ def timeline(
     }
 
 
-def _present(phases: Sequence[Phase]) -> Phase | None:
+def _present(history: History) -> Phase | None:
     """Return the latest open phase with a therapist, else the latest phase of any kind."""
-    open_now = [phase for phase in phases if phase.closed_at is None]
-    led = [phase for phase in open_now or phases if phase.therapist != NOBODY]
-    return next(reversed(led or open_now or phases), None)
+    led = [phase for phase in history.current if phase.therapist != NOBODY]
+    return next(reversed(led or history.current), None)
 
 
 def _in_order(several: Iterable[Sequence[_WithFacts]]) -> list[_WithFacts]:

@@ -241,6 +241,18 @@ def test_facets_take_the_clients_latest_word_within_eight_weeks() -> None:
     assert drawn(a_session_held())["facets"] == {}
 
 
+def test_a_former_therapists_alliance_says_nothing_of_the_present_one() -> None:
+    """After a transfer trust begins anew; how the client does is the client's own."""
+    scales = {"relationship": 1, "goals_and_topics": 5, "approach_or_method": 8, "overall": 8}
+    rated = [
+        a_rating(None, at=on(1), scales=scales),
+        a_rating(30, at=on(1), instrument="ors"),
+    ]
+    over = a_care_event("transferred", on(5), to_therapist="th_eve")
+    assert set(drawn(*rated)["facets"]) > {"trust", "outcome"}
+    assert set(drawn(*rated, over)["facets"]) == {"outcome"}
+
+
 def test_boundary_events_name_what_the_contract_names() -> None:
     """Severity, concerns and reporter stand in the item, for whoever may read it."""
     (item,) = drawn(a_boundary_noted(severity=2, happened_on="2026-01-12"))["boundary_events"]
