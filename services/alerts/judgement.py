@@ -6,16 +6,14 @@ of each time are put together: an episode keeps the settings that it began with.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Final, Protocol
+from datetime import datetime
+from typing import Any, Protocol
 
 import orjson
 
-from services.alerts.orders import BEGINNING, Order
+from services.alerts.orders import BEGINNING, END, Order
 from services.alerts.rule import Episode, Rule, Step, Verdict
 from shared.alliance.history import Span
-
-END: Final = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)

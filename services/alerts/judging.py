@@ -11,7 +11,15 @@ from services.alerts.alert import ACTIONS, Action, Subject, actions_in
 from services.alerts.concerns import Concerns
 from services.alerts.judgement import Held, Judged, always, judged
 from services.alerts.ledger import Key
-from services.alerts.orders import DELIVERY, DELIVERY_DEFAULTS, Order, orders, setting
+from services.alerts.orders import (
+    BEGINNING,
+    DELIVERY,
+    DELIVERY_DEFAULTS,
+    Order,
+    along,
+    orders,
+    setting,
+)
 from services.alerts.rule import FeedRule, Rule, Verdict
 from services.alerts.silence import Horizon, Silences, horizon, silences
 from services.alerts.steps import Circumstances, Decided, Known, decide
@@ -160,7 +168,7 @@ def _judge_phases(case: _Case, phases: Sequence[Phase], rules: Sequence[Rule]) -
 
 
 def _judge_phase(case: _Case, rule: Rule, phase: Phase) -> tuple[Judged, Horizon]:
-    ordered = case.organisation.orders(rule, phase.clinic.ref)
+    ordered = _ordered(case.organisation, rule, phase)
     if not ordered:
         return Judged((), None), Horizon(case.until)
     stopped = case.history.withdrawn.get(PROCESSING, ())
@@ -178,6 +186,31 @@ def _judge_phase(case: _Case, rule: Rule, phase: Phase) -> tuple[Judged, Horizon
     )
     due_at = None if limit.suspended or ends else found.due_at
     return Judged(found.held, due_at), limit
+
+
+def _ordered(organisation: Organisation, rule: Rule, phase: Phase) -> tuple[Order, ...]:
+    """Return the orders of a phase: those of the clinic that what the rule reads came from.
+
+    A fact from another clinic takes nothing back that was told under the orders of the one
+    before. A boundary matter or a risk stays under the orders of the clinics that have any.
+    """
+    stays: list[tuple[datetime, str]] = []
+    for fact in phase.facts:
+        clinic = fact.data.get("clinic")
+        if (
+            clinic is not None
+            and fact.type in rule.reads
+            and (not stays or stays[-1][1] != clinic)
+        ):
+            stays.append((fact.occurred_at if stays else BEGINNING, clinic))
+    if len(stays) < 2:
+        clinic = stays[0][1] if stays else phase.clinic.ref
+        return along([(BEGINNING, organisation.orders(rule, clinic))])
+    there = [(since, organisation.orders(rule, clinic)) for since, clinic in stays]
+    if rule.always_news:
+        there = [one for one in there if one[1]] or there[:1]
+        there[0] = (BEGINNING, there[0][1])
+    return along(there)
 
 
 def _judge_orphans(case: _Case, key: Key, rules: Sequence[Rule]) -> Found:

@@ -5,13 +5,14 @@ the whole life of a phase. Settings apply to episodes that become true from thei
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, Protocol
 
 from shared.alliance.reading import Fact
 
 BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
+END: Final = datetime.max.replace(tzinfo=UTC)
 
 DELIVERY: Final = "delivery"
 """The rule of ``rule.configured`` that holds how alerts are told."""
@@ -20,6 +21,12 @@ DELIVERY_DEFAULTS: Final[Mapping[str, Any]] = {"history_after_days": 14}
 """Own: what became true longer ago than this, when it is learnt, is history and told to nobody."""
 
 Mode = Literal["on", "shadow", "off"]
+
+MOST: Final = 10_000
+"""Own: no setting is larger, so that no date computed from one leaves the calendar."""
+
+_DIVISIBLE: Final = ("_hours", "_percent", "_weeks", "_after_days")
+"""Ends of names whose values need not be whole numbers though their defaults are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +61,7 @@ class Configurable(Protocol):
 def orders(
     rule: Configurable, clinic: str, facts: Iterable[Fact], seen: frozenset[str] = frozenset()
 ) -> tuple[Order, ...]:
-    """Return the orders in force at a clinic, in time; nothing where the rule was never armed.
+    """Return the orders in force at a clinic, in time; nothing where nothing was ever said.
 
     Args:
         rule: What is to be judged.
@@ -88,7 +95,25 @@ def setting(
             where = fact.data.get("clinic")
             if where in (None, clinic):
                 (general if where is None else own).hear(fact.data)
-    return {**defaults, **general.settings, **own.settings}[name]
+    return _settings(defaults, general, own)[name]
+
+
+def along(stays: Sequence[tuple[datetime, Sequence[Order]]]) -> tuple[Order, ...]:
+    """Return the orders of what moved between clinics: those of each while it was there.
+
+    Args:
+        stays: Since when it was at a clinic, and the orders there; the first since ``BEGINNING``.
+    """
+    found: list[Order] = []
+    ends = [since for since, _ in stays[1:]] + [END]
+    for (since, there), end in zip(stays, ends, strict=True):
+        until = [*(order.since for order in there[1:]), END][: len(there)]
+        for order, over in zip(there, until, strict=True):
+            if max(order.since, since) < min(over, end):
+                found.append(replace(order, since=max(order.since, since)))
+        if not there and since < end:
+            found.append(Order(since, "off", {}))
+    return tuple(found) if any(order.mode != "off" for order in found) else ()
 
 
 @dataclass(slots=True)
@@ -123,15 +148,40 @@ def _state(
         mode = "off"
     elif enabled or rule.needs <= sends:
         mode = "shadow" if shadow else "on"
-    said = {**general.settings, **own.settings}
-    known = {name: said.get(name, value) for name, value in rule.defaults.items()}
-    return _State(since, mode, known)
+    return _State(since, mode, _settings(rule.defaults, general, own))
+
+
+def _settings(defaults: Mapping[str, Any], general: _Said, own: _Said) -> dict[str, Any]:
+    """Return each setting: the clinic's own, else everybody's, else the default.
+
+    What no rule could compute with is not heard: one word must not stop the alerts of everybody.
+    """
+    found: dict[str, Any] = {}
+    for name, default in defaults.items():
+        said = (own.settings.get(name), general.settings.get(name))
+        fitting = (one for value in said if (one := _fitting(name, value, default)) is not None)
+        found[name] = next(fitting, default)
+    return found
+
+
+def _fitting(name: str, value: Any, default: Any) -> Any:
+    """Return a value as a rule can use it in place of its default, or None."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value if type(value) is type(default) else None
+    if isinstance(default, bool) or not isinstance(default, int | float):
+        return None
+    if not 0 <= value <= MOST:
+        return None
+    if isinstance(default, int) and value == int(value):
+        return int(value)
+    return value if isinstance(default, float) or name.endswith(_DIVISIBLE) else None
 
 
 def _over_the_whole_life(states: Sequence[_State]) -> tuple[Order, ...]:
     armed = [at for at, state in enumerate(states) if state.mode in ("on", "shadow")]
     if not armed:
-        return ()
+        off = [state for state in states if state.mode == "off"]
+        return (Order(BEGINNING, "off", off[-1].settings),) if off else ()
     found: list[Order] = []
     for at, state in enumerate(states):
         # Before it was first armed it is judged as it was then; once disarmed it is off.

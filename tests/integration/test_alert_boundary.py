@@ -11,7 +11,7 @@ import pytest
 
 from services.alerts.rules import FEED_RULES, RULES
 from tests.support import events as an
-from tests.support.alerting import AlertsWorld, held
+from tests.support.alerting import AlertsWorld, cancellations, held
 from tests.support.databases import migrated, sqlite_url
 
 
@@ -56,3 +56,46 @@ def test_a_silent_feed_holds_back_deadlines_alone(world: AlertsWorld) -> None:
     assert "boundary-unassessed" not in [one["rule"] for one in world.shown()]
     world.live(2)
     assert "boundary-unassessed" in [one["rule"] for one in world.shown()]
+
+
+def test_another_clinics_word_takes_nothing_back(world: AlertsWorld) -> None:
+    """Noted where boundary events are sent and assessed elsewhere, it stays told, and goes on."""
+    world.tell(an.a_boundary_noted("b1", at=an.on(1), severity=3))
+    world.tell(an.a_boundary_assessed("b1", at=an.on(2), severity=4, clinic="hq"))
+    assert [entry["step"] for entry in serious(world)["history"]] == ["opened", "escalated"]
+    world.tell(an.a_boundary_step("closed", "b1", at=an.on(3), clinic="hq"))
+    assert serious(world)["state"] == "resolved"
+
+
+def test_what_elsewhere_assesses_first_is_told(world: AlertsWorld) -> None:
+    """A matter that only the assessment elsewhere makes serious is told all the same."""
+    world.tell(an.a_boundary_noted("b1", at=an.on(1), severity=1))
+    world.tell(an.a_boundary_assessed("b1", at=an.on(2), severity=4, clinic="hq"))
+    assert serious(world)["state"] == "open"
+
+
+def test_a_lapse_stays_told_when_the_client_moves(world: AlertsWorld) -> None:
+    """Sessions in an unarmed clinic begin nothing, and take nothing back."""
+    world.tell(*cancellations(2))
+    world.tell(held(5, clinic="oak"))
+    (alert,) = [one for one in world.shown() if one["rule"] == "therapist-cancellations"]
+    assert alert["state"] == "open"
+    world.tell(*cancellations(1, first=6, clinic="oak"))
+    assert [one["state"] for one in world.shown()] == ["open"]
+
+
+def test_no_setting_stops_the_alerts(world: AlertsWorld) -> None:
+    """Whatever a key may say of a rule, everybody's alerts are judged on."""
+    for name, settings in (
+        ("therapist-cancellations", {"window_sessions": "eight", "sickness_grace": 0}),
+        ("alliance-decline", {"most_ratings": 0, "p_at_most": "x"}),
+        ("session-gap", {"attention_ratio": 1e300, "grace_hours": 1e12}),
+        ("session-not-held", {"again_within_weeks": 1e12}),
+        ("delivery", {"history_after_days": 1e12}),
+    ):
+        said = {"rule": name, "settings": settings, "enabled": True}
+        world.tell(an.an_event("rule.configured", an.on(0), said, client=None))
+    world.tell(an.a_care_event("started", an.on(0), agreed_interval_days=7))
+    world.tell(*cancellations(2), held(3), *(an.a_rating(40 - n, at=an.on(n)) for n in range(6)))
+    world.live(20)
+    assert "therapist-cancellations" in [one["rule"] for one in world.shown()]

@@ -1,8 +1,18 @@
 """Arming and settings of a rule at a clinic."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from services.alerts.orders import DELIVERY_DEFAULTS, Order, orders, setting
+import pytest
+
+from services.alerts.orders import (
+    BEGINNING,
+    DELIVERY_DEFAULTS,
+    Order,
+    along,
+    orders,
+    setting,
+)
 from shared.alliance.reading import Fact, standing
 from tests.support import events as an
 from tests.support.alert_rules import Cancelled
@@ -49,7 +59,7 @@ def test_enabled_arms_and_false_switches_off_from_its_time() -> None:
         RULE, an.CLINIC, facts(configured(1, enabled=True), configured(5, enabled=False))
     )
     assert [(order.mode, order.since) for order in found][1:] == [("off", an.on(5))]
-    assert modes(orders(RULE, an.CLINIC, facts(configured(1, enabled=False)))) == []
+    assert modes(orders(RULE, an.CLINIC, facts(configured(1, enabled=False)))) == ["off"]
 
 
 def test_switched_off_beats_what_is_sent() -> None:
@@ -80,6 +90,53 @@ def test_settings_apply_from_their_time_and_the_clinics_own_win() -> None:
         ({"attention": 2, "urgent": 3}, an.on(1)),
         ({"attention": 2, "urgent": 9}, an.on(2)),
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "heard"),
+    [
+        ("attention", 8, 8),
+        ("attention", 8.0, 8),
+        ("attention", 2.5, 1),
+        ("attention", "eight", 1),
+        ("attention", True, 1),
+        ("attention", -1, 1),
+        ("attention", [2], 1),
+        ("attention", 1e12, 1),
+        ("gap_ratio", 2, 2),
+        ("gap_ratio", 1e300, 1.5),
+        ("grace_hours", 1.5, 1.5),
+        ("grace_hours", None, 48),
+        ("working_days", 2.5, 2),
+    ],
+)
+def test_what_no_rule_can_compute_with_is_not_heard(name: str, value: Any, heard: Any) -> None:
+    """A setting of another kind, below zero or beyond any calendar leaves the default."""
+
+    class Settable(Cancelled):
+        """A rule with settings of every kind."""
+
+        defaults: Mapping[str, Any] = {
+            "attention": 1, "gap_ratio": 1.5, "grace_hours": 48, "working_days": 2,
+        }  # fmt: skip
+
+    said = facts(sending(0, "sessions"), configured(1, settings={name: value}))
+    last = orders(Settable(), an.CLINIC, said)[-1].settings
+    assert last[name] == heard
+    assert isinstance(last[name], type(heard))
+
+
+def test_orders_follow_what_moves_between_clinics() -> None:
+    """Each clinic's orders hold while it was there; where nothing was said it is off."""
+    here = (Order(BEGINNING, "on", {}), Order(an.on(4), "shadow", {}))
+    moved = along([(BEGINNING, here), (an.on(6), ()), (an.on(9), here)])
+    assert [(order.mode, order.since) for order in moved] == [
+        ("on", BEGINNING),
+        ("shadow", an.on(4)),
+        ("off", an.on(6)),
+        ("shadow", an.on(9)),
+    ]
+    assert along([(BEGINNING, ()), (an.on(1), (Order(BEGINNING, "off", {}),))]) == ()
 
 
 def test_shadow_is_a_mode() -> None:

@@ -64,7 +64,7 @@ def _moments(series: Series, chosen: Mapping[str, Any]) -> Iterator[Moment]:
         else:
             without += 1
             if without == 2:
-                yield Moment(window[-1].at, series.name, urgency=None)
+                yield Moment(series.points[at].at, series.name, urgency=None)
 
 
 def _falling(series: Series, window: Sequence[Point], chosen: Mapping[str, Any]) -> Moment | None:

@@ -22,6 +22,9 @@ LEAVE = frozenset({"annual_leave", "parental", "study", "other"})
 GAPS = 4
 """How many first gaps of the phase stand in for an agreed interval (own)."""
 
+LONGEST_DAYS = 36_525
+"""Own: no gap is awaited for longer than a century, whatever was set."""
+
 Stretch = tuple[str, datetime, datetime | None]
 """Why the clock stands still, from when, until when."""
 
@@ -139,7 +142,7 @@ def _deadlines(
     interval: _Interval,
     chosen: Mapping[str, Any],
 ) -> Iterator[Moment]:
-    soonest = anchor.at + timedelta(days=chosen["attention_ratio"] * interval.days)
+    soonest = anchor.at + _running(chosen["attention_ratio"], interval)
     if upcoming is not None and upcoming <= soonest:
         return  # A clock that stands still only makes it later: the usual case, answered at once.
     stopped = [
@@ -152,11 +155,15 @@ def _deadlines(
         ("urgent", chosen["urgent_ratio"]),
     )
     for urgency, ratio in steps:
-        running = timedelta(days=ratio * interval.days)
+        running = _running(ratio, interval)
         due_at = after_running(anchor.at, running, [(start, end) for _, start, end in stopped])
         if due_at is None or (upcoming is not None and upcoming <= due_at):
             return
         yield _moment(phase, anchor, interval, urgency, ratio, due_at, stopped, chosen)
+
+
+def _running(ratio: float, interval: _Interval) -> timedelta:
+    return timedelta(days=min(ratio * interval.days, LONGEST_DAYS))
 
 
 def _stopped(phase: Phase, found: Sequence[Outcome], interval: _Interval) -> Iterator[Stretch]:
