@@ -8,7 +8,7 @@ new version.
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from importlib.resources import files
 from typing import Any, Literal
 
@@ -238,6 +238,7 @@ def load(name: str, text: str) -> Instrument:
     )
 
 
+@lru_cache(maxsize=256)
 def latest(key: str) -> Instrument | None:
     """Return the newest version of an instrument, or None when there is none of that key."""
     versions = [instrument for instrument in INSTRUMENTS.values() if instrument.key == key]

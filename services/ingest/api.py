@@ -54,6 +54,10 @@ class OnErrorSchema(Schema):
     )
 
 
+_ON_ERROR = OnErrorSchema()
+"""One instance: a class would be instantiated for every request."""
+
+
 class AcceptedSchema(Schema):
     """An event that is safe in the stream."""
 
@@ -119,7 +123,7 @@ def blueprint(ingest: Ingest, accounts: Accounts, refusals: Refusals, clock: Clo
 
     @calls.route("/v1/events", methods=["POST"])
     @calls.doc(requestBody=EVENT_BODIES)
-    @calls.arguments(OnErrorSchema, location="query")
+    @calls.arguments(_ON_ERROR, location="query")
     @calls.response(202, OutcomeSchema)
     @problems(calls, 400, 401, 403, 413, 415, 422, 503)
     @require("publish")
@@ -135,7 +139,7 @@ def blueprint(ingest: Ingest, accounts: Accounts, refusals: Refusals, clock: Clo
 
     @calls.route("/v1/sources/<source>/webhook", methods=["POST"])
     @calls.doc(requestBody=WEBHOOK_BODIES, security=[{"webhook": []}])
-    @calls.arguments(OnErrorSchema, location="query")
+    @calls.arguments(_ON_ERROR, location="query")
     @calls.response(202, OutcomeSchema)
     @problems(calls, 400, 401, 403, 413, 415, 422, 503)
     def post_webhook(query: dict[str, str], source: str) -> Response:
@@ -151,7 +155,7 @@ def blueprint(ingest: Ingest, accounts: Accounts, refusals: Refusals, clock: Clo
 
     @calls.route("/v1/validate/<source>", methods=["POST"])
     @calls.doc(requestBody=WEBHOOK_BODIES, security=[{"webhook": []}, {"key": []}])
-    @calls.arguments(OnErrorSchema, location="query")
+    @calls.arguments(_ON_ERROR, location="query")
     @calls.response(200, RehearsalSchema)
     @problems(calls, 400, 401, 403, 404, 413, 415, 422, 503)
     def post_validate(query: dict[str, str], source: str) -> Response:
