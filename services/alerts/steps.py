@@ -24,6 +24,7 @@ from services.alerts.alert import (
     standing,
     tells_of,
 )
+from services.alerts.concerns import UNKNOWN
 from services.alerts.difference import Difference, Pair, difference
 from services.alerts.judgement import Held
 from services.alerts.rule import Rule, Step
@@ -208,7 +209,7 @@ def _stepped(
     mine = [action for action in around.actions if action.alert == pair.alert]
     stands = standing(held.cleared_at, mine, escalated_at, around.until, subject.zone)
     before = frozenset() if known is None else known.concerned
-    concerned = before | around.concerns(fact.event for fact in evidence(held))
+    concerned = before - {UNKNOWN} | around.concerns(fact.event for fact in evidence(held))
     # A late fact may put a step between those that were said: what is told is what is new.
     news = rises[-1] if rises else held.steps[-1]
     is_history = bool(known and known.body["historical"])
@@ -216,6 +217,8 @@ def _stepped(
         is_history = historical(news, rule, around.latest_recorded, around.history_after)
     body = body_of(pair.alert, subject, held, stands, historical=is_history, concerned=concerned)
     kind = _kind(known, bool(rises), body, mine)
+    if kind is None and concerned != before:
+        kind = "revised"  # It says the same, and another must not read it.
     if kind is None:
         return None, stands
     said_aloud = kind in ("opened", "escalated") and delivered(news.urgency)
@@ -271,7 +274,8 @@ def _closed(
         cleared_at=known.cleared_at,
         decided_at=around.until,
         escalated_at=known.escalated_at,
-        concerned=known.concerned,
+        concerned=known.concerned - {UNKNOWN}
+        | around.concerns(one["event"] for one in known.body["evidence"]),
         body={**known.body, "state": kind, "snoozed_until": None},
         telling=telling,
     )

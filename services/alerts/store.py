@@ -194,6 +194,12 @@ def show(db: Connection, partition: int, alerts: Sequence[Shown]) -> None:
                 )
             )
     upsert_all(db, INBOX, [_inbox_row(partition, one) for one in alerts if not one.hidden])
+    for one in alerts:
+        db.execute(
+            CONCERNED.delete().where(
+                CONCERNED.c.organisation == one.organisation, CONCERNED.c.alert == one.alert
+            )
+        )
     people = [
         {"organisation": one.organisation, "alert": one.alert, "person": person}
         for one in alerts

@@ -99,3 +99,58 @@ def test_no_setting_stops_the_alerts(world: AlertsWorld) -> None:
     world.tell(*cancellations(2), held(3), *(an.a_rating(40 - n, at=an.on(n)) for n in range(6)))
     world.live(20)
     assert "therapist-cancellations" in [one["rule"] for one in world.shown()]
+
+
+def may_read(world: AlertsWorld, person: str) -> bool:
+    """Return whether a key of this person sees the serious alert, in the list or by its id."""
+    key, alert = world.a_key(person=person), serious(world)["id"]
+    listed = alert in [one["id"] for one in world.alerts(key=key)]
+    assert listed == (world.get(f"/v1/alerts/{alert}", key).status_code == 200)
+    return listed
+
+
+def test_whom_a_correction_names_reads_it_no_longer(world: AlertsWorld) -> None:
+    """A correction of nothing but the name closes the alert to the person it names now."""
+    noted = an.a_boundary_noted("b1", at=an.on(1), severity=4)
+    world.tell(noted)
+    assert may_read(world, "th_eve")
+    world.tell(an.a_correction(noted, concerns="th_eve"))
+    assert not may_read(world, "th_eve")
+    assert not may_read(world, an.THERAPIST)
+
+
+def test_whom_a_voiding_correction_names_reads_no_retraction(world: AlertsWorld) -> None:
+    """One correction gives another name and takes the severity away: they read neither."""
+    noted = an.a_boundary_noted("b1", at=an.on(1), severity=4)
+    world.tell(noted)
+    world.deliver()
+    world.tell(an.a_correction(noted, concerns="th_eve", severity=1))
+    assert serious(world)["state"] == "retracted"
+    assert not may_read(world, "th_eve")
+
+
+def test_a_corrected_reference_leads_to_whom_it_concerns(world: AlertsWorld) -> None:
+    """Where an assessment named the wrong matter first, the right one's person is not told."""
+    eve = world.a_recipient("eve", role="governance", person="th_eve")
+    world.tell(an.a_boundary_noted("b2", at=an.on(1), severity=1, concerns="th_eve"))
+    wrong = an.a_boundary_assessed("b1", at=an.on(2), severity=1)
+    world.tell(wrong, an.a_correction(wrong, boundary_event="b2", severity=4))
+    assert eve not in [recipient for _, _, recipient, _ in world.ledger()]
+    assert not may_read(world, "th_eve")
+
+
+def test_a_matter_merged_into_another_hides_both(world: AlertsWorld) -> None:
+    """Whom either of two matters that are one concerns reads neither."""
+    world.tell(an.a_boundary_noted("b1", at=an.on(1), severity=1, concerns="th_eve"))
+    world.tell(an.a_boundary_step("closed", "b1", at=an.on(2), outcome="merged", merged_into="b2"))
+    world.tell(an.a_boundary_noted("b2", at=an.on(3), severity=4))
+    assert not may_read(world, "th_eve")
+
+
+def test_once_it_is_known_whom_it_concerns_the_others_read_it(world: AlertsWorld) -> None:
+    """Assessed before it was noted no person's key reads it; then all but whom it concerns do."""
+    world.tell(an.a_boundary_assessed("b1", at=an.on(2), severity=4))
+    assert not may_read(world, "th_ada")
+    world.tell(an.a_boundary_noted("b1", at=an.on(1), severity=1, concerns="th_eve"))
+    assert may_read(world, "th_ada")
+    assert not may_read(world, "th_eve")
