@@ -1,5 +1,6 @@
 """``rapport import``: good rows go in, bad rows come back with reasons, repeating is safe."""
 
+import base64
 import csv
 import json
 import os
@@ -10,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.accounts import SECRET_KEY
 from tests.support.front_door import FrontDoor, a_rating
+from tests.support.kafka_broker import KafkaBroker
 
 RATING = {
     "type": "rating.given",
@@ -29,10 +32,16 @@ RATING = {
 class Desk:
     """A folder with data and files, and the command as an operator runs it."""
 
-    def __init__(self, folder: Path) -> None:
-        """Set up an organisation with the source ``ehr``."""
+    def __init__(self, folder: Path, **settings: str) -> None:
+        """Set up an organisation with the source ``ehr``; settings as ``FrontDoor`` takes them."""
         self.folder = folder
-        self.door = FrontDoor(folder / "data")
+        self.door = FrontDoor(folder / "data", **settings)
+        given = {f"RAPPORT_{name}": text for name, text in settings.items()}
+        self.environment = {
+            **os.environ,  # noqa: TID251 - a child of the test.
+            "RAPPORT_DATA_DIR": str(folder / "data"),
+            **given,
+        }
 
     def table(self, rows: Sequence[Mapping[str, str]], name: str = "history.csv") -> Path:
         """Write a table; its columns are those of all rows."""
@@ -57,7 +66,7 @@ class Desk:
                 "ehr",
                 *options,
             ],
-            env={**os.environ, "RAPPORT_DATA_DIR": str(self.folder / "data")},  # noqa: TID251
+            env=self.environment,
             capture_output=True,
             text=True,
             check=False,
@@ -182,7 +191,7 @@ def test_an_unknown_source_is_a_usage_error(desk: Desk) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "services.cli", "import", str(desk.table([RATING])),
          "--source", "nobody"],
-        env={**os.environ, "RAPPORT_DATA_DIR": str(desk.folder / "data")},  # noqa: TID251
+        env=desk.environment,
         capture_output=True,
         text=True,
         check=False,
@@ -197,3 +206,21 @@ def test_an_import_configures_no_rule(desk: Desk) -> None:
     done = desk.run(desk.table([row]))
     assert done.returncode == 1
     assert "configure" in Path(f"{desk.folder / 'history.csv'}.rejects.csv").read_text()
+
+
+@pytest.mark.kafka
+def test_a_table_goes_into_a_real_kafka(kafka_broker: KafkaBroker, tmp_path: Path) -> None:
+    """The same command, the same file, the same events; doubled rows are one event."""
+    desk = Desk(
+        tmp_path,
+        STREAM=f"kafka://{kafka_broker.address}",
+        SECRET_KEY=base64.b64encode(SECRET_KEY).decode(),
+    )
+    rows = [{**RATING, "subject": f"c-{number}"} for number in range(1_200)]
+    done = desk.run(desk.table([*rows, *rows[:100], {**RATING, "items.1": "99"}]))
+    assert done.returncode == 1
+    assert "1300 accepted, 1 rejected" in done.stderr
+    mine = [e for e in desk.door.envelopes() if e.organisation == desk.door.ehr.organisation]
+    assert len(mine) == 1_300
+    assert len({(envelope.id, envelope.content) for envelope in mine}) == 1_200
+    desk.door.close()
