@@ -79,8 +79,8 @@ class History:
 
     @property
     def current(self) -> tuple[Phase, ...]:
-        """What is said of the present rests on these: the open phases, else all."""
-        return tuple(one for one in self.phases if one.closed_at is None) or self.phases
+        """What is said of the present rests on these: the phases in care, else all."""
+        return tuple(one for one in self.phases if one.in_care) or self.phases
 
 
 def fold(

@@ -293,3 +293,13 @@ class Phase:
     facts: tuple[Fact, ...]
     closed_by: Fact | None = None
     supervision: tuple[Fact, ...] = ()
+
+    @property
+    def in_care(self) -> bool:
+        """Whether the client is in care here.
+
+        What still comes after the end and names no therapist, such as a last questionnaire, is a
+        phase of nobody; without a session it brings nobody back into care.
+        """
+        afterwards = not self.therapist and self.care.ended_at is not None and not self.sessions
+        return self.closed_at is None and not afterwards

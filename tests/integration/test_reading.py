@@ -385,6 +385,19 @@ def test_who_is_not_in_care_is_not_in_the_caseload(world: World) -> None:
     assert world.caseload() == ["cl_in"]
 
 
+def test_a_last_word_after_the_end_brings_nobody_back_into_care(world: World) -> None:
+    """A questionnaire after the end that names no therapist; a new booking does."""
+    world.tell(
+        *(an.a_rating(30, at=an.on(day)) for day in (1, 2)),
+        an.a_care_event("ended", an.on(3)),
+        an.a_rating(31, at=an.on(30), therapist=None),
+    )
+    assert world.caseload() == []
+    assert world.timeline()["therapist"] == an.THERAPIST
+    world.tell(an.a_session_scheduled("s9", an.on(50), therapist=None))
+    assert world.caseload() == [an.CLIENT]
+
+
 def test_a_fact_about_many_reaches_who_it_concerns(world: World) -> None:
     """An absence that comes late moves a cover's session back to the covered phase."""
     world.tell(seen("cl_a", 1), seen("cl_a", 30, therapist=an.COVER), seen("cl_b", 1))

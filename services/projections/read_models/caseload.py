@@ -284,7 +284,7 @@ def _places(history: History, partition: int) -> list[dict[str, Any]]:
         clinics = {fact.data["clinic"] for fact in phase.facts if "clinic" in fact.data}
         for clinic in clinics | {phase.clinic.ref}:
             # Where a phase was before it moved, it is in care no longer.
-            here = phase.closed_at is None and clinic == phase.clinic.ref
+            here = phase.in_care and clinic == phase.clinic.ref
             before = found.get((clinic, phase.therapist))
             found[clinic, phase.therapist] = {
                 "organisation": history.organisation,
