@@ -16,7 +16,7 @@ class ClinicConfigured(Sent):
     timezone = TimeZone("Its IANA time zone.", required=True)
     working_days = ListOf(
         Choice("", "mon", "tue", "wed", "thu", "fri", "sat", "sun"),
-        "The days on which it works; Monday to Friday when left out.",
+        "The days on which it works; Monday to Friday until they are said. Left out, they stay.",
         least=1,
         most=7,
     )
