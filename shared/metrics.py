@@ -99,10 +99,10 @@ DELIVERIES = Counter(
 )
 UNDELIVERABLE = Gauge(
     "rapport_alerts_undeliverable",
-    "Alert steps that nobody could be told of without telling the person concerned.",
+    "Open alerts that nobody could be told of without telling the person concerned.",
 )
 WITHOUT_RECIPIENT = Gauge(
-    "rapport_alerts_without_recipient", "Alert steps for which no recipient is registered."
+    "rapport_alerts_without_recipient", "Open alerts for which no recipient is registered."
 )
 OUTBOX_OLDEST = Gauge(
     "rapport_outbox_oldest_timestamp_seconds",

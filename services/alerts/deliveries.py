@@ -5,9 +5,10 @@ between send and settling repeats a message under the same id, which is how reci
 """
 
 import hashlib
+import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import orjson
@@ -43,6 +44,7 @@ class Deliverer:
         sender: Sender,
         *,
         publish_deadline_s: float,
+        stopwatch: Callable[[], float] = time.monotonic,
     ) -> None:
         """Send nothing yet.
 
@@ -52,12 +54,14 @@ class Deliverer:
             recipients: Organisation → its recipients as they are now, asked for each delivery.
             sender: Sends one message.
             publish_deadline_s: How long the stream may take to acknowledge.
+            stopwatch: Seconds since some moment: slow recipients make a step last minutes.
         """
         self._database = database
         self._publisher = publisher
         self._recipients = recipients
         self._sender = sender
         self._publish_deadline_s = publish_deadline_s
+        self._stopwatch = stopwatch
         self._me = uuid.uuid4().hex
 
     def step(self, now: datetime) -> bool:
@@ -97,12 +101,14 @@ class Deliverer:
             rows = outbox.claim(db, WEBHOOK, self._me, now, WEBHOOK_LIMIT)
         people = {one: self._by_id(one) for one in {row.organisation for row in rows}}
         failing: set[tuple[str, str]] = set()
+        began = self._stopwatch()
         for row in rows:
+            at = now + self._since(began)
             who = (row.organisation, row.recipient)
             if who in failing:
                 with self._database.write() as db:
                     outbox.release(db, row, self._me)
-            elif not self._tell_one(row, people[row.organisation].get(row.recipient), now):
+            elif not self._tell_one(row, people[row.organisation].get(row.recipient), at):
                 failing.add(who)
         return bool(rows)
 
@@ -111,16 +117,11 @@ class Deliverer:
 
     def _tell_one(self, row: Due, recipient: Recipient | None, now: datetime) -> bool:
         """Try one row; return False where its recipient should be spared for now."""
-        if recipient is None:
-            with self._database.write() as db:
-                outbox.given_up(db, row, self._me, now)
-            metrics.DELIVERIES.labels("given_up").inc()
+        if not self._may_tell(row, recipient, now) or recipient is None:
             return True
-        with self._database.write() as db:
-            mine = outbox.still_mine(db, row, self._me, now)
-        if not mine:
-            return True
+        began = self._stopwatch()
         outcome = self._sender.send(recipient.url, recipient.secret, message(row), now)
+        now += self._since(began)
         with self._database.write() as db:
             if outcome == "delivered":
                 outbox.delivered(db, row, self._me, now)
@@ -133,6 +134,22 @@ class Deliverer:
             metrics.DELIVERIES.labels("retried").inc()
         if gave_up:
             metrics.DELIVERIES.labels("given_up").inc()
+        return False
+
+    def _since(self, began: float) -> timedelta:
+        """Return how long it took, in whole seconds: what took none leaves the time as it is."""
+        return timedelta(seconds=int(self._stopwatch() - began))
+
+    def _may_tell(self, row: Due, recipient: Recipient | None, now: datetime) -> bool:
+        """Renew the claim on a row; settle it where its recipient must not be told (any more)."""
+        with self._database.write() as db:
+            if recipient is None:
+                outbox.given_up(db, row, self._me, now)
+                metrics.DELIVERIES.labels("given_up").inc()
+            elif recipient.person in outbox.concerned(db, row):
+                outbox.withheld(db, row, self._me, now)
+            else:
+                return outbox.still_mine(db, row, self._me, now)
         return False
 
 

@@ -4,6 +4,7 @@ A claim is a lease on one row, so that two deliverers never send the same row at
 dies with rows in hand lets the lease expire, and they are sent again under the same ids.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -12,6 +13,7 @@ import orjson
 from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, or_, select
 
 from services.alerts.ledger import (
+    CANCELLED,
     GIVEN_UP,
     LEDGER,
     NOBODY,
@@ -24,6 +26,7 @@ from services.alerts.ledger import (
 )
 from services.alerts.tables import INBOX
 from shared.clock import from_micros, to_micros
+from shared.storage.engine import insert_or_nothing
 
 LEASE: Final = timedelta(seconds=60)
 """Own: well over what the attempts of one claim may take."""
@@ -65,6 +68,7 @@ class Due:
     id: str
     client: str
     kind: str
+    number: int
     attempts: int
     decided_at: datetime
     body: dict[str, Any]
@@ -129,6 +133,45 @@ def given_up(db: Connection, due: Due, me: str, now: datetime) -> None:
     _settle(db, due, me, status=GIVEN_UP, settled_at=to_micros(now))
 
 
+def withheld(db: Connection, due: Due, me: str, now: datetime) -> None:
+    """Settle a row that tells of what concerns its recipient, as has become known since.
+
+    Where nobody else is told of the step it is undeliverable: counted, so that somebody sees it.
+    """
+    _settle(db, due, me, status=CANCELLED, settled_at=to_micros(now))
+    others = select(LEDGER.c.recipient).where(
+        LEDGER.c.organisation == due.organisation,
+        LEDGER.c.alert == due.alert,
+        LEDGER.c.step == due.step,
+        LEDGER.c.channel == WEBHOOK,
+        LEDGER.c.status != CANCELLED,
+    )
+    if db.execute(others).first() is not None:
+        return
+    row = {
+        "organisation": due.organisation,
+        "alert": due.alert,
+        "step": due.step,
+        "channel": WEBHOOK,
+        "recipient": NOBODY,
+        "number": due.number,
+        "status": UNDELIVERABLE,
+        "written_at": to_micros(now),
+        "attempts": 0,
+    }
+    db.execute(insert_or_nothing(db, LEDGER).values(row))
+
+
+def concerned(db: Connection, due: Due) -> set[str]:
+    """Return whom the alert of a row concerns, by any of its steps so far."""
+    said = db.scalars(
+        select(STEPS.c.concerned).where(
+            STEPS.c.organisation == due.organisation, STEPS.c.alert == due.alert
+        )
+    )
+    return {person for people in said for person in people}
+
+
 def still_mine(db: Connection, due: Due, me: str, now: datetime) -> bool:
     """Renew the lease of a row, right before it is sent; False when it was lost."""
     renewed = db.execute(
@@ -152,10 +195,16 @@ def oldest(db: Connection) -> datetime | None:
     return None if found is None else from_micros(found)
 
 
-def untold(db: Connection) -> dict[str, int]:
-    """Return how many steps of alerts that still hold reached nobody, by reason."""
-    rows = db.execute(
-        select(LEDGER.c.status, func.count())
+def untold(db: Connection, organisation: str | None = None) -> dict[str, int]:
+    """Return how many alerts that stand open reached nobody in a step, by reason.
+
+    Args:
+        db: Any transaction.
+        organisation: Whose; None: everybody's.
+    """
+    asked = (
+        select(LEDGER.c.status, LEDGER.c.organisation, LEDGER.c.alert)
+        .distinct()
         .join(
             INBOX,
             and_(INBOX.c.organisation == LEDGER.c.organisation, INBOX.c.alert == LEDGER.c.alert),
@@ -166,10 +215,11 @@ def untold(db: Connection) -> dict[str, int]:
             LEDGER.c.status.in_([UNDELIVERABLE, WITHOUT_RECIPIENT]),
             INBOX.c.state.in_(ALIVE),
         )
-        .group_by(LEDGER.c.status)
     )
-    found = {UNDELIVERABLE: 0, WITHOUT_RECIPIENT: 0}
-    return found | {row[0]: row[1] for row in rows}
+    if organisation is not None:
+        asked = asked.where(LEDGER.c.organisation == organisation)
+    counted = Counter(row.status for row in db.execute(asked))
+    return {status: counted[status] for status in (UNDELIVERABLE, WITHOUT_RECIPIENT)}
 
 
 def _same_step() -> ColumnElement[bool]:
@@ -213,6 +263,7 @@ def _due(row: Row[Any]) -> Due:
         id=row.id,
         client=row.client,
         kind=row.kind,
+        number=row.number,
         attempts=row.attempts,
         decided_at=from_micros(row.decided_at),
         body=orjson.loads(row.body),

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
-from sqlalchemy import func, select
 
-from services.alerts.ledger import LEDGER, STEPS, UNDELIVERABLE
+from services.alerts import outbox
+from services.alerts.ledger import UNDELIVERABLE
 from services.cli.common import FAILED, Office, make_data_dir, opened, said_plainly, show
 from shared.config import Settings, load
 from shared.errors import ConfigurationError, DatabaseUnavailable, StreamUnavailable
 from shared.storage.accounts import Organisation
 from shared.storage.engine import Database
 from shared.storage.migrate import migrate, pending
+from shared.storage.positions import create_tables
 from shared.storage.sealing import KEY_FILE, SealBroken
 from shared.stream.engines import open_stream
 from shared.stream.ports import Stream
@@ -187,17 +188,10 @@ def _organisation(office: Office, whose: Organisation) -> Iterator[Finding]:
 
 
 def _untold(database: Database, organisation: str) -> int:
-    """Return how many alerts that are not over could be told to nobody."""
-    over = select(STEPS.c.alert).where(
-        STEPS.c.organisation == organisation, STEPS.c.kind.in_(("resolved", "retracted"))
-    )
-    query = select(func.count(LEDGER.c.alert.distinct())).where(
-        LEDGER.c.organisation == organisation,
-        LEDGER.c.status == UNDELIVERABLE,
-        LEDGER.c.alert.not_in(over),
-    )
+    """Return how many alerts that stand open could be told to nobody."""
+    create_tables(database)
     with database.read() as db:
-        return db.scalar(query) or 0
+        return outbox.untold(db, organisation)[UNDELIVERABLE]
 
 
 def _verified(office: Office, whose: Organisation) -> Iterator[Finding]:

@@ -1,0 +1,119 @@
+"""What waits to be told, while time passes and while things turn out otherwise."""
+
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from services.alerts import outbox
+from services.alerts.deliveries import Deliverer
+from services.alerts.ledger import UNDELIVERABLE, WITHOUT_RECIPIENT
+from services.alerts.webhook import Sender
+from tests.support import events as an
+from tests.support.alerting import DEADLINE_S, AlertsWorld, cancellations, held
+from tests.support.databases import DIALECTS, migrated, url_of
+from tests.support.receiver import Receiver, a_receiver
+
+BOSS = "th_boss"
+
+
+@pytest.fixture(params=DIALECTS)
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AlertsWorld]:
+    """Yield a world with an armed clinic."""
+    with migrated(url_of(request, tmp_path)) as db:
+        made = AlertsWorld(db, tmp_path)
+        made.arm()
+        yield made
+        made.close()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """Yield a running receiver."""
+    with a_receiver() as running:
+        yield running
+
+
+def test_slow_recipients_make_no_old_signatures(world: AlertsWorld, receiver: Receiver) -> None:
+    """Each attempt is signed at its own time, however long those before it took."""
+    world.a_recipient("boss", receiver.url)
+    for client in ("cl_a", "cl_b", "cl_c"):
+        world.tell(*cancellations(1, client=client))
+    seconds = count(0, 20)
+    slow = Deliverer(
+        world.db,
+        world.stream.publisher(),
+        world.office.accounts.recipients,
+        Sender(allow_private=True),
+        publish_deadline_s=DEADLINE_S,
+        stopwatch=lambda: float(next(seconds)),
+    )
+    slow.step(world.clock.now())
+    slow.close()
+    signed_at = [int(one.headers["webhook-timestamp"]) for one in receiver.messages]
+    begun = int(world.clock.now().timestamp())
+    assert [at - begun for at in signed_at] == [20, 80, 140]
+
+
+def test_who_turns_out_to_be_concerned_is_told_no_more(
+    world: AlertsWorld, receiver: Receiver
+) -> None:
+    """A correction names the recipient while a message waits for its next attempt."""
+    receiver.mood = "failing"
+    world.a_recipient("boss", receiver.url, person=BOSS)
+    noted = an.a_boundary_noted()
+    world.tell(noted)
+    world.deliver()
+    assert len(receiver.messages) == 1
+    world.tell(an.a_correction(noted, concerns=BOSS))
+    receiver.mood = "fine"
+    world.tick(1)
+    world.deliver()
+    assert len(receiver.messages) == 1
+    assert [status for _, status in world.told()] == ["cancelled"]
+    assert untold(world) == {UNDELIVERABLE: 1, WITHOUT_RECIPIENT: 0}
+
+
+def test_a_correction_tells_nobody_whom_it_names(world: AlertsWorld, receiver: Receiver) -> None:
+    """Who was told before is not told that it was taken back, once it concerns them."""
+    world.a_recipient("boss", receiver.url, person=BOSS)
+    other = world.a_recipient("other", receiver.url)
+    noted = an.a_boundary_noted()
+    world.tell(noted)
+    world.deliver()
+    world.tell(an.a_correction(noted, concerns=BOSS))
+    world.tell(an.a_retraction(noted, at=an.on(10)))
+    world.deliver()
+    taken_back = [row for row in world.ledger() if row[0].startswith("retracted")]
+    assert [row[2] for row in taken_back if row[1] == "webhook" and row[3] == "sent"] == [other]
+    assert len(receiver.messages) == 3
+
+
+def test_an_alert_that_reopened_is_untold_again(world: AlertsWorld) -> None:
+    """What nobody could be told of counts while it stands open, for its own organisation."""
+    world.a_recipient("concerned", person=an.THERAPIST)
+    world.tell(*cancellations(1))
+    assert untold(world) == {UNDELIVERABLE: 0, WITHOUT_RECIPIENT: 0}
+    world.office.recipients.remove(world.organisation, _only(world))
+    world.tell(*cancellations(1, client="cl_bert"))
+    assert untold(world) == {UNDELIVERABLE: 0, WITHOUT_RECIPIENT: 1}
+    wrong = held(5, client="cl_bert")
+    world.tell(wrong)
+    assert untold(world) == {UNDELIVERABLE: 0, WITHOUT_RECIPIENT: 0}
+    world.tell(an.a_retraction(wrong))
+    assert untold(world) == {UNDELIVERABLE: 0, WITHOUT_RECIPIENT: 1}
+    with world.db.read() as db:
+        assert outbox.untold(db, "org_another") == {UNDELIVERABLE: 0, WITHOUT_RECIPIENT: 0}
+        assert outbox.untold(db) == untold(world)
+
+
+def untold(world: AlertsWorld) -> dict[str, int]:
+    """Return how many alerts reached nobody, by reason."""
+    with world.db.read() as db:
+        return outbox.untold(db, world.organisation)
+
+
+def _only(world: AlertsWorld) -> str:
+    (recipient,) = world.office.accounts.recipients(world.organisation)
+    return recipient.id
