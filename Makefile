@@ -16,7 +16,7 @@ demo: $(VENV)/demo ## Set up, load real and simulated data, show a timeline and 
 setup: $(VENV)/dev ## Set up everything that developing and testing need
 
 test: $(VENV)/dev ## Run the whole suite, with a real Kafka and a real PostgreSQL
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 check: $(VENV)/dev ## Check format, lint, types and import contracts
 	$(BIN)/ruff format --check .
