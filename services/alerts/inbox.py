@@ -103,6 +103,7 @@ def _read(cursor: str) -> tuple[int, str]:
         at, alert = orjson.loads(base64.b64decode(padded, b"-_", validate=True))
     except (UnicodeEncodeError, binascii.Error, ValueError, TypeError) as error:
         raise ValueError("begin again without it") from error
-    if not isinstance(at, int) or not isinstance(alert, str) or abs(at) >= 2**62:
+    made_up = type(at) is not int or abs(at) >= 2**62 or not isinstance(alert, str)
+    if made_up or "\0" in alert:
         raise ValueError("begin again without it")
     return at, alert

@@ -1,5 +1,6 @@
 """The calls about alerts: who sees what, and what people do about it."""
 
+import base64
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -192,7 +193,9 @@ def test_pages_hold_every_alert_once(world: AlertsWorld) -> None:
         walked += [one["client"] for one in page["alerts"]]
         query = f"?limit=3&cursor={page['next']}" if page["next"] else ""
     assert walked == [f"cl_{day}" for day in range(6, -1, -1)]
-    assert world.get("/v1/alerts?cursor=x").status_code == 422
+    for made_up in (b"x", b'[true,"x"]', b'[1,"a\\u0000b"]', b"[1]"):
+        cursor = base64.urlsafe_b64encode(made_up).decode().rstrip("=")
+        assert world.get(f"/v1/alerts?cursor={cursor}").status_code == 422
 
 
 def test_an_unchanged_alert_is_not_sent_again(world: AlertsWorld) -> None:

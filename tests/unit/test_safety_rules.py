@@ -222,6 +222,18 @@ def test_a_correction_voids_a_risk_answer() -> None:
     assert judged(RISK, wrong, an.a_correction(wrong, items={"9": 0})).episodes == ()
 
 
+@pytest.mark.parametrize("swapped", [False, True])
+def test_opaque_ids_decide_nothing(swapped: bool) -> None:
+    """Two respondents at one moment take the same steps, whichever ids the registry gave them."""
+    low, high = ("pe_b", "pe_a") if swapped else ("pe_a", "pe_b")
+    told = [
+        an.a_rating(None, id="1", instrument="phq-9", respondent=low, items={"9": 2}),
+        an.a_rating(None, id="2", instrument="phq-9", respondent=high, items={"9": 3}),
+    ]
+    (episode,) = judged(RISK, *told).episodes
+    assert urgencies([episode]) == [["attention", "urgent"]]
+
+
 def test_it_says_that_rapport_is_no_crisis_service() -> None:
     """The steps to take say so, whatever else they say."""
     assert any("not a crisis service" in step for step in RISK.next_steps)

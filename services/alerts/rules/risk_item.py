@@ -56,7 +56,9 @@ class RiskItem:
                 answers.setdefault(place, []).append((rating, value))
         moments = [
             moment
-            for (series, item), seen in sorted(answers.items(), key=lambda one: one[0])
+            # In the order of the first answers: a series may hold an opaque id, which decides
+            # nothing, and differs between installations.
+            for (series, item), seen in answers.items()
             for moment in _moments(f"{series}|{item}", item, seen, chosen)
         ]
         return verdict(self, phase, moments, until, ends_with_phase=False)
