@@ -194,6 +194,8 @@ def _ordered(organisation: Organisation, rule: Rule, phase: Phase) -> tuple[Orde
     A fact from another clinic takes nothing back that was told under the orders of the one
     before. A boundary matter or a risk stays under the orders of the clinics that have any.
     """
+    if len({fact.data.get("clinic") for fact in phase.facts} - {None}) < 2:
+        return along([(BEGINNING, organisation.orders(rule, phase.clinic.ref))])
     stays: list[tuple[datetime, str]] = []
     for fact in phase.facts:
         clinic = fact.data.get("clinic")
@@ -203,9 +205,7 @@ def _ordered(organisation: Organisation, rule: Rule, phase: Phase) -> tuple[Orde
             and (not stays or stays[-1][1] != clinic)
         ):
             stays.append((fact.occurred_at if stays else BEGINNING, clinic))
-    if len(stays) < 2:
-        clinic = stays[0][1] if stays else phase.clinic.ref
-        return along([(BEGINNING, organisation.orders(rule, clinic))])
+    stays = stays or [(BEGINNING, phase.clinic.ref)]
     there = [(since, organisation.orders(rule, clinic)) for since, clinic in stays]
     if rule.always_news:
         there = [one for one in there if one[1]] or there[:1]

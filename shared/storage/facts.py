@@ -13,11 +13,11 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     Column,
+    ColumnElement,
     Connection,
     Integer,
     LargeBinary,
     MetaData,
-    Row,
     String,
     Table,
     select,
@@ -101,10 +101,7 @@ def store(db: Connection, table: Table, arrivals: Sequence[Arrival]) -> Stored:
 
 def of_client(db: Connection, table: Table, organisation: str, client: str) -> list[Arrival]:
     """Return every fact of one client, in no particular order."""
-    rows = db.execute(
-        select(table).where(table.c.organisation == organisation, table.c.client == client)
-    )
-    return [_arrival(row) for row in rows]
+    return of_clients(db, table, organisation, [client])[client]
 
 
 def of_clients(
@@ -114,27 +111,44 @@ def of_clients(
     wanted = list(clients)
     found: dict[str, list[Arrival]] = {client: [] for client in wanted}
     for start in range(0, len(wanted), 500):
-        rows = db.execute(
-            select(table).where(
-                table.c.organisation == organisation,
-                table.c.client.in_(wanted[start : start + 500]),
-            )
-        )
-        for row in rows:
-            found[row.client].append(_arrival(row))
+        for arrival in _read(
+            db,
+            table,
+            table.c.organisation == organisation,
+            table.c.client.in_(wanted[start : start + 500]),
+        ):
+            found[arrival.envelope.event.subject or MANY].append(arrival)
     return found
 
 
 def of_many(db: Connection, table: Table, organisation: str, partition: int) -> list[Arrival]:
     """Return every fact that concerns many clients, as that partition holds them."""
-    rows = db.execute(
-        select(table).where(
-            table.c.organisation == organisation,
-            table.c.client == MANY,
-            table.c.partition == partition,
-        )
+    return _read(
+        db,
+        table,
+        table.c.organisation == organisation,
+        table.c.client == MANY,
+        table.c.partition == partition,
     )
-    return [_arrival(row) for row in rows]
+
+
+def _read(db: Connection, table: Table, *where: ColumnElement[bool]) -> list[Arrival]:
+    """Return facts; of a row no more is read than an arrival needs, for a judgement reads many."""
+    columns = table.c
+    asked = select(
+        columns.partition,
+        columns.value,
+        columns.organisation,
+        columns.sender,
+        columns.type,
+        columns.version,
+        columns.occurred_at,
+        columns.recorded_at,
+        columns.client,
+        columns.event,
+    )
+    rows: Sequence[Any] = db.execute(asked.where(*where)).all()
+    return [_arrival(*row) for row in rows]
 
 
 def _row(arrival: Arrival) -> dict[str, Any]:
@@ -160,19 +174,30 @@ def _key(row: dict[str, Any]) -> tuple[Any, ...]:
     return (row["organisation"], row["client"], row["partition"], row["source"], row["id"])
 
 
-def _arrival(row: Row[Any]) -> Arrival:
+def _arrival(
+    partition: int,
+    value: bytes,
+    organisation: str,
+    sender: str,
+    type: str,
+    version: int,
+    occurred_at: int,
+    recorded_at: int,
+    client: str,
+    event: str,
+) -> Arrival:
     envelope = decode_value(
-        row.value,
-        organisation=row.organisation,
-        sender=row.sender,
-        type=row.type,
-        version=row.version,
-        time=from_micros(row.occurred_at),
-        recorded_at=from_micros(row.recorded_at),
-        subject=row.client or None,
-        kept_id=row.event,
+        value,
+        organisation=organisation,
+        sender=sender,
+        type=type,
+        version=version,
+        time=from_micros(occurred_at),
+        recorded_at=from_micros(recorded_at),
+        subject=client or None,
+        kept_id=event,
     )
-    return Arrival(row.partition, envelope, row.value)
+    return Arrival(partition, envelope, value)
 
 
 def _sorted_out(
