@@ -1,14 +1,13 @@
 """Who is calling: ``Authorization: Bearer rk_…`` → Caller, and what they may do."""
 
-import functools
 from collections.abc import Callable
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar
 
 from flask import current_app, g, request
 
 from shared.errors import Fault
 from shared.storage.accounts import RIGHTS, Accounts, Caller
-from shared.web.blueprint import Blueprint
+from shared.web.blueprint import Blueprint, guarded_by
 from shared.web.errors import Problem
 
 SCHEME: Final = "key"
@@ -30,19 +29,15 @@ _View = TypeVar("_View", bound=Callable[..., Any])
 def require(right: str) -> Callable[[_View], _View]:
     """Let a view be called only with a key that has a right; name it in the document.
 
-    Stands directly below ``route``, above ``arguments`` and ``response``: who may not call learns
-    nothing of what else is wrong.
+    The blueprint asks before it reads anything else of the request, wherever among the decorators
+    this stands: who may not call learns nothing of what else is wrong.
     """
     if right not in RIGHTS:
         raise ValueError(f"no such right: {right}")
 
     def decorate(view: _View) -> _View:
-        @functools.wraps(view)
-        def guarded(*args: Any, **kwargs: Any) -> Any:
-            check_right(caller(), right)
-            return current_app.ensure_sync(view)(*args, **kwargs)
-
-        return cast("_View", Blueprint.doc(**{"x-right": right})(guarded))
+        guarded_by(view, lambda: check_right(caller(), right))
+        return Blueprint.doc(**{"x-right": right})(view)
 
     return decorate
 

@@ -1,8 +1,9 @@
 """A blueprint that reads its arguments strictly, and whose decorators have types."""
 
+import functools
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import flask_smorest
 from flask import Request
@@ -14,6 +15,27 @@ from shared.web.errors import Problem
 from shared.web.strict import strict_json
 
 _View = TypeVar("_View", bound=Callable[..., Any])
+
+GUARD: Final = "rapport_guard"
+"""The attribute of a view that says who may call it; other decorators hand it on."""
+
+
+def guarded_by(view: Callable[..., Any], guard: Callable[[], None]) -> None:
+    """Have ``guard`` called before the request is read; it raises for who may not call."""
+    setattr(view, GUARD, guard)
+
+
+def _guarded(view: _View) -> _View:
+    guard: Callable[[], None] | None = getattr(view, GUARD, None)
+    if guard is None:
+        return view
+
+    @functools.wraps(view)
+    def asked_first(*args: Any, **kwargs: Any) -> Any:
+        guard()
+        return view(*args, **kwargs)
+
+    return cast("_View", asked_first)
 
 
 class StrictParser(FlaskParser):
@@ -42,9 +64,9 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # smorest is no
     ARGUMENTS_PARSER = StrictParser()
 
     def route(self, rule: str, **options: Any) -> Callable[[_View], _View]:
-        """Register a view under an address."""
-        decorator: Callable[[_View], _View] = super().route(rule, **options)
-        return decorator
+        """Register a view under an address, behind its guard."""
+        register: Callable[[_View], _View] = super().route(rule, **options)
+        return lambda view: register(_guarded(view))
 
     def arguments(self, schema: Any, **options: Any) -> Callable[[_View], _View]:
         """Load arguments by a schema, from the body or with ``location="query"``."""

@@ -92,6 +92,14 @@ def _calls() -> Blueprint:
         check_clinic(caller(), name, "/clinic")
         return body
 
+    @calls.route("/v1/guarded/below", methods=["POST"])
+    @calls.arguments(Query, location="query")
+    @calls.arguments(Note)
+    @calls.response(200, Note)
+    @require("act")
+    def guarded_below(query: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
+        return body
+
     @calls.route("/v1/raise/<what>")
     def fail(what: str) -> Response:
         raise raised[what]
@@ -214,6 +222,15 @@ def test_a_key_without_the_right_is_403(service: Service) -> None:
     """The code names the right that is missing; the body is not even read."""
     body = problem(service.http.post("/v1/notes/elm", headers=service.key("read"), data=b"{"), 403)
     assert [fault["code"] for fault in body["errors"]] == ["needs_act"]
+
+
+@pytest.mark.parametrize("path", ["/v1/notes/elm", "/v1/guarded/below"])
+def test_who_may_not_call_learns_nothing_else(service: Service, path: str) -> None:
+    """Key and right are asked first, wherever the guard stands among the decorators."""
+    wrong = f"{path}?no_such=1"
+    problem(service.http.post(wrong, json={"no_such": 1}), 401)
+    problem(service.http.post(wrong, headers=service.key("read"), data="{"), 403)
+    problem(service.http.post(wrong, headers=service.key("act"), json={"no_such": 1}), 422)
 
 
 def test_a_bound_key_reaches_its_clinics_alone(service: Service) -> None:
