@@ -2,11 +2,13 @@
 
 import base64
 import binascii
+import ipaddress
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
+from urllib.parse import urlsplit
 
 from shared.errors import ConfigurationError
 
@@ -38,7 +40,6 @@ class Settings:
     host: str
     port: int
     metrics_port: int
-    workers: int
     partitions: int
     replication: int
     publish_deadline_ms: int
@@ -74,10 +75,9 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         database=reader.parsed("DATABASE", f"sqlite:///{data_dir / 'rapport.db'}", _database),
         data_dir=data_dir,
         secret_key=reader.parsed("SECRET_KEY", "", _secret_key),
-        host=reader.text("HOST", "127.0.0.1"),
+        host=reader.parsed("HOST", "127.0.0.1", _host),
         port=reader.number("PORT", 8080, 0, 65535),
         metrics_port=reader.number("METRICS_PORT", 9464, 0, 65535),
-        workers=reader.number("WORKERS", 1, 1, 64),
         partitions=reader.number("PARTITIONS", 12, 1, 1024),
         replication=reader.number("REPLICATION", 1, 1, 9),
         publish_deadline_ms=reader.number("PUBLISH_DEADLINE_MS", 10_000, 100, 600_000),
@@ -141,9 +141,22 @@ def _stream(text: str) -> str:
 
 
 def _database(text: str) -> str:
-    if text.startswith(("sqlite:///", "postgresql+psycopg://")):
-        return text
-    raise ValueError("must start with 'sqlite:///' or 'postgresql+psycopg://'")
+    if not text.startswith(("sqlite:///", "postgresql+psycopg://")):
+        raise ValueError("must start with 'sqlite:///' or 'postgresql+psycopg://'")
+    try:
+        urlsplit(text).port  # noqa: B018 - raises where it cannot be read.
+    except ValueError:
+        # The message would repeat the address, and with it a password.
+        raise ValueError("must be an address: postgresql+psycopg://user@host:port/name") from None
+    return text
+
+
+def _host(text: str) -> str:
+    address = "127.0.0.1" if text == "localhost" else text
+    try:
+        return str(ipaddress.ip_address(address))
+    except ValueError:
+        raise ValueError("must be an IP address, such as 127.0.0.1 or 0.0.0.0") from None
 
 
 def _secret_key(text: str) -> bytes | None:
@@ -174,6 +187,16 @@ def _boolean(text: str) -> bool:
     raise ValueError("must be true or false")
 
 
-def child_environment(changes: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment for a process of ours: this one's, with ``changes``."""
-    return {**os.environ, **changes}  # noqa: TID251 - the one place.
+def child_environment(changes: Mapping[str, str], *, ours_too: bool = True) -> dict[str, str]:
+    """Return the environment for a process of ours: this one's, with ``changes``.
+
+    Args:
+        changes: What is set besides.
+        ours_too: Whether it has this process's own settings of Rapport.
+    """
+    inherited = {
+        name: text
+        for name, text in os.environ.items()  # noqa: TID251 - the one place.
+        if ours_too or not name.startswith("RAPPORT_")
+    }
+    return {**inherited, **changes}

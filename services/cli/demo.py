@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -90,6 +91,8 @@ def demo(once: bool, folder: Path | None, port: int) -> None:
     timeline, lists the open alerts with their reasons, and keeps serving until Ctrl-C.
     """
     with said_plainly(), ExitStack() as stack:
+        # Ended by SIGTERM as by Ctrl-C: the HTTP server is stopped, and nothing is left behind.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         data = _fresh(folder, stack)
         variables = _variables(data, port)
         settings = load(variables)
@@ -170,7 +173,9 @@ def _set_up(office: Office, receiver: Receiver) -> Stage:
 def _running(
     settings: Settings, variables: Mapping[str, str], stop: threading.Event
 ) -> Iterator[None]:
-    server = process.serve_http(settings, serve.EVERYTHING, 1, child_environment(variables))
+    server = process.serve_http(
+        settings, serve.EVERYTHING, 1, child_environment(variables, ours_too=False)
+    )
     threads = process.start(serve.workers(settings), SystemClock(), stop)
     try:
         yield
@@ -214,7 +219,7 @@ def _split(
 
 def _import(file: Path, source: str, variables: Mapping[str, str]) -> None:
     command = [sys.executable, "-m", "services.cli", "import", str(file), "--source", source]
-    done = subprocess.run(command, env=child_environment(variables), check=False)  # noqa: S603
+    done = subprocess.run(command, env=child_environment(variables, ours_too=False), check=False)  # noqa: S603
     if done.returncode != 0:
         raise DemoFailed(f"`rapport import {file.name}` ended with {done.returncode}")
 
@@ -294,7 +299,7 @@ def _show(stage: Stage, receiver: Receiver, variables: Mapping[str, str]) -> Non
         sys.stdout.flush()
         subprocess.run(  # noqa: S603 - our own command.
             [sys.executable, "-m", "services.cli", *command],
-            env=child_environment(variables),
+            env=child_environment(variables, ours_too=False),
             check=True,
         )
     told = sum(receiver.told.values())
@@ -306,8 +311,8 @@ def _show(stage: Stage, receiver: Receiver, variables: Mapping[str, str]) -> Non
         f" and http://127.0.0.1:{variables['RAPPORT_METRICS_PORT']}/metrics"
         f"\nKey        {stage.look}\n"
         "\nTry:\n"
-        f"  curl -H 'authorization: Bearer {stage.look}' {stage.base}/v1/clients?limit=5\n"
-        f"  curl -H 'authorization: Bearer {stage.look}' {stage.base}/v1/alerts?state=open\n"
+        f"  curl -H 'authorization: Bearer {stage.look}' '{stage.base}/v1/clients?limit=5'\n"
+        f"  curl -H 'authorization: Bearer {stage.look}' '{stage.base}/v1/alerts?state=open'\n"
         f"  curl -H 'authorization: Bearer {stage.look}'"
         f" {stage.base}/v1/clients/{client}/timeline.svg > timeline.svg\n"
     )

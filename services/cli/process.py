@@ -6,6 +6,7 @@ that tests drive the same workers under a clock of their own.
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -20,7 +21,7 @@ from prometheus_client import start_http_server
 from shared import metrics
 from shared.clock import Clock, SystemClock
 from shared.config import METRICS_DIR, Settings, child_environment
-from shared.errors import Unavailable
+from shared.errors import ConfigurationError, Unavailable
 from shared.logs import logger
 
 IDLE_S = 0.05
@@ -61,18 +62,22 @@ def run(
 
     Returns:
         The exit code: 0 after an orderly stop, 1 when the HTTP server ended by itself.
+
+    Raises:
+        ConfigurationError: when somebody else listens where this should; nothing was started.
     """
+    refuse_taken(settings, metrics_too=bool(workers))
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     # Processes that share a port add up their metrics in a folder, which must begin empty.
     shared_metrics = tempfile.TemporaryDirectory(prefix="rapport-metrics-")
     changes = {METRICS_DIR: shared_metrics.name} if processes > 1 else {}
+    if workers and settings.metrics_port:
+        start_http_server(settings.metrics_port, addr=settings.host)
     server = serve_http(settings, target, processes, child_environment(changes))
     threads = start(workers, SystemClock(), stop)
     log.info("serving", port=settings.port)
-    if workers and settings.metrics_port:
-        start_http_server(settings.metrics_port, addr=settings.host)
     while not stop.wait(0.2):
         if server.poll() is not None:
             log.error("http_server_ended", status=server.returncode)
@@ -81,6 +86,35 @@ def run(
     finish(server, threads)
     shared_metrics.cleanup()
     return 0 if orderly else 1
+
+
+def refuse_taken(settings: Settings, *, metrics_too: bool) -> None:
+    """See that the ports are free.
+
+    granian shares a port with whoever else shares it: without this, a second installation on the
+    port of the first would in silence be given some of its requests.
+
+    Raises:
+        ConfigurationError: naming every port that cannot be listened on.
+    """
+    wanted = {"RAPPORT_PORT": settings.port}
+    if metrics_too:
+        wanted["RAPPORT_METRICS_PORT"] = settings.metrics_port
+    problems: list[str] = []
+    for name, port in wanted.items():
+        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+        with socket.socket(family) as probe:
+            # What has just been closed may be listened on again; what is listened on may not.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((settings.host, port))
+            except OSError as error:
+                reason = f"cannot listen on {settings.host} port {port}: {error.strerror}"
+                problems.append(f"{name}: {reason}; is another rapport running there?")
+    if len(set(wanted.values())) < len(wanted) and settings.port:
+        problems.append("RAPPORT_METRICS_PORT: must be another port than RAPPORT_PORT")
+    if problems:
+        raise ConfigurationError(problems)
 
 
 def serve_http(

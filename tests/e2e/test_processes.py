@@ -182,3 +182,25 @@ def test_a_wrong_configuration_ends_with_every_problem(installation: Installatio
     assert "RAPPORT_STREAM" in done.stderr
     assert "RAPPORT_PORT" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_port_that_is_taken_ends_the_start(installation: Installation, tmp_path: Path) -> None:
+    """A second installation never shares the port of the first; nothing of it is left running."""
+    with running(installation, "up"):
+        second = {**installation.variables, "RAPPORT_DATA_DIR": str(tmp_path / "second")}
+        for command, named in (
+            (["up"], ["RAPPORT_PORT", "RAPPORT_METRICS_PORT"]),
+            (["serve", "ingest"], ["RAPPORT_PORT"]),
+        ):
+            done = subprocess.run(
+                [*RAPPORT, *command],
+                env=child_environment(second),
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=PATIENCE_S,
+            )
+            assert done.returncode == 2
+            told = done.stderr.splitlines()
+            assert [line.split(":")[0] for line in told if "cannot listen" in line] == named
+            assert "Traceback" not in done.stderr
