@@ -33,11 +33,20 @@ MANY = ""
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """An event as it came from the stream: which partition, what it says, its very bytes."""
+    """An event as it came from the stream.
+
+    Attributes:
+        partition: Where it was read.
+        envelope: What it says.
+        value: Its very bytes.
+        elsewhere: True for the copy of an event under another client's key: that partition is not
+            its client's own.
+    """
 
     partition: int
     envelope: Envelope
     value: bytes
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +87,12 @@ def facts_table(metadata: MetaData, name: str) -> Table:
 
 
 def store(db: Connection, table: Table, arrivals: Sequence[Arrival]) -> Stored:
-    """Insert what is new; the first of an id stays, whatever comes after it."""
+    """Insert what is new; the first of an id stays, whatever comes after it.
+
+    A copy that came under another client's key is left out. A client's facts stand in one
+    partition, whose present they are judged at; the original is there.
+    """
+    arrivals = [arrival for arrival in arrivals if not arrival.elsewhere]
     if not arrivals:
         return Stored((), (), ())
     rows = [_row(arrival) for arrival in arrivals]

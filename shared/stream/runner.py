@@ -26,6 +26,8 @@ from shared.stream.ports import Consumer, Partition, Record, Stream
 BATCH_LIMIT = 1_000
 """Records handled in one transaction at most."""
 
+MERGED = "client.merged"
+
 POLL_TIMEOUT_S = 0.1
 LAG_EVERY = timedelta(seconds=5)
 
@@ -42,7 +44,10 @@ class Item:
     @property
     def arrival(self) -> Arrival:
         """The same, as a facts table takes it."""
-        return Arrival(self.record.partition, self.envelope, self.record.value)
+        own = codec.key_of(self.envelope.organisation, self.envelope.client)
+        # A merger stands under the keys of both clients, and is about the one that it names.
+        copied = self.envelope.event.type == MERGED and self.record.key != own
+        return Arrival(self.record.partition, self.envelope, self.record.value, copied)
 
 
 class Handler(Protocol):
