@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ def line(tmp_path: Path) -> Iterator[WholeLine]:
     made = WholeLine(tmp_path, ManualClock(NOW))
     made.take([_document("session.held", "2026-05-30", one, HELD) for one in REFERENCES])
     made.settle()
-    pairs = zip(REFERENCES, REFERENCES[1:], strict=False)
+    pairs = pairwise(REFERENCES)
     made.take([_document("client.merged", "2026-05-31", one, {"into": to}) for one, to in pairs])
     made.settle()
     yield made

@@ -233,6 +233,14 @@ def test_who_may_not_call_learns_nothing_else(service: Service, path: str) -> No
     problem(service.http.post(wrong, headers=service.key("act"), json={"no_such": 1}), 422)
 
 
+def test_an_address_with_a_nul_character_is_nobody_s(service: Service) -> None:
+    """No such text reaches the database: PostgreSQL would not take it."""
+    key = service.key("act")
+    problem(service.http.post("/v1/notes/%00", headers=key, json={"code": "a"}), 404)
+    refused = service.http.post("/v1/notes/elm?limit=%00", headers=key, json={"code": "a"})
+    assert problem(refused, 422)["errors"][0]["code"] == "control_character"
+
+
 def test_a_bound_key_reaches_its_clinics_alone(service: Service) -> None:
     """Bound to elm, a key acts on elm and gets 403 for oak."""
     key = service.key("act", clinics=["elm"])
