@@ -155,7 +155,9 @@ def said_plainly() -> Iterator[None]:
             click.echo(f"{fault.pointer.lstrip('/')}: {fault.message}", err=True)
         raise click.exceptions.Exit(FAILED) from error
     except RapportError as error:
-        click.echo(f"{type(error).__doc__ or ''}\n({error})".strip(), err=True)
+        meaning, detail = type(error).__doc__ or "", str(error)
+        said = not detail or detail.lower() in meaning.lower()
+        click.echo(meaning if said else f"{meaning}\n({detail})".strip(), err=True)
         raise click.exceptions.Exit(FAILED) from error
 
 

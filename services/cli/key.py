@@ -58,7 +58,12 @@ def create(
         source=None if source is None else office.source(whose.id, source).id,
     )
     click.echo("Keep the token now: it is not shown again.", err=True)
-    row = {"id": key_id, "rights": sorted(rights), "clinics": sorted(clinics), "token": token}
+    row = {
+        "id": key_id,
+        "rights": sorted(rights),
+        "clinics": sorted(clinics) or None,
+        "token": token,
+    }
     show_one(row, as_json=as_json)
 
 

@@ -96,11 +96,12 @@ def rotate(
 ) -> None:
     """Give the source NAME a new secret; the old ones verify for a while.
 
-    Services remember secrets for up to a minute.
+    Services remember secrets for up to a minute: only then does the new one verify everywhere.
     """
     found = office.source(office.organisation(organisation).id, name)
     secret = office.enrolment.rotate_source(found.organisation, found.id, keep_hours=keep_hours)
     click.echo(SHOWN_ONCE, err=True)
+    click.echo("It verifies within a minute: until then, sign with the old one.", err=True)
     _show_secret(office, found.id, found.name, secret, as_json=as_json)
 
 

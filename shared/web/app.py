@@ -78,7 +78,7 @@ def create_app(
     app.json = _Orjson(app)
     app.url_map.strict_slashes = False
     app.config.update(
-        API_TITLE=f"Rapport: {name}",
+        API_TITLE="Rapport" if name == "rapport" else f"Rapport: {name}",
         API_VERSION=API_VERSION,
         OPENAPI_VERSION=OPENAPI_VERSION,
         MAX_CONTENT_LENGTH=max_body_bytes,

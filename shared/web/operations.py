@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -9,6 +10,7 @@ from typing import Any, Final
 import flask
 import orjson
 from flask import Response, render_template_string
+from markupsafe import Markup, escape
 from marshmallow import Schema, fields
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -32,14 +34,16 @@ PAGE: Final = """<!doctype html>
 <em>key</em> need <code>Authorization: Bearer rk_…</code>; errors are problem+json.</p>
 {% for call in calls %}<section id="{{ call.anchor }}">
 <h2><code>{{ call.method }} {{ call.path }}</code></h2>
-<p>{{ call.summary }}{% if call.right %} (<em>key</em> with the right {{ call.right }}){% endif %}
-</p>{% if call.description %}<p>{{ call.description }}</p>{% endif %}
+<p>{{ call.summary | code }}
+{% if call.right %} (<em>key</em> with the right {{ call.right }}){% endif %}
+</p>{% if call.description %}<p>{{ call.description | code }}</p>{% endif %}
 {% if call.parameters %}<dl>{% for parameter in call.parameters %}
 <dt><code>{{ parameter.name }}</code> ({{ parameter.place }})</dt>
-<dd>{{ parameter.description }}</dd>{% endfor %}</dl>{% endif %}
+<dd>{{ parameter.description | code }}</dd>{% endfor %}</dl>{% endif %}
 </section>{% endfor %}</main></body></html>
 """
 
+_BACKTICKED = re.compile(r"`([^`]+)`")
 _STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 PAGE_POLICY: Final = (
     f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; frame-ancestors 'none';"
@@ -103,6 +107,7 @@ def blueprint(checks: Mapping[str, Callable[[], bool]], metrics_dir: Path | None
 def documents(openapi: Mapping[str, Any]) -> flask.Blueprint:
     """Return the calls that describe the others: /openapi.json, and /docs to read."""
     pages = flask.Blueprint("documents", __name__)
+    pages.add_app_template_filter(_code, "code")
     body = orjson.dumps(openapi)
     calls = _calls(openapi)
 
@@ -118,6 +123,11 @@ def documents(openapi: Mapping[str, Any]) -> flask.Blueprint:
         return Response(page, headers=headers, content_type="text/html; charset=utf-8")
 
     return pages
+
+
+def _code(text: str) -> Markup:
+    """Return text as HTML, with what stands between backticks as code."""
+    return Markup(_BACKTICKED.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped.
 
 
 def _calls(openapi: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -87,7 +87,7 @@ def _calls() -> Blueprint:
     def note(query: dict[str, Any], body: dict[str, Any], name: str) -> dict[str, Any]:
         """Take a note.
 
-        And give it back.
+        And give it back, `code` and <all>.
         """
         check_clinic(caller(), name, "/clinic")
         return body
@@ -363,6 +363,7 @@ def test_the_document_describes_every_call(service: Service) -> None:
     assert list(error["content"]) == ["application/problem+json"]
     page = service.http.get("/docs").text
     assert "POST /v1/notes/{name}" in page
+    assert "And give it back, <code>code</code> and &lt;all&gt;." in page
     assert "with the right act" in page
     assert "<script" not in page
 
