@@ -5,10 +5,12 @@ ignores busy_timeout) and its readers on an engine of their own, or every GET be
 PostgreSQL needs neither, and gets the same two doors.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from sqlite3 import SQLITE_ERROR
+from sqlite3 import SQLITE_BUSY, SQLITE_ERROR
+from sqlite3 import OperationalError as SqliteError
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Insert, Table, create_engine, event, make_url
@@ -19,6 +21,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from shared.errors import DatabaseUnavailable
 
 BUSY_TIMEOUT_MS = 10_000
+WAL_RETRY_S = 0.01
 CONNECT_TIMEOUT_S = 3
 POOL_TIMEOUT_S = 5
 POOL_SIZE = 10
@@ -143,7 +146,7 @@ def _sqlite(url: str, busy_timeout_ms: int, *, immediate: bool) -> Engine:
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _: object) -> None:
         connection.isolation_level = None
-        connection.execute("PRAGMA journal_mode=WAL")
+        _into_wal(connection, busy_timeout_ms)
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute(f"PRAGMA busy_timeout={busy_timeout_ms}")
         connection.execute("PRAGMA foreign_keys=ON")
@@ -155,3 +158,22 @@ def _sqlite(url: str, busy_timeout_ms: int, *, immediate: bool) -> Engine:
         db.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
     return engine
+
+
+def _into_wal(connection: Any, busy_timeout_ms: int) -> None:
+    """Switch the file to write-ahead logging.
+
+    SQLite does not wait where two connections switch a fresh file at once: it says *locked* to
+    one of them immediately, whatever the busy timeout. So the waiting is done here.
+    """
+    until = time.monotonic() + busy_timeout_ms / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except SqliteError as error:
+            primary = error.sqlite_errorcode & 0xFF  # An extended code says in its low byte what.
+            if primary != SQLITE_BUSY or time.monotonic() >= until:
+                raise
+            time.sleep(WAL_RETRY_S)
+        else:
+            return

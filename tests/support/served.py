@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from types import TracebackType
 
 from shared.config import Settings
@@ -70,7 +70,9 @@ class Served:
             else:
                 assert isinstance(body, bytes)
                 connection.putheader("Content-Length", str(len(body)))
-            connection.endheaders(body, encode_chunked=chunked)
+            # A server that has answered already may close before it has read all of a body.
+            with suppress(BrokenPipeError, ConnectionResetError):
+                connection.endheaders(body, encode_chunked=chunked)
             answer = connection.getresponse()
             return answer.status, answer.read()
 
