@@ -124,7 +124,8 @@ def serve_http(
     environment: Mapping[str, str] | None = None,
 ) -> "subprocess.Popen[bytes]":
     """Start granian as a child; it drains what is under way when it is terminated."""
-    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--factory", "--no-ws",
+    command = [sys.executable, "-m", "services.cli.http_server",
+               "--interface", "wsgi", "--factory", "--no-ws",
                "--host", settings.host, "--port", str(settings.port),
                "--workers", str(processes), "--blocking-threads", str(BLOCKING_THREADS),
                "--log-level", "error", "--workers-kill-timeout", str(STOP_WITHIN_S - 5),

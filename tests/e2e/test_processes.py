@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -204,3 +205,22 @@ def test_a_port_that_is_taken_ends_the_start(installation: Installation, tmp_pat
             told = done.stderr.splitlines()
             assert [line.split(":")[0] for line in told if "cannot listen" in line] == named
             assert "Traceback" not in done.stderr
+
+
+def test_what_was_killed_may_start_again(installation: Installation) -> None:
+    """A killed parent takes its HTTP server with it, so the port is free for the next start."""
+    killed = subprocess.Popen(
+        [*RAPPORT, "up"], env=child_environment(installation.variables), stderr=subprocess.DEVNULL
+    )
+    wait_until(lambda: answers(installation), "the API answers")
+    killed.kill()
+    killed.wait(PATIENCE_S)
+    wait_until(lambda: not listens(installation), "nobody listens any more")
+    with running(installation, "up"):
+        installation.rapport("org", "create", "Northside")
+
+
+def listens(installation: Installation) -> bool:
+    """Return whether anybody takes connections on the port of the API."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", int(installation.variables["RAPPORT_PORT"]))) == 0
