@@ -114,7 +114,7 @@ def _opened(file: Path, data: BinaryIO, source: Source) -> tuple[Kind, Contents]
         adapter = next(adapter for adapter in ADAPTERS if adapter.name == source.adapter)
         return kind, read_ndjson(data, adapter, _origin(source))
     except Refused as refused:
-        raise click.UsageError(f"{file.name} {refused.faults[0].message}") from refused
+        raise click.UsageError(f"{file.name}: {refused.faults[0].message}") from refused
 
 
 def _sender(source: Source) -> Sender:
