@@ -74,7 +74,7 @@ class Known:
     @property
     def retracted(self) -> bool:
         """Whether it was taken back."""
-        return self.kind == "retracted"
+        return bool(self.body["state"] == "retracted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +171,11 @@ def decide(
     for known in found.merged:
         step = _closed(subject, known, "resolved", "nobody", around)
         steps += [step] if fingerprint(step.body) != fingerprint(known.body) else []
+    moving = {step.alert for step in steps} | {pair.alert for pair in found.pairs}
+    moving |= {known.alert for known in (*found.retracted, *found.vanished)}
+    for known in alerts:
+        if known.alert not in moving and not known.hidden:
+            steps += _amended(subject, known, around)
     steps += [
         _closed(subject, known, "retracted", "correction", around) for known in found.retracted
     ]
@@ -280,6 +285,15 @@ def _closed(
         telling=telling,
     )
     return _with_history(step, known, mine)
+
+
+def _amended(subject: Subject, known: Known, around: Circumstances) -> list[Decided]:
+    """Return the step of an alert that is over, where people act on it, or it concerns others."""
+    step = _closed(subject, known, "revised", "nobody", around)
+    mine = [action for action in around.actions if action.alert == known.alert]
+    if step.concerned == known.concerned and tells_of(known.body["history"], mine):
+        return []
+    return [replace(step, body={**step.body, "state": known.body["state"]})]
 
 
 def _with_history(step: Decided, known: Known | None, actions: Sequence[Action]) -> Decided:

@@ -26,6 +26,10 @@ READ_TIMEOUT_S: Final = 10.0
 TOTAL_TIMEOUT_S: Final = 15.0
 """Own: 15 s is what Standard Webhooks asks senders to wait at least."""
 
+ADDRESSES_TRIED: Final = 2
+"""Own: where a name has IPv6 and IPv4 addresses, the one that this machine cannot reach is first
+at most once; with the total time an attempt stays well within its lease."""
+
 Outcome = Literal["delivered", "failed", "blocked"]
 Resolve = Callable[[str, int], Sequence[str]]
 
@@ -83,15 +87,19 @@ class Sender:
             return "blocked"
         try:
             headers = signed(message, secret, now)
-            status = self._post(target, addresses[0], headers, message.body)
+            status = self._post(target, addresses, headers, message.body)
         except (HTTPException, OSError, ValueError):
             return "failed"
         return "delivered" if 200 <= status < 300 else "failed"
 
     def _post(
-        self, target: "_Target", address: str, headers: Mapping[str, str], body: bytes
+        self,
+        target: "_Target",
+        addresses: Sequence[str],
+        headers: Mapping[str, str],
+        body: bytes,
     ) -> int:
-        raw = socket.create_connection((address, target.port), CONNECT_TIMEOUT_S)
+        raw = _connected(addresses[:ADDRESSES_TRIED], target.port)
         raw.settimeout(READ_TIMEOUT_S)
         open_now: list[socket.socket] = [raw]
         watch = threading.Timer(self._total_timeout_s, _break_off, [open_now])
@@ -139,6 +147,14 @@ def resolved(host: str, port: int) -> Sequence[str]:
     """Return the addresses of a host, each once, as the system resolves it now."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def _connected(addresses: Sequence[str], port: int) -> socket.socket:
+    """Return a connection to the first address that answers; all of them were checked."""
+    for address in addresses[:-1]:
+        with suppress(OSError):
+            return socket.create_connection((address, port), CONNECT_TIMEOUT_S)
+    return socket.create_connection((addresses[-1], port), CONNECT_TIMEOUT_S)
 
 
 @dataclass(frozen=True, slots=True)

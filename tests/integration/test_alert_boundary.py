@@ -154,3 +154,33 @@ def test_once_it_is_known_whom_it_concerns_the_others_read_it(world: AlertsWorld
     world.tell(an.a_boundary_noted("b1", at=an.on(1), severity=1, concerns="th_eve"))
     assert may_read(world, "th_ada")
     assert not may_read(world, "th_eve")
+
+
+def test_a_name_that_comes_after_the_retraction_closes_it_too(world: AlertsWorld) -> None:
+    """An alert that was taken back long ago is still nothing for whom it turns out to concern."""
+    noted = an.a_boundary_noted("b1", at=an.on(1), severity=4)
+    world.tell(noted)
+    world.deliver()
+    world.tell(an.a_correction(noted, severity=1, at=an.on(2)))
+    world.tell(an.a_correction(noted, severity=1, concerns="th_eve", at=an.on(3)))
+    assert serious(world)["state"] == "retracted"
+    assert not may_read(world, "th_eve")
+    before = world.ledger()
+    world.begun_again()
+    world.settle()
+    assert world.ledger() == before
+    assert not may_read(world, "th_eve")
+
+
+def test_a_comment_on_an_alert_that_is_over_is_kept(world: AlertsWorld) -> None:
+    """What people say of an alert that was taken back stands in its history."""
+    noted = an.a_boundary_noted("b1", at=an.on(1), severity=4)
+    world.tell(noted)
+    world.deliver()
+    world.tell(an.a_retraction(noted))
+    key, path = world.a_key("read", "act", person="th_ada"), f"/v1/alerts/{serious(world)['id']}"
+    seen = {**key, "If-Match": world.get(path, key).headers["ETag"]}
+    assert world.post(f"{path}/comment", {"code": "waiting"}, seen).status_code == 202
+    world.settle()
+    assert "commented" in [entry["step"] for entry in serious(world)["history"]]
+    assert serious(world)["state"] == "retracted"

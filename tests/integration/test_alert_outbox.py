@@ -9,7 +9,7 @@ import pytest
 from services.alerts import outbox
 from services.alerts.deliveries import Deliverer
 from services.alerts.ledger import UNDELIVERABLE, WITHOUT_RECIPIENT
-from services.alerts.webhook import Sender
+from services.alerts.webhook import Message, Sender
 from tests.support import events as an
 from tests.support.alerting import DEADLINE_S, AlertsWorld, cancellations, held
 from tests.support.databases import DIALECTS, migrated, url_of
@@ -106,6 +106,13 @@ def test_an_alert_that_reopened_is_untold_again(world: AlertsWorld) -> None:
     with world.db.read() as db:
         assert outbox.untold(db, "org_another") == {UNDELIVERABLE: 0, WITHOUT_RECIPIENT: 0}
         assert outbox.untold(db) == untold(world)
+
+
+def test_an_address_that_does_not_answer_gives_way(receiver: Receiver) -> None:
+    """Of a name's addresses, each checked before, the next is tried."""
+    sender = Sender(allow_private=True, resolve=lambda *_: ["::1", "127.0.0.1"])
+    url = f"http://hook.example:{receiver.port}/hook"
+    assert sender.send(url, b"secret", Message("id", b"{}"), an.on(0)) == "delivered"
 
 
 def untold(world: AlertsWorld) -> dict[str, int]:

@@ -129,6 +129,13 @@ def test_assessing_or_closing_clears_it() -> None:
         assert episode.cleared_at == on(20)
 
 
+def test_an_assessment_entered_with_an_earlier_hour_counts() -> None:
+    """Where only the day of an assessment is known, it may seem to come before the note."""
+    noted = an.a_boundary_noted("b1", at=on(1, 12), severity=4)
+    assessed = an.a_boundary_assessed("b1", at=on(1, 9), severity=4)
+    assert judged(BoundaryUnassessed(), noted, assessed).episodes == ()
+
+
 def test_the_deadline_is_the_clinics_own() -> None:
     """Zone, working days, holidays and closures of the clinic decide when it is due."""
     noted = an.a_boundary_noted(at=on(8, 12, 30), severity=3)

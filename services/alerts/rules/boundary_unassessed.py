@@ -69,7 +69,6 @@ def _moments(phase: Phase, event: BoundaryEvent, chosen: Mapping[str, Any]) -> I
         fact.occurred_at
         for fact in event.facts
         if fact.type in ("boundary.assessed", "boundary.closed")
-        and fact.occurred_at >= noted.occurred_at
     ]
     if days is None:
         return
