@@ -11,7 +11,6 @@ import orjson
 from flask import Flask, Response, g, request
 from flask.json.provider import JSONProvider
 
-from shared.errors import Fault
 from shared.logs import logger
 from shared.metrics import HTTP_REQUEST_SECONDS
 from shared.storage.accounts import Accounts
@@ -86,7 +85,6 @@ def create_app(
     app.extensions[auth.ACCOUNTS] = accounts
     errors.register(app)
     _observe(app)
-    app.before_request(_refuse_nul)
     app.before_request(_refuse_cut_bodies)
     api = Api(app, spec_kwargs={"security": [{auth.SCHEME: []}]})
     api.spec.components.security_scheme(auth.SCHEME, auth.SECURITY_SCHEME)
@@ -95,16 +93,6 @@ def create_app(
     api.register_blueprint(operations.blueprint(checks, metrics_dir))
     app.register_blueprint(operations.documents(api.spec.to_dict()))
     return app
-
-
-def _refuse_nul() -> None:
-    """Refuse an address with a NUL character: nobody has such a name; PostgreSQL takes none."""
-    if "\0" in request.path:
-        raise errors.Problem(404, "not_found")
-    for name, text in request.args.items(multi=True):
-        if "\0" in name + text:
-            fault = Fault("/query", "Remove the control characters.", "control_character")
-            raise errors.Problem(422, "refused", errors=[fault])
 
 
 def _refuse_cut_bodies() -> None:

@@ -6,11 +6,12 @@ from http import HTTPStatus
 from typing import Any, Final, TypeVar, cast
 
 import flask_smorest
-from flask import Request
+from flask import Request, request
 from marshmallow import RAISE
 from webargs.core import is_json, missing
 from webargs.flaskparser import FlaskParser
 
+from shared.errors import Fault
 from shared.web.errors import Problem
 from shared.web.strict import strict_json
 
@@ -33,9 +34,19 @@ def _guarded(view: _View) -> _View:
     @functools.wraps(view)
     def asked_first(*args: Any, **kwargs: Any) -> Any:
         guard()
+        _refuse_nul()
         return view(*args, **kwargs)
 
     return cast("_View", asked_first)
+
+
+def _refuse_nul() -> None:
+    """Refuse an address with a NUL character: nobody has such a name; PostgreSQL takes none."""
+    if "\0" in request.path:
+        raise Problem(404, "not_found")
+    if any("\0" in name + text for name, text in request.args.items(multi=True)):
+        fault = Fault("/query", "Remove the control characters.", "control_character")
+        raise Problem(422, "refused", errors=[fault])
 
 
 class StrictParser(FlaskParser):
