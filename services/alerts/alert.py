@@ -20,6 +20,9 @@ State = Literal["open", "snoozed", "resolved", "retracted"]
 
 RANKS: Final[Mapping[str, int]] = {"information": 0, "attention": 1, "urgent": 2}
 
+VOIDED: Final = "~"
+"""Ends the key of a step that was said, and does not hold any more."""
+
 ACTIONS: Final = ("alert.acknowledged", "alert.snoozed", "alert.resolved", "alert.commented")
 """What people do about alerts; on the topic of events they are nothing else."""
 
@@ -208,7 +211,21 @@ def etag(body: Mapping[str, Any]) -> str:
 
 def peak(keys: Iterable[str]) -> int:
     """Return the rank of the highest urgency among step keys; below all where there are none."""
-    return max((RANKS[key.partition(":")[0]] for key in keys), default=-1)
+    holding = (key for key in keys if not key.endswith(VOIDED))
+    return max((RANKS[key.partition(":")[0]] for key in holding), default=-1)
+
+
+def still_said(said: Iterable[str], standing: Collection[str]) -> tuple[str, ...]:
+    """Return the keys of steps that were said, those that hold no longer marked as voided.
+
+    What a correction took back and what then really comes are two steps: the second is told too.
+    """
+    return tuple(key if key in standing or key.endswith(VOIDED) else key + VOIDED for key in said)
+
+
+def name_again(key: str, said: Sequence[str]) -> str:
+    """Return the name of a step that may have been said, and taken back, before."""
+    return key + VOIDED * said.count(key + VOIDED)
 
 
 def delivered(urgency: Urgency) -> bool:

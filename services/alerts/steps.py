@@ -20,8 +20,10 @@ from services.alerts.alert import (
     evidence,
     fingerprint,
     history_of,
+    name_again,
     peak,
     standing,
+    still_said,
     tells_of,
 )
 from services.alerts.concerns import UNKNOWN
@@ -207,7 +209,8 @@ def _stepped(
     """Return the step that a pair takes, if any, and where the alert stands."""
     held, known = pair.episode, pair.known
     fresh = known is None or known.retracted
-    said = () if known is None or fresh else known.keys
+    standing_keys = {step.key for step in held.steps}
+    said = () if known is None or fresh else still_said(known.keys, standing_keys)
     new = [step for step in held.steps if step.key not in said]
     rises = [step for step in new if RANKS[step.urgency] >= peak(said)]
     escalated_at = around.until if known is None or fresh or rises else known.escalated_at
@@ -234,7 +237,7 @@ def _stepped(
         number=(known.number if known else 0) + 1,
         round=(known.round if known else 0) + (1 if fresh else 0),
         kind=kind,
-        key=news.key if kind in ("opened", "escalated") else "",
+        key=name_again(news.key, said) if kind in ("opened", "escalated") else "",
         keys=(*said, *(step.key for step in new)),
         effective_at=held.effective_at,
         cleared_at=held.cleared_at,

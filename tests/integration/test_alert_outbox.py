@@ -124,3 +124,24 @@ def untold(world: AlertsWorld) -> dict[str, int]:
 def _only(world: AlertsWorld) -> str:
     (recipient,) = world.office.accounts.recipients(world.organisation)
     return recipient.id
+
+
+def test_an_escalation_that_was_taken_back_is_told_when_it_really_comes(
+    world: AlertsWorld,
+) -> None:
+    """A correction voids an urgent step; the next real one is told again, under its own id."""
+    world.a_recipient("boss")
+    told = cancellations(3)
+    world.tell(*told)
+    world.tell(an.a_retraction(told[2]))
+    assert world.the_alert()["urgency"] == "attention"
+    world.tell(*cancellations(1, first=8))
+    alert = world.the_alert()
+    assert alert["urgency"] == "urgent"
+    said = [one for one in alert["history"] if one["step"] in ("opened", "escalated")]
+    assert len({one["id"] for one in said}) == len(said)
+    assert said[-1]["step"] == "escalated"
+    world.tell(*cancellations(1, first=9))
+    assert [one["step"] for one in world.the_alert()["history"]].count("escalated") == len(
+        said
+    ) - 1
