@@ -37,7 +37,10 @@ class _Commands(click.Group):
         return command
 
 
-@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(package_name="rapport")
 def main() -> None:
     """Watch over therapeutic alliances: from signed webhooks to timelines and alerts.
@@ -46,7 +49,9 @@ def main() -> None:
     Try it:            rapport demo
     Run everything:    rapport up
     Begin for real:    rapport org create "Northside Therapy"
+                       rapport clinic set north --timezone Europe/London --sends sessions
                        rapport source create practice-system
+                       rapport recipient add lead --role leadership --url https://…
                        rapport key create --right read
     Is all well?       rapport doctor
 

@@ -87,11 +87,13 @@ def _sum_up(
     file: Path, summary: Summary, rejects: "_Rejects", waiting: int, *, judged: bool, as_json: bool
 ) -> None:
     """Say what became of the file, and end with exit code 1 where lines were rejected."""
-    click.echo(
-        f"History is not news: {waiting} open alerts are shown, and were told to nobody"
-        f"{'' if judged else ' (so far: the alerts service has not judged all of it yet)'}.",
-        err=True,
-    )
+    so_far = "" if judged else " so far (the alerts service has not judged all of it yet)"
+    if waiting or not judged:
+        click.echo(
+            f"History is not news: open alerts that are shown and were told to nobody: {waiting}"
+            f"{so_far}.",
+            err=True,
+        )
     if as_json:
         found = {
             "file": str(file),
