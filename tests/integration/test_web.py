@@ -1,110 +1,21 @@
-"""The application that all services share: problems, keys, health, documents."""
+"""The web application as callers meet it: every refusal is a problem, who may call what."""
 
 import io
-import json
-import threading
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
-from flask import Response
-from flask.testing import FlaskClient
-from marshmallow import Schema, fields, validate
 from structlog.testing import capture_logs
-from werkzeug.test import TestResponse
 
-from shared.config import METRICS_DIR, child_environment
-from shared.errors import DatabaseUnavailable, Fault, Refused, StreamUnavailable, Unavailable
-from shared.web.app import SECURITY_HEADERS, create_app
-from shared.web.auth import caller, check_clinic, require
-from shared.web.blueprint import Blueprint
 from tests.support.accounts import Office
 from tests.support.databases import migrated, sqlite_url
-from tests.support.together import run_together
-
-MEMBERS = {"type", "title", "status", "detail", "errors"}
-ANNA = "Anna Karenina"
-LIMIT = 2_000
-
-
-class Note(Schema):
-    """What the test's own call takes."""
-
-    code = fields.String(required=True, validate=validate.OneOf(["a", "b"]))
-    grade = fields.Integer(validate=validate.Range(0, 4))
-
-
-class Query(Schema):
-    """What stands in its query."""
-
-    valid_at = fields.AwareDateTime()
-
-
-class Falling(Exception):
-    """Stands for any mistake of ours; its text holds what somebody sent."""
-
-
-class Service:
-    """One application with calls that do what can go wrong."""
-
-    def __init__(self, office: Office) -> None:
-        """Build it over real accounts."""
-        self.office = office
-        self.ready = {"database": True, "stream": True}
-        self.organisation = office.an_organisation()
-        app = create_app(
-            "test",
-            [_calls()],
-            office.accounts,
-            checks={name: partial(self.ready.__getitem__, name) for name in self.ready},
-            max_body_bytes=LIMIT,
-        )
-        self.http: FlaskClient = app.test_client()
-
-    def key(self, *rights: str, **options: Any) -> dict[str, str]:
-        """Return the header of a new key."""
-        token = self.office.a_token(self.organisation, *rights, **options)
-        return {"Authorization": f"Bearer {token}"}
-
-
-def _calls() -> Blueprint:
-    calls = Blueprint("notes", __name__)
-    raised: dict[str, Exception] = {
-        "stream": StreamUnavailable(ANNA),
-        "database": DatabaseUnavailable(ANNA),
-        "part": Unavailable(ANNA),
-        "mistake": Falling(ANNA),
-        "refused": Refused([Fault("/data/total", "must be 0 to 40", "out_of_range", ("a",))]),
-    }
-
-    @calls.route("/v1/notes/<name>", methods=["POST"])
-    @require("act")
-    @calls.arguments(Query, location="query")
-    @calls.arguments(Note)
-    @calls.response(200, Note)
-    def note(query: dict[str, Any], body: dict[str, Any], name: str) -> dict[str, Any]:
-        """Take a note.
-
-        And give it back, `code` and <all>.
-        """
-        check_clinic(caller(), name, "/clinic")
-        return body
-
-    @calls.route("/v1/guarded/below", methods=["POST"])
-    @calls.arguments(Query, location="query")
-    @calls.arguments(Note)
-    @calls.response(200, Note)
-    @require("act")
-    def guarded_below(query: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
-        return body
-
-    @calls.route("/v1/raise/<what>")
-    def fail(what: str) -> Response:
-        raise raised[what]
-
-    return calls
+from tests.support.small_service import (
+    ANNA,
+    LIMIT,
+    Service,
+    headers_of,
+    problem,
+)
 
 
 @pytest.fixture
@@ -114,23 +25,11 @@ def service(tmp_path: Path) -> Iterator[Service]:
         yield Service(Office(database))
 
 
-def problem(response: TestResponse, status: int) -> dict[str, Any]:
-    """Return the body of an answer, which must be a whole problem with this status."""
-    assert response.status_code == status
-    assert response.content_type == "application/problem+json"
-    body: dict[str, Any] = json.loads(response.data)
-    assert set(body) == MEMBERS
-    assert body["status"] == status
-    assert body["type"].startswith("urn:rapport:problem:")
-    assert body["detail"]
-    return body
-
-
 def test_every_error_is_a_problem(service: Service) -> None:
     """404, 405, 413, 415, 422, 500 and 503 are problem+json, all with the same members."""
     key, url = service.key("act"), "/v1/notes/elm"
     problem(service.http.get("/nowhere"), 404)
-    assert "POST" in _headers(problem_of=service.http.get(url), status=405)["Allow"]
+    assert "POST" in headers_of(problem_of=service.http.get(url), status=405)["Allow"]
     large = service.http.post(url, headers=key, json={"code": "a" * LIMIT})
     problem(large, 413)
     problem(service.http.post(url, headers=key, data="code=a"), 415)
@@ -139,7 +38,7 @@ def test_every_error_is_a_problem(service: Service) -> None:
     problem(service.http.get("/v1/raise/mistake"), 500)
     for what in ("stream", "database", "part"):
         away = service.http.get(f"/v1/raise/{what}")
-        assert int(_headers(problem_of=away, status=503)["Retry-After"]) > 0
+        assert int(headers_of(problem_of=away, status=503)["Retry-After"]) > 0
 
 
 def test_every_fault_is_named_with_its_place(service: Service) -> None:
@@ -200,7 +99,7 @@ def test_a_mistake_of_ours_is_logged_by_its_place(service: Service) -> None:
         service.http.get("/v1/raise/mistake")
     failed = next(line for line in lines if line["event"] == "request_failed")
     assert failed["error"] == "Falling"
-    assert "test_web.py:" in failed["where"]
+    assert "small_service.py:" in failed["where"]
 
 
 @pytest.mark.parametrize(
@@ -286,109 +185,3 @@ def test_a_body_of_unannounced_length_is_never_cut(
     )
     assert len(text) == size
     problem(answer, status)
-
-
-def test_liveness_never_depends_on_anything(service: Service) -> None:
-    """With everything away the process is alive, not ready, and says what is away."""
-    assert service.http.get("/readyz").json == {
-        "ready": True,
-        "checks": {"database": True, "stream": True},
-    }
-    service.ready["stream"] = False
-    assert service.http.get("/livez").json == {"alive": True}
-    body = problem(service.http.get("/readyz"), 503)
-    assert [fault["code"] for fault in body["errors"]] == ["stream_away"]
-
-
-def test_every_answer_has_the_security_headers(service: Service) -> None:
-    """Answers of all kinds carry them; a page may only have a policy of its own."""
-    for address in ("/livez", "/nowhere", "/v1/raise/mistake", "/openapi.json", "/metrics"):
-        headers = service.http.get(address).headers
-        assert {name: headers[name] for name in SECURITY_HEADERS} == SECURITY_HEADERS
-    policy = service.http.get("/docs").headers["Content-Security-Policy"]
-    assert "default-src 'none'" in policy
-    assert "unsafe" not in policy
-
-
-def test_metrics_name_routes_never_addresses(service: Service) -> None:
-    """Requests are timed by route template; what stood in the address is no label."""
-    service.http.get("/v1/raise/stream")
-    service.http.get(f"/v1/{ANNA}")
-    text = service.http.get("/metrics").text
-    assert 'rapport_http_request_seconds_count{method="GET",route="/v1/raise/<what>"' in text
-    assert "Anna" not in text
-
-
-def test_metrics_of_processes_that_share_a_port_are_added_up(tmp_path: Path) -> None:
-    """With a common folder any of them answers for all of them."""
-    script = (
-        "import sys\n"
-        "from pathlib import Path\n"
-        "from shared.config import load\n"
-        "from shared.storage.accounts import Accounts\n"
-        "from shared.storage.engine import Database\n"
-        "from shared.storage.sealing import Sealer\n"
-        "from shared.web.app import create_app\n"
-        "accounts = Accounts(Database(sys.argv[1]), Sealer(bytes(32)))\n"
-        "app = create_app('x', [], accounts, checks={}, metrics_dir=load().metrics_dir)\n"
-        "# go\n"
-        "http = app.test_client()\n"
-        "http.get('/livez')\n"
-        "print(http.get('/metrics').text)\n"
-    )
-    folder = tmp_path / "metrics"
-    folder.mkdir()
-    environment = child_environment({METRICS_DIR: str(folder)})
-    url = sqlite_url(tmp_path)
-    run_together(script, [url], 2, environment)
-    (text,) = run_together(script, [url], 1, environment)
-    counted = next(
-        line
-        for line in text.splitlines()
-        if line.startswith("rapport_http_request_seconds_count{") and "/livez" in line
-    )
-    assert float(counted.rpartition(" ")[2]) == 3
-
-
-def test_the_document_describes_every_call(service: Service) -> None:
-    """OpenAPI 3.1 lists calls, security, rights and the form of problems; /docs shows them."""
-    document = service.http.get("/openapi.json").json
-    assert document is not None
-    assert document["openapi"].startswith("3.1")
-    call = document["paths"]["/v1/notes/{name}"]["post"]
-    assert call["x-right"] == "act"
-    assert document["security"] == [{"key": []}]
-    assert document["paths"]["/livez"]["get"]["security"] == []
-    error = document["components"]["responses"]["DEFAULT_ERROR"]
-    assert list(error["content"]) == ["application/problem+json"]
-    page = service.http.get("/docs").text
-    assert "POST /v1/notes/{name}" in page
-    assert "And give it back, <code>code</code> and &lt;all&gt;." in page
-    assert "with the right act" in page
-    assert "<script" not in page
-
-
-def test_callers_on_many_threads_are_told_apart(service: Service) -> None:
-    """Sixteen threads with different keys each act as themselves."""
-    keys = [service.key("act", clinics=[f"clinic-{n}"]) for n in range(16)]
-    wrong: list[int] = []
-
-    def call(number: int) -> None:
-        for other in range(16):
-            url = f"/v1/notes/clinic-{other}"
-            http = service.http.application.test_client()
-            answer = http.post(url, headers=keys[number], json={"code": "a"})
-            if (answer.status_code == 200) != (number == other):
-                wrong.append(number)
-
-    threads = [threading.Thread(target=call, args=(n,)) for n in range(16)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert wrong == []
-
-
-def _headers(problem_of: TestResponse, status: int) -> Any:
-    problem(problem_of, status)
-    return problem_of.headers
