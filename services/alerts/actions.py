@@ -69,5 +69,10 @@ def foreseen(
 
 
 def snooze_is_sensible(until: date, today: date) -> bool:
-    """Return whether a snooze ends neither in the past nor later than in a year (own)."""
-    return 0 <= (until - today).days <= 366
+    """Return whether a snooze ends neither in the past nor later than in a year (own).
+
+    Args:
+        until: Its last day, in the clinic's zone.
+        today: The day in UTC; west of it, a clinic may still have the day before.
+    """
+    return -1 <= (until - today).days <= 366

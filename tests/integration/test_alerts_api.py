@@ -137,6 +137,13 @@ def test_a_snooze_must_end_in_the_future(world: AlertsWorld) -> None:
     assert response.json["errors"][0]["pointer"] == "/until"
 
 
+def test_a_snooze_may_end_today_west_of_utc(world: AlertsWorld) -> None:
+    """Where the clinic's day is a day behind UTC, its today is not over."""
+    world.tell(*cancellations(1))
+    there = (world.clock.now() - timedelta(days=1)).date().isoformat()
+    assert acting(world, world.the_alert(), "snooze", {"until": there}).status_code == 202
+
+
 def test_done_twice_it_is_one_action(world: AlertsWorld) -> None:
     """A repeat after a time-out has no second effect."""
     world.tell(*cancellations(1))

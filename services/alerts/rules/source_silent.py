@@ -10,7 +10,7 @@ from shared import ids
 from shared.alliance.history import Phase
 from shared.clock import format_time
 
-TITLE: Final = "a source has sent nothing for longer than its limit"
+TITLE: Final = "A source has sent nothing for longer than its limit"
 
 
 class SourceSilent:
