@@ -135,7 +135,7 @@ def blueprint(ingest: Ingest, accounts: Accounts, refusals: Refusals, clock: Clo
         """
         sender, source = sender_by_key()
         with _told(refusals, sender):
-            return take(sender, read_cloudevents(source), query)
+            return _take(ingest, refusals, sender, read_cloudevents(source), query)
 
     @calls.route("/v1/sources/<source>/webhook", methods=["POST"])
     @calls.doc(requestBody=WEBHOOK_BODIES, security=[{"webhook": []}])
@@ -151,8 +151,13 @@ def blueprint(ingest: Ingest, accounts: Accounts, refusals: Refusals, clock: Clo
         with _told(refusals, None):
             sender, found = sender_by_signature(accounts, clock, source, request.get_data())
         with _told(refusals, sender):
-            return take(sender, read_webhook(found), query)
+            return _take(ingest, refusals, sender, read_webhook(found), query)
 
+    _add_rehearsal(calls, ingest, accounts, clock)
+    return calls
+
+
+def _add_rehearsal(calls: Documented, ingest: Ingest, accounts: Accounts, clock: Clock) -> None:
     @calls.route("/v1/validate/<source>", methods=["POST"])
     @calls.doc(requestBody=WEBHOOK_BODIES, security=[{"webhook": []}, {"key": []}])
     @calls.arguments(_ON_ERROR, location="query")
@@ -164,27 +169,34 @@ def blueprint(ingest: Ingest, accounts: Accounts, refusals: Refusals, clock: Clo
         Signed like a webhook, or with a key of this source that has the right publish.
         """
         sender, found = _signed_or_by_key(accounts, clock, source)
-        skip = SKIP in query.values()
-        try:
-            judged = ingest.judge(read_webhook(found), sender, skip=skip)
-            _some_good(judged.admitted, judged.refused)
-        except Refused as refused:
-            raise _problem(refused) from None
-        events = [_rehearsed(admitted) for admitted in judged.admitted]
-        left_out = _left_out(judged.ignored, judged.refused, skip=skip)
-        return _json(HTTPStatus.OK, {"events": events, **left_out})
+        return _rehearse(ingest, sender, read_webhook(found), query)
 
-    def take(sender: Sender, reading: Reading, query: dict[str, str]) -> Response:
-        skip = SKIP in query.values()
-        outcome = ingest.take(reading, sender, skip=skip)
-        _some_good(outcome.accepted, outcome.refused)
-        _count(fault.code for refusal in outcome.refused for fault in refusal.faults)
-        refusals.record(sender.organisation, sender.source, _troubles(outcome))
-        accepted = [{"id": one.id, "client": one.client} for one in outcome.accepted]
-        left_out = _left_out(outcome.ignored, outcome.refused, skip=skip)
-        return _json(HTTPStatus.ACCEPTED, {"accepted": accepted, **left_out})
 
-    return calls
+def _take(
+    ingest: Ingest, refusals: Refusals, sender: Sender, reading: Reading, query: dict[str, str]
+) -> Response:
+    """Take a reading, and answer with what became of it."""
+    skip = SKIP in query.values()
+    outcome = ingest.take(reading, sender, skip=skip)
+    _some_good(outcome.accepted, outcome.refused)
+    _count(fault.code for refusal in outcome.refused for fault in refusal.faults)
+    refusals.record(sender.organisation, sender.source, _troubles(outcome))
+    accepted = [{"id": one.id, "client": one.client} for one in outcome.accepted]
+    left_out = _left_out(outcome.ignored, outcome.refused, skip=skip)
+    return _json(HTTPStatus.ACCEPTED, {"accepted": accepted, **left_out})
+
+
+def _rehearse(ingest: Ingest, sender: Sender, reading: Reading, query: dict[str, str]) -> Response:
+    """Judge a reading and take nothing; answer with what would become of it."""
+    skip = SKIP in query.values()
+    try:
+        judged = ingest.judge(reading, sender, skip=skip)
+        _some_good(judged.admitted, judged.refused)
+    except Refused as refused:
+        raise _problem(refused) from None
+    events = [_rehearsed(admitted) for admitted in judged.admitted]
+    left_out = _left_out(judged.ignored, judged.refused, skip=skip)
+    return _json(HTTPStatus.OK, {"events": events, **left_out})
 
 
 @contextmanager

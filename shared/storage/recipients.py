@@ -71,16 +71,15 @@ class Recipients:
                 clinics=sorted(set(clinics)) or None,
                 person=person,
                 alternate=alternate,
-                url=self._sealer.seal(
-                    url.encode(), recipient_context(organisation, recipient, "url")
-                ),
-                secret=self._sealer.seal(
-                    raw, recipient_context(organisation, recipient, "secret")
-                ),
+                url=self._sealed(organisation, recipient, "url", url.encode()),
+                secret=self._sealed(organisation, recipient, "secret", raw),
                 disabled=False,
                 created_at=to_micros(self._clock.now()),
             )
         return recipient, webhook_secret(raw)
+
+    def _sealed(self, organisation: str, recipient: str, what: str, value: bytes) -> str:
+        return self._sealer.seal(value, recipient_context(organisation, recipient, what))
 
     def remove(self, organisation: str, recipient: str) -> None:
         """Remove a recipient; what is still waiting for it is told to nobody.

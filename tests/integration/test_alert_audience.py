@@ -1,16 +1,14 @@
 """Who is told of what holds: never whom it concerns, and nobody of what is history."""
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from prometheus_client import REGISTRY
 
 from services.alerts.gauges import Gauges
 from services.alerts.ledger import WEBHOOK, waiting_history
 from tests.support import events as an
-from tests.support.alerting import AlertsWorld, cancellations, held
+from tests.support.alerting import AlertsWorld, cancellations, held, sample
 from tests.support.databases import DIALECTS, migrated, url_of
 from tests.support.receiver import Receiver, a_receiver
 
@@ -147,16 +145,3 @@ def told_ids(world: AlertsWorld) -> list[str]:
         for _, channel, recipient, _ in world.ledger()
         if channel == WEBHOOK and recipient
     )
-
-
-def sample(name: str, **labels: str) -> float:
-    """Return what a metric says now."""
-    return REGISTRY.get_sample_value(name, labels) or 0
-
-
-def wait_for(condition: object, within_s: float = 20) -> None:
-    """Wait until something is so."""
-    began = time.monotonic()
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() - began < within_s
-        time.sleep(0.02)

@@ -13,15 +13,14 @@ from pathlib import Path
 import pytest
 import standardwebhooks
 import time_machine
-from prometheus_client import REGISTRY
 from sqlalchemy.exc import IntegrityError
 
 from services.alerts import outbox
-from services.alerts.ledger import LEDGER, WEBHOOK, waiting_history
+from services.alerts.ledger import LEDGER, WEBHOOK
 from services.alerts.webhook import Sender
 from shared.storage.accounts import Recipient
 from tests.support import events as an
-from tests.support.alerting import AlertsWorld, cancellations
+from tests.support.alerting import AlertsWorld, cancellations, sample
 from tests.support.databases import DIALECTS, migrated, url_of
 from tests.support.receiver import Receiver, a_receiver
 
@@ -254,26 +253,6 @@ def test_a_rolled_back_judgement_tells_once(world: AlertsWorld, receiver: Receiv
     world.settle()
     world.deliver()
     assert len(receiver.messages) == 1
-
-
-def waiting(world: AlertsWorld) -> int:
-    """Return how many alerts wait in the ledger as history."""
-    with world.db.read() as db:
-        return waiting_history(db, world.organisation)
-
-
-def told_ids(world: AlertsWorld) -> list[str]:
-    """Return the recipients who are told something."""
-    return sorted(
-        recipient
-        for _, channel, recipient, _ in world.ledger()
-        if channel == WEBHOOK and recipient
-    )
-
-
-def sample(name: str, **labels: str) -> float:
-    """Return what a metric says now."""
-    return REGISTRY.get_sample_value(name, labels) or 0
 
 
 def wait_for(condition: object, within_s: float = 20) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
+from prometheus_client import REGISTRY
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
@@ -260,6 +261,11 @@ def cancellations(count: int, *, first: float = 1, **stated: Any) -> list[Envelo
 def held(day: float, **stated: Any) -> Envelope:
     """Return a held session of a day."""
     return an.a_session_held(f"h{day}", an.on(day), **stated)
+
+
+def sample(name: str, **labels: str) -> float:
+    """Return what a metric says now."""
+    return REGISTRY.get_sample_value(name, labels) or 0
 
 
 def types(envelopes: Iterable[Envelope]) -> list[str]:
