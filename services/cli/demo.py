@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import hmac
 import json
 import shutil
 import signal
@@ -24,6 +23,7 @@ import urllib3
 from rich.console import Console
 from rich.progress import track
 
+from services.alerts.webhook import Message, signed
 from services.cli import process, serve
 from services.cli.btheb import write_table
 from services.cli.catching_up import caught_up
@@ -227,17 +227,13 @@ def _import(file: Path, source: str, variables: Mapping[str, str]) -> None:
 def _webhook(stage: Stage, document: Document) -> None:
     """Send one event as a practice system would: signed by the Standard Webhooks rules."""
     source, secret = stage.webhook
-    body = json.dumps(document).encode()
-    stamp = str(int(SystemClock().now().timestamp()))
-    name = hashlib.sha256(document["id"].encode()).hexdigest()
-    key = base64.b64decode(secret.removeprefix("whsec_"))
-    signature = hmac.digest(key, f"{name}.{stamp}.".encode() + body, hashlib.sha256)
-    _send(stage, f"/v1/sources/{source}/webhook", body, {
-        "content-type": "application/cloudevents+json",
-        "webhook-id": name,
-        "webhook-timestamp": stamp,
-        "webhook-signature": f"v1,{base64.b64encode(signature).decode()}",
-    })  # fmt: skip
+    message = Message(
+        hashlib.sha256(document["id"].encode()).hexdigest(), json.dumps(document).encode()
+    )
+    raw = base64.b64decode(secret.removeprefix("whsec_"))
+    headers = signed(message, raw, SystemClock().now())
+    headers["Content-Type"] = "application/cloudevents+json"
+    _send(stage, f"/v1/sources/{source}/webhook", message.body, headers)
 
 
 def _post(stage: Stage, documents: Sequence[Document]) -> None:

@@ -1,12 +1,18 @@
 """A recipient's own webhook receiver, small and local: shows that what Rapport sends verifies."""
 
 import base64
-import hashlib
-import hmac
 import json
 import threading
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from services.ingest.signatures import (
+    BadSignature,
+    SignatureHeaders,
+    SkewedClock,
+    verify,
+)
+from shared.clock import SystemClock
 
 MAX_BODY_BYTES = 65_536
 
@@ -23,7 +29,7 @@ class Receiver:
         """Bind a port; nothing is answered before ``start``."""
         self.told: Counter[str] = Counter()
         self.rejected = 0
-        self._seen: set[str] = set()
+        self._seen: set[str | None] = set()
         self._secret = b""
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -43,18 +49,19 @@ class Receiver:
         self._server.shutdown()
         self._server.server_close()
 
-    def take(self, message_id: str, timestamp: str, signatures: str, body: bytes) -> bool:
+    def take(self, headers: SignatureHeaders, body: bytes) -> bool:
         """Count a message if its signature is good; a repetition counts once."""
-        signed = f"{message_id}.{timestamp}.".encode() + body
-        expected = base64.b64encode(hmac.digest(self._secret, signed, hashlib.sha256)).decode()
-        good = any(hmac.compare_digest(f"v1,{expected}", given) for given in signatures.split(" "))
-        with self._lock:
-            if not good:
+        try:
+            verify(headers, body, [self._secret], SystemClock().now())
+        except (BadSignature, SkewedClock):
+            with self._lock:
                 self.rejected += 1
-            elif message_id not in self._seen:
-                self._seen.add(message_id)
+            return False
+        with self._lock:
+            if headers.id not in self._seen:
+                self._seen.add(headers.id)
                 self.told[json.loads(body)["type"]] += 1
-        return good
+        return True
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         receiver = self
@@ -64,9 +71,11 @@ class Receiver:
                 length = min(int(self.headers.get("content-length", "0")), MAX_BODY_BYTES)
                 body = self.rfile.read(length)
                 good = receiver.take(
-                    self.headers.get("webhook-id", ""),
-                    self.headers.get("webhook-timestamp", ""),
-                    self.headers.get("webhook-signature", ""),
+                    SignatureHeaders(
+                        self.headers["webhook-id"],
+                        self.headers["webhook-timestamp"],
+                        self.headers["webhook-signature"],
+                    ),
                     body,
                 )
                 self.send_response(204 if good else 401)
