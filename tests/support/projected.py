@@ -180,14 +180,7 @@ def an_alert_step(
         "cleared_at": None,
         "title": "no session for twice the agreed interval",
         "explanation": "The last session was 15 days ago; 7 were agreed.",
-        "evidence": [
-            {
-                "event": one.id,
-                "type": one.event.type,
-                "occurred_at": format_time(one.event.time),
-            }
-            for one in evidence
-        ],
+        "evidence": [_named(one) for one in evidence],
         "not_counted": [],
         "next_steps": ["Ask in supervision."],
         "history": [{"step": step, "at": format_time(moment)}] * number,
@@ -205,3 +198,12 @@ def an_alert_step(
     )
     # The builder of events leaves out what is None; an alert says all its fields.
     return replace(made, event=replace(made.event, data=body))
+
+
+def _named(one: Envelope) -> dict[str, str]:
+    """Return an event as evidence names it."""
+    return {
+        "event": one.id,
+        "type": one.event.type,
+        "occurred_at": format_time(one.event.time),
+    }
