@@ -18,6 +18,9 @@ setup: $(VENV)/dev ## Set up everything that developing and testing need
 test: $(VENV)/dev ## Run the whole suite, with a real Kafka and a real PostgreSQL
 	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
+bench: $(VENV)/dev ## Measure it beside the plainest thing that does the same work (ARGS="--only ingest --quick")
+	@$(BIN)/python -W ignore -m tests.bench $(ARGS)
+
 check: $(VENV)/dev ## Check format, lint, types and import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -52,4 +55,4 @@ $(VENV)/dev: $(VENV)/demo requirements-dev.lock
 	@$(PIP) install --quiet --require-hashes --no-deps -r requirements-dev.lock
 	@touch $@
 
-.PHONY: help demo setup test check format schemas lock clean
+.PHONY: help demo setup test bench check format schemas lock clean

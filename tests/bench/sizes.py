@@ -1,0 +1,54 @@
+"""How much is measured: whole, quick, or so little that only the harness is tried."""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How much one run measures.
+
+    Attributes:
+        repeats: How often each side of a comparison is measured.
+        processes: Processes of ingest, and of the bare route beside it.
+        load_s: For how long a load is measured once it runs.
+        warm_up_s: For how long it runs before.
+        connections: Numbers of connections that send single webhooks.
+        batch_connections: How many connections send batches.
+    """
+
+    repeats: int
+    processes: int
+    load_s: float
+    warm_up_s: float
+    connections: tuple[int, ...]
+    batch_connections: int
+
+
+WHOLE: Final = Sizes(
+    repeats=5,
+    processes=2,
+    load_s=3.0,
+    warm_up_s=1.0,
+    connections=(1, 16, 64),
+    batch_connections=16,
+)
+
+QUICK: Final = Sizes(
+    repeats=3,
+    processes=2,
+    load_s=1.5,
+    warm_up_s=0.7,
+    connections=(1, 16, 64),
+    batch_connections=16,
+)
+
+TINY: Final = Sizes(
+    repeats=1,
+    processes=1,
+    load_s=0.1,
+    warm_up_s=0.1,
+    connections=(2,),
+    batch_connections=2,
+)
+"""Its figures mean nothing; it shows that the harness works."""
