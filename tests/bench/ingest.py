@@ -96,12 +96,9 @@ def _servers(bench: Bench) -> Iterator[Servers]:
         broker = stack.enter_context(bench.kafka())
         database = stack.enter_context(bench.database())
         ours = Installation(bench.place(), f"kafka://{broker}", database, PARTITIONS)
-        rapport = stack.enter_context(
-            ours.serving("ingest", "--workers", str(bench.sizes.processes))
-        )
-        yield Servers(
-            ours, rapport, stack.enter_context(_bare(broker, bench.sizes.processes)), broker
-        )
+        rapport = stack.enter_context(ours.serving("ingest", "--workers", str(processes)))
+        bare = stack.enter_context(_bare(broker, processes))
+        yield Servers(ours, rapport, bare, broker)
 
 
 @contextmanager
