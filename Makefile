@@ -21,6 +21,9 @@ test: $(VENV)/dev ## Run the whole suite, with a real Kafka and a real PostgreSQ
 bench: $(VENV)/dev ## Measure it beside the plainest thing that does the same work (ARGS="--only ingest --quick")
 	@$(BIN)/python -W ignore -m tests.bench $(ARGS)
 
+faults: $(VENV)/dev ## Break it in every way we know; and again without each guard (ARGS="--only NAME --seed N")
+	@$(BIN)/python -W ignore -m tests.faults $(ARGS)
+
 check: $(VENV)/dev ## Check format, lint, types and import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -55,4 +58,4 @@ $(VENV)/dev: $(VENV)/demo requirements-dev.lock
 	@$(PIP) install --quiet --require-hashes --no-deps -r requirements-dev.lock
 	@touch $@
 
-.PHONY: help demo setup test bench check format schemas lock clean
+.PHONY: help demo setup test bench faults check format schemas lock clean

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -145,13 +145,34 @@ class WholeLine:
 
     def mapped_back(self, value: Any, documents: Sequence[Document]) -> str:
         """Return canonical JSON with every opaque id replaced by what it stands for."""
-        text = json.dumps(value, sort_keys=True, ensure_ascii=False)
-        ids = sorted(set(_OPAQUE.findall(text)))
-        known = self.registry.reveal(self.organisation, ids)
-        text = _OPAQUE.sub(lambda found: known.get(found[0], found[0].split("_")[0]), text)
-        for document in documents:
-            subject = document.get("subject")
-            client = None if subject is None else self.client(subject)
-            name = event_id(self.organisation, client, document["source"], document["id"])
-            text = text.replace(name, f"{document['source']} {document['id']}")
-        return text
+        subjects = {document["subject"] for document in documents if document.get("subject")}
+        clients = {reference: self.client(reference) for reference in subjects}
+        return mapped_back(self.registry, self.organisation, value, documents, clients)
+
+
+def mapped_back(
+    registry: Registry,
+    organisation: str,
+    value: Any,
+    documents: Sequence[Document],
+    clients: Mapping[str, str],
+) -> str:
+    """Return canonical JSON with every opaque id replaced by what it stands for.
+
+    Args:
+        registry: Knows the references of the organisation.
+        organisation: Whose ids they are.
+        value: Anything that is JSON.
+        documents: The events whose ids may occur in it.
+        clients: Reference → opaque id, for every subject of ``documents``.
+    """
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False)
+    ids = sorted(set(_OPAQUE.findall(text)))
+    known = registry.reveal(organisation, ids)
+    text = _OPAQUE.sub(lambda found: known.get(found[0], found[0].split("_")[0]), text)
+    for document in documents:
+        subject = document.get("subject")
+        client = None if subject is None else clients[subject]
+        name = event_id(organisation, client, document["source"], document["id"])
+        text = text.replace(name, f"{document['source']} {document['id']}")
+    return text
