@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import Final
 
-from tests.bench import ingest
+from tests.bench import consumers, ingest
 from tests.bench.bench import Bench
 from tests.bench.findings import Findings
 
 GROUPS: Final[dict[str, Callable[[Bench], Findings]]] = {
     "ingest": ingest.run,
+    "consumers": consumers.run,
 }

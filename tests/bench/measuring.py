@@ -79,9 +79,10 @@ def percentile(figures: Sequence[float], share: float) -> float:
 
 
 def cpu_s(process: psutil.Process) -> float:
-    """Return the CPU seconds that a process and its living descendants have used."""
+    """Return the CPU seconds that a process and its descendants have used, ended ones too."""
     times = [one.cpu_times() for one in _family(process)]
-    return float(sum(one.user + one.system for one in times))
+    living = sum(one.user + one.system for one in times)
+    return float(living + sum(one.children_user + one.children_system for one in times))
 
 
 def resident_mb(process: psutil.Process) -> float:

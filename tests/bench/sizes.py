@@ -15,6 +15,9 @@ class Sizes:
         warm_up_s: For how long it runs before.
         connections: Numbers of connections that send single webhooks.
         batch_connections: How many connections send batches.
+        consumed_clients: Clients whose events the consumers read from the beginning.
+        consumed_repeats: How often they do.
+        live: Events that come at once while consumers are measured live.
     """
 
     repeats: int
@@ -23,6 +26,9 @@ class Sizes:
     warm_up_s: float
     connections: tuple[int, ...]
     batch_connections: int
+    consumed_clients: int
+    consumed_repeats: int
+    live: int
 
 
 WHOLE: Final = Sizes(
@@ -32,6 +38,9 @@ WHOLE: Final = Sizes(
     warm_up_s=1.0,
     connections=(1, 16, 64),
     batch_connections=16,
+    consumed_clients=1000,
+    consumed_repeats=3,
+    live=1500,
 )
 
 QUICK: Final = Sizes(
@@ -41,6 +50,9 @@ QUICK: Final = Sizes(
     warm_up_s=0.7,
     connections=(1, 16, 64),
     batch_connections=16,
+    consumed_clients=120,
+    consumed_repeats=2,
+    live=300,
 )
 
 TINY: Final = Sizes(
@@ -50,5 +62,8 @@ TINY: Final = Sizes(
     warm_up_s=0.1,
     connections=(2,),
     batch_connections=2,
+    consumed_clients=3,
+    consumed_repeats=1,
+    live=20,
 )
 """Its figures mean nothing; it shows that the harness works."""

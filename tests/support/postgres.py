@@ -48,6 +48,12 @@ class PostgresServer:
             with psycopg.connect(self._address, autocommit=True) as db:
                 db.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
+    @property
+    def pid(self) -> int:
+        """The process that started every other of the server's."""
+        found: int = self._server.get_pid()
+        return found
+
     def stop(self) -> None:
         """Stop it and delete its folder."""
         self._server.cleanup()

@@ -1,0 +1,241 @@
+"""Made-up clinics in bulk: the demonstration's half years, copied for as many clients as wanted.
+
+Records are encoded by the product's codec and published directly, not through HTTP, so that a
+million takes a minute. Everything is simulated: shapes of our own, which prove nothing about real
+clinics. What is recorded was recorded two minutes after it happened, as though it had been live.
+"""
+
+import random
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import cached_property
+from itertools import islice
+from typing import Any, Final
+
+from services.cli.simulation import configurations, half_year
+from shared.clock import format_time, parse_time
+from shared.envelope import TYPE_PREFIX, Envelope, Event
+from shared.ids import CLIENT, STAFF
+from shared.storage.registry import Registry
+from shared.stream.broadcast import copies
+from shared.stream.codec import encode
+from shared.stream.ports import EVENTS, Outgoing, Publisher
+
+SEEDS: Final = 5
+"""Half years made up; each is of sixty clients, and clients beyond them repeat one of them."""
+
+CLINICS: Final = 30
+"""However many clients there are, they are spread over so many clinics of one organisation."""
+
+RECORDED_AFTER: Final = timedelta(minutes=2)
+PUBLISHED_AT_ONCE: Final = 5_000
+PUBLISH_WITHIN_S: Final = 60.0
+REGISTERED_AT_ONCE: Final = 2_000
+
+_Course = Sequence[Event]
+"""One client's events, still about the client of the half year they were made for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A client: number, opaque id, clinic and the opaque id of the therapist."""
+
+    number: int
+    id: str
+    clinic: str
+    therapist: str
+
+    @property
+    def reference(self) -> str:
+        """What a sender calls the client."""
+        return reference_of(self.number)
+
+
+def reference_of(number: int) -> str:
+    """Return what a sender calls a client."""
+    return f"client-{number}"
+
+
+class Population:
+    """The clients of one organisation, each with half a year of events up to ``now``."""
+
+    def __init__(
+        self, organisation: str, sender: str, registry: Registry, now: datetime, clients: int
+    ) -> None:
+        """Register the clients and their therapists; nothing is published yet."""
+        self.organisation = organisation
+        self.sender = sender
+        self.now = now
+        self._courses = _courses(now)
+        self.people = [
+            Person(number, id, clinic, therapist)
+            for number, (id, clinic, therapist) in enumerate(
+                _registered(organisation, registry, clients)
+            )
+        ]
+
+    def configured(self, partitions: int) -> Iterator[Outgoing]:
+        """Yield the clinics' own settings, in every partition."""
+        template = next(configurations(self.now))
+        for number in range(CLINICS):
+            data = {**template["data"], "clinic": _clinic(number)}
+            event = replace(_event(template), id=f"clinic/{number}", data=data)
+            yield from copies(self._told(event), partitions)
+
+    def by_client(self, begin: int = 0, end: int | None = None) -> Iterator[Outgoing]:
+        """Yield the events of clients ``begin`` to ``end``, one client after the other."""
+        for person in self.people[begin:end]:
+            for event in self._course(person):
+                yield encode(self._told(event), EVENTS)
+
+    def by_time(self) -> list[Outgoing]:
+        """Return the events of all clients in the order in which they would have come live."""
+        events = [event for person in self.people for event in self._course(person)]
+        events.sort(key=lambda event: event.time)
+        return [encode(self._told(event), EVENTS) for event in events]
+
+    def live(self, count: int, begin: int = 0, seed: int = 1) -> Iterator[Outgoing]:
+        """Yield what comes next: each event is of another client, in an order of chance.
+
+        Args:
+            count: How many events.
+            begin: The first is named by this number, so that each call's are its own.
+            seed: Of the order of the clients.
+        """
+        people = list(self.people)
+        random.Random(seed).shuffle(people)
+        for number in range(begin, begin + count):
+            person = people[number % len(people)]
+            at = self.now + timedelta(milliseconds=10 * number)
+            yield encode(self._told(_next_event(person, number, at), at), EVENTS)
+
+    def ten_years(self, person: Person) -> Iterator[Outgoing]:
+        """Yield ten years of one client's events: 440 sessions, each rated, some 1 650 facts."""
+        for event in _ten_years(person, self.now):
+            yield encode(self._told(event), EVENTS)
+
+    @cached_property
+    def per_client(self) -> float:
+        """How many events a client has on average."""
+        return sum(map(len, self._courses)) / len(self._courses)
+
+    def _course(self, person: Person) -> Iterator[Event]:
+        course = self._courses[person.number % len(self._courses)]
+        for event in course:
+            data = {**event.data, "clinic": person.clinic, "therapist": person.therapist}
+            if "concerns" in data:
+                data["concerns"] = person.therapist
+            yield replace(event, subject=person.id, data=data)
+
+    def _told(self, event: Event, recorded_at: datetime | None = None) -> Envelope:
+        taken_at = event.time + RECORDED_AFTER if recorded_at is None else recorded_at
+        content = f"{zlib.crc32(f'{event.subject} {event.id}'.encode()):032x}"
+        return Envelope(self.organisation, self.sender, event, content, taken_at)
+
+
+def publish(publisher: Publisher, records: Iterable[Outgoing]) -> int:
+    """Publish in bulk; return how many records that were."""
+    rest, count = iter(records), 0
+    while some := list(islice(rest, PUBLISHED_AT_ONCE)):
+        publisher.publish(some, PUBLISH_WITHIN_S)
+        count += len(some)
+    return count
+
+
+def _courses(now: datetime) -> list[_Course]:
+    courses: dict[tuple[int, str], list[Event]] = {}
+    for seed in range(SEEDS):
+        for document in half_year(now, seed):
+            courses.setdefault((seed, document["subject"]), []).append(_event(document))
+    return list(courses.values())
+
+
+def _event(document: Mapping[str, Any]) -> Event:
+    return Event(
+        type=document["type"].removeprefix(TYPE_PREFIX),
+        source=document["source"],
+        id=document["id"],
+        time=parse_time(document["time"]),
+        subject=document.get("subject"),
+        data=document["data"],
+    )
+
+
+def _clinic(number: int) -> str:
+    return f"clinic-{number % CLINICS}"
+
+
+def _registered(
+    organisation: str, registry: Registry, clients: int
+) -> Iterator[tuple[str, str, str]]:
+    """Yield opaque id, clinic and therapist of each client; ten clients share a therapist."""
+    for start in range(0, clients, REGISTERED_AT_ONCE):
+        numbers = range(start, min(clients, start + REGISTERED_AT_ONCE))
+        wanted = [(CLIENT, reference_of(number)) for number in numbers]
+        wanted += [(STAFF, _therapist(number)) for number in numbers]
+        opaque = registry.opaque(organisation, wanted)
+        for number in numbers:
+            therapist = opaque[STAFF, _therapist(number)]
+            yield opaque[CLIENT, reference_of(number)], _clinic(number // 10), therapist
+
+
+def _therapist(number: int) -> str:
+    return f"therapist-{number // 10}"
+
+
+def _next_event(person: Person, number: int, at: datetime) -> Event:
+    common = {"clinic": person.clinic, "therapist": person.therapist}
+    session = f"live-{number}"
+    match number % 3:
+        case 0:
+            later = format_time(at + timedelta(days=7))
+            type, data = "session.scheduled", {"session": session, "starts_at": later,
+                                               "planned_minutes": 50}  # fmt: skip
+        case 1:
+            began = format_time(at - timedelta(minutes=50))
+            type, data = "session.held", {"session": session, "started_at": began,
+                                          "ended_at": format_time(at)}  # fmt: skip
+        case _:
+            type, data = "rating.given", {"rating": session, **_srs(number)}
+    return Event(type, "urn:simulated:live", session, at, person.id, {**common, **data})
+
+
+def _srs(number: int) -> dict[str, Any]:
+    items = {str(item): round(8.5 + (number + item) % 10 / 10, 1) for item in range(1, 5)}
+    return {"instrument": "srs-3", "rater": "client", "items": items}
+
+
+def _ten_years(person: Person, now: datetime) -> Iterator[Event]:
+    weeks = 440
+    began = now - timedelta(days=3_650)
+
+    def event(type: str, name: str, at: datetime, **data: Any) -> Event:
+        whole = {"clinic": person.clinic, "therapist": person.therapist, **data}
+        return Event(type, "urn:simulated:years", name, at, person.id, whole)
+
+    yield event("care.started", "care", began, agreed_interval_days=8)
+    for week in range(weeks):
+        starts = began + timedelta(days=8 * week + 7)
+        booked = starts - timedelta(days=6)
+        ends, session = starts + timedelta(minutes=50), f"s{week}"
+        yield event("session.scheduled", f"{session}/s", booked, session=session,
+                    starts_at=format_time(starts), planned_minutes=50)  # fmt: skip
+        yield event("session.held", f"{session}/h", ends, session=session,
+                    started_at=format_time(starts), ended_at=format_time(ends))  # fmt: skip
+        yield event("rating.given", f"{session}/srs", ends, rating=f"{session}/srs",
+                    session=session, **_srs(week))  # fmt: skip
+        if week % 4 == 0:
+            for instrument, rater, items, answer in _FOUR_WEEKLY:
+                yield event("rating.given", f"{session}/{instrument}", ends,
+                            rating=f"{session}/{instrument}", session=session,
+                            instrument=instrument, rater=rater,
+                            items={str(item): answer for item in range(1, items + 1)})  # fmt: skip
+
+
+_FOUR_WEEKLY: Final = (
+    ("wai-sr", "client", 12, 4),
+    ("wai-sr-t", "therapist", 12, 4),
+    ("phq-9", "client", 9, 0),
+)
