@@ -50,8 +50,16 @@ class DatabaseUnavailable(Unavailable):
     """The database does not answer. Nothing was written; try again."""
 
 
+class AnotherVersion(Unavailable):
+    """What is stored was made by another version of Rapport, or by other rules."""
+
+
 class PositionConflict(RapportError):
     """Somebody else advanced this position: this consumer no longer owns the partition."""
+
+
+class Superseded(PositionConflict):
+    """Another generation of the tables serves now; this consumer goes over to it."""
 
 
 class Unreadable(RapportError):

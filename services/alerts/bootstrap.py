@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from flask import Flask
 
-from services.alerts import api
+from services.alerts import api, tables
 from services.alerts.deliveries import Deliverer
 from services.alerts.gauges import Gauges
 from services.alerts.rule import Rule
@@ -21,9 +21,9 @@ from shared.clock import Clock, SystemClock
 from shared.config import Settings, load
 from shared.storage.accounts import Accounts
 from shared.storage.engine import Database
-from shared.storage.positions import create_tables
 from shared.storage.sealing import Sealer, load_secret_key
 from shared.stream.engines import open_stream
+from shared.stream.following import Following
 from shared.stream.ports import EVENTS, Publisher, Stream
 from shared.stream.runner import Runner
 from shared.web.app import create_app
@@ -95,7 +95,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Parts:
     clock = clock or SystemClock()
     db = Database(settings.database)
     sealer = Sealer(load_secret_key(settings, db))
-    create_tables(db)
+    tables.prepare(db, EVERY_RULE)
     stream = open_stream(settings)
     return Parts(settings, clock, db, stream, stream.publisher(), Accounts(db, sealer, clock))
 
@@ -142,8 +142,13 @@ def wsgi() -> Flask:
 def _watching(settings: Settings, clock: Clock) -> Worker:
     db, accounts = _accounts(settings, clock)
     stream = open_stream(settings)
-    runner = Runner(stream, db, Watcher(EVERY_RULE, accounts.recipients), clock)
-    return Own(runner, stream.close, db.close)
+
+    def runner(generation: int) -> Runner:
+        watcher = Watcher(EVERY_RULE, accounts.recipients, generation)
+        return Runner(stream, db, watcher, clock)
+
+    following = Following(db, lambda reading: tables.judged(reading, EVERY_RULE), runner)
+    return Own(following, stream.close, db.close)
 
 
 def _ticking(settings: Settings, clock: Clock) -> Worker:
@@ -180,5 +185,5 @@ def _counting(settings: Settings, clock: Clock) -> Worker:
 
 def _accounts(settings: Settings, clock: Clock) -> tuple[Database, Accounts]:
     db = Database(settings.database)
-    create_tables(db)
+    tables.prepare(db, EVERY_RULE)
     return db, Accounts(db, Sealer(load_secret_key(settings, db)), clock)

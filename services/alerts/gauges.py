@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from services.alerts import outbox
 from services.alerts.ledger import UNDELIVERABLE, WITHOUT_RECIPIENT
 from services.alerts.rule import Family, Urgency
-from services.alerts.tables import CLIENTS, INBOX
+from services.alerts.tables import shown
 from shared import metrics
 from shared.storage.engine import Database
 
@@ -38,12 +38,14 @@ class Gauges:
     def refresh(self) -> None:
         """Read the figures now."""
         with self._database.read() as db:
+            tables = shown(db)
+            inbox = tables.inbox.c
             alive = db.execute(
-                select(INBOX.c.family, INBOX.c.urgency, func.count())
-                .where(INBOX.c.state == "open")
-                .group_by(INBOX.c.family, INBOX.c.urgency)
+                select(inbox.family, inbox.urgency, func.count())
+                .where(inbox.state == "open")
+                .group_by(inbox.family, inbox.urgency)
             ).all()
-            suspended = db.scalar(select(func.sum(CLIENTS.c.suspended)))
+            suspended = db.scalar(select(func.sum(tables.clients.c.suspended)))
             oldest, untold = outbox.oldest(db), outbox.untold(db)
         found = {(row[0], row[1]): row[2] for row in alive}
         for family in get_args(Family):

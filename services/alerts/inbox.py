@@ -10,7 +10,7 @@ import orjson
 from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
 from services.alerts.concerns import UNKNOWN
-from services.alerts.tables import CONCERNED, INBOX
+from services.alerts.tables import Tables, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,41 +55,46 @@ def page(
     Raises:
         ValueError: when the cursor is none of ours.
     """
-    asked = select(INBOX.c.effective_at, INBOX.c.alert, INBOX.c.body).where(_visible(viewer))
+    tables = shown(db)
+    inbox = tables.inbox.c
+    asked = select(inbox.effective_at, inbox.alert, inbox.body).where(_visible(tables, viewer))
     for name, value in filters.items():
         if value is not None:
-            asked = asked.where(INBOX.c[name] == value)
+            asked = asked.where(inbox[name] == value)
     if cursor is not None:
         at, alert = _read(cursor)
-        later = and_(INBOX.c.effective_at == at, INBOX.c.alert > alert)
-        asked = asked.where(or_(INBOX.c.effective_at < at, later))
-    ordered = asked.order_by(INBOX.c.effective_at.desc(), INBOX.c.alert)
+        later = and_(inbox.effective_at == at, inbox.alert > alert)
+        asked = asked.where(or_(inbox.effective_at < at, later))
+    ordered = asked.order_by(inbox.effective_at.desc(), inbox.alert)
     # One more than asked for: whether it is there says whether there is a next page.
     rows = db.execute(ordered.limit(limit + 1)).all()
-    shown = rows[:limit]
-    more = _written(shown[-1].effective_at, shown[-1].alert) if len(rows) > limit else None
-    return Page([orjson.loads(row.body) for row in shown], more)
+    found = rows[:limit]
+    more = _written(found[-1].effective_at, found[-1].alert) if len(rows) > limit else None
+    return Page([orjson.loads(row.body) for row in found], more)
 
 
 def one(db: Connection, viewer: Viewer, alert: str) -> dict[str, Any] | None:
     """Return an alert, or None where there is none that the viewer may see."""
-    body = db.scalar(select(INBOX.c.body).where(_visible(viewer), INBOX.c.alert == alert))
+    tables = shown(db)
+    inbox = tables.inbox.c
+    body = db.scalar(select(inbox.body).where(_visible(tables, viewer), inbox.alert == alert))
     if body is None:
         return None
     found: dict[str, Any] = orjson.loads(body)
     return found
 
 
-def _visible(viewer: Viewer) -> ColumnElement[bool]:
-    conditions = [INBOX.c.organisation == viewer.organisation]
+def _visible(tables: Tables, viewer: Viewer) -> ColumnElement[bool]:
+    inbox, concerned = tables.inbox.c, tables.concerned.c
+    conditions = [inbox.organisation == viewer.organisation]
     if viewer.clinics is not None:
-        conditions.append(INBOX.c.clinic.in_(sorted(viewer.clinics)))
+        conditions.append(inbox.clinic.in_(sorted(viewer.clinics)))
     if viewer.person is not None:
-        hidden = select(CONCERNED.c.alert).where(
-            CONCERNED.c.organisation == viewer.organisation,
-            CONCERNED.c.person.in_([viewer.person, UNKNOWN]),
+        hidden = select(concerned.alert).where(
+            concerned.organisation == viewer.organisation,
+            concerned.person.in_([viewer.person, UNKNOWN]),
         )
-        conditions.append(INBOX.c.alert.not_in(hidden))
+        conditions.append(inbox.alert.not_in(hidden))
     return and_(*conditions)
 
 

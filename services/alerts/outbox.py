@@ -24,7 +24,7 @@ from services.alerts.ledger import (
     WEBHOOK,
     WITHOUT_RECIPIENT,
 )
-from services.alerts.tables import INBOX
+from services.alerts.tables import shown
 from shared.clock import from_micros, to_micros
 from shared.storage.engine import insert_or_nothing
 
@@ -202,18 +202,19 @@ def untold(db: Connection, organisation: str | None = None) -> dict[str, int]:
         db: Any transaction.
         organisation: Whose; None: everybody's.
     """
+    inbox = shown(db).inbox
     asked = (
         select(LEDGER.c.status, LEDGER.c.organisation, LEDGER.c.alert)
         .distinct()
         .join(
-            INBOX,
-            and_(INBOX.c.organisation == LEDGER.c.organisation, INBOX.c.alert == LEDGER.c.alert),
+            inbox,
+            and_(inbox.c.organisation == LEDGER.c.organisation, inbox.c.alert == LEDGER.c.alert),
         )
         .where(
             LEDGER.c.channel == WEBHOOK,
             LEDGER.c.recipient == NOBODY,
             LEDGER.c.status.in_([UNDELIVERABLE, WITHOUT_RECIPIENT]),
-            INBOX.c.state.in_(ALIVE),
+            inbox.c.state.in_(ALIVE),
         )
     )
     if organisation is not None:

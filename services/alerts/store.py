@@ -10,17 +10,7 @@ from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
 from services.alerts.alert import Subject
 from services.alerts.judgement import Held
-from services.alerts.tables import (
-    CLIENTS,
-    CLOCK,
-    CONCERNED,
-    EPISODES,
-    INBOX,
-    NOW,
-    PHASES,
-    SENDERS,
-    upsert_all,
-)
+from services.alerts.tables import NOW, Tables, upsert_all
 from shared.clock import from_micros, parse_time, to_micros
 from shared.envelope import Envelope
 from shared.storage.engine import insert_or_nothing
@@ -61,22 +51,22 @@ class Life:
     subjects: Sequence[Subject]
 
 
-def advance_clock(db: Connection, partition: int, seen: datetime) -> datetime:
+def advance_clock(db: Connection, tables: Tables, partition: int, seen: datetime) -> datetime:
     """Move a partition's present forward, never back; return it."""
-    found = db.scalar(select(CLOCK.c.until).where(CLOCK.c.partition == partition))
+    found = db.scalar(select(tables.clock.c.until).where(tables.clock.c.partition == partition))
     until = max(to_micros(seen), found or 0)
     if found is None or until > found:
-        upsert_all(db, CLOCK, [{"partition": partition, "until": until}])
+        upsert_all(db, tables.clock, [{"partition": partition, "until": until}])
     return from_micros(until)
 
 
-def present(db: Connection) -> dict[int, datetime]:
+def present(db: Connection, tables: Tables) -> dict[int, datetime]:
     """Return the present of every partition."""
-    rows = db.execute(select(CLOCK.c.partition, CLOCK.c.until))
+    rows = db.execute(select(tables.clock.c.partition, tables.clock.c.until))
     return {row.partition: from_micros(row.until) for row in rows}
 
 
-def touch(db: Connection, partition: int, touched: Iterable[Who]) -> None:
+def touch(db: Connection, tables: Tables, partition: int, touched: Iterable[Who]) -> None:
     """Note that clients are to be judged."""
     rows = [
         {
@@ -88,15 +78,17 @@ def touch(db: Connection, partition: int, touched: Iterable[Who]) -> None:
         }
         for organisation, client in sorted(touched)
     ]
-    upsert_all(db, CLIENTS, rows)
+    upsert_all(db, tables.clients, rows)
 
 
-def due(db: Connection, partition: int, until: datetime) -> dict[str, list[str]]:
+def due(db: Connection, tables: Tables, partition: int, until: datetime) -> dict[str, list[str]]:
     """Return, by organisation, the clients of a partition that are to be judged now."""
     rows = db.execute(
-        select(CLIENTS.c.organisation, CLIENTS.c.client)
-        .where(CLIENTS.c.partition == partition, CLIENTS.c.due_at <= to_micros(until))
-        .order_by(CLIENTS.c.organisation, CLIENTS.c.client)
+        select(tables.clients.c.organisation, tables.clients.c.client)
+        .where(
+            tables.clients.c.partition == partition, tables.clients.c.due_at <= to_micros(until)
+        )
+        .order_by(tables.clients.c.organisation, tables.clients.c.client)
     )
     found: dict[str, list[str]] = {}
     for row in rows:
@@ -106,6 +98,7 @@ def due(db: Connection, partition: int, until: datetime) -> dict[str, list[str]]
 
 def clients_of(
     db: Connection,
+    tables: Tables,
     organisation: str,
     partition: int,
     *,
@@ -113,24 +106,28 @@ def clients_of(
     therapists: Collection[str] | None = None,
 ) -> set[Who]:
     """Return the clients that a fact about clinics, or about therapists, concerns."""
-    asked = select(PHASES.c.client).where(
-        PHASES.c.organisation == organisation, PHASES.c.partition == partition
+    asked = select(tables.phases.c.client).where(
+        tables.phases.c.organisation == organisation, tables.phases.c.partition == partition
     )
     if therapists is not None:
-        asked = asked.where(PHASES.c.therapist.in_(sorted(therapists)))
+        asked = asked.where(tables.phases.c.therapist.in_(sorted(therapists)))
     if clinics is not None:
-        asked = asked.where(PHASES.c.clinic.in_(sorted(clinics)))
+        asked = asked.where(tables.phases.c.clinic.in_(sorted(clinics)))
     return {(organisation, row.client) for row in db.execute(asked.distinct())}
 
 
-def client_of(db: Connection, organisation: str, alert: str) -> str | None:
+def client_of(db: Connection, tables: Tables, organisation: str, alert: str) -> str | None:
     """Return whom a shown alert is about."""
     return db.scalar(
-        select(INBOX.c.client).where(INBOX.c.organisation == organisation, INBOX.c.alert == alert)
+        select(tables.inbox.c.client).where(
+            tables.inbox.c.organisation == organisation, tables.inbox.c.alert == alert
+        )
     )
 
 
-def note_senders(db: Connection, partition: int, envelopes: Iterable[Envelope]) -> None:
+def note_senders(
+    db: Connection, tables: Tables, partition: int, envelopes: Iterable[Envelope]
+) -> None:
     """Remember when each source last sent something for each clinic, backfill aside."""
     latest: dict[tuple[str, str, str], int] = {}
     for envelope in envelopes:
@@ -142,11 +139,11 @@ def note_senders(db: Connection, partition: int, envelopes: Iterable[Envelope]) 
     rows = []
     for (organisation, sender, clinic), recorded_at in sorted(latest.items()):
         before = db.scalar(
-            select(SENDERS.c.recorded_at).where(
-                SENDERS.c.organisation == organisation,
-                SENDERS.c.sender == sender,
-                SENDERS.c.clinic == clinic,
-                SENDERS.c.partition == partition,
+            select(tables.senders.c.recorded_at).where(
+                tables.senders.c.organisation == organisation,
+                tables.senders.c.sender == sender,
+                tables.senders.c.clinic == clinic,
+                tables.senders.c.partition == partition,
             )
         )
         if before is None or before < recorded_at:
@@ -159,45 +156,49 @@ def note_senders(db: Connection, partition: int, envelopes: Iterable[Envelope]) 
                     "recorded_at": recorded_at,
                 }
             )
-    upsert_all(db, SENDERS, rows)
+    upsert_all(db, tables.senders, rows)
 
 
-def save(db: Connection, partition: int, lives: Sequence[Life]) -> None:
+def save(db: Connection, tables: Tables, partition: int, lives: Sequence[Life]) -> None:
     """Write what was found out about clients: what holds, and when to look again."""
-    upsert_all(db, CLIENTS, [_client_row(partition, life) for life in lives])
-    _replace(db, PHASES, {life.who: _phase_rows(partition, life) for life in lives})
-    _replace(db, EPISODES, {life.who: _episode_rows(life) for life in lives})
+    upsert_all(db, tables.clients, [_client_row(partition, life) for life in lives])
+    _replace(db, tables.phases, {life.who: _phase_rows(partition, life) for life in lives})
+    _replace(db, tables.episodes, {life.who: _episode_rows(life) for life in lives})
 
 
-def shown_numbers(db: Connection, organisation: str, clients: Collection[str]) -> dict[str, int]:
+def shown_numbers(
+    db: Connection, tables: Tables, organisation: str, clients: Collection[str]
+) -> dict[str, int]:
     """Return alert → the number of the step that is shown."""
     found: dict[str, int] = {}
     wanted = sorted(clients)
     for start in range(0, len(wanted), CHUNK):
         rows = db.execute(
-            select(INBOX.c.alert, INBOX.c.number).where(
-                INBOX.c.organisation == organisation,
-                INBOX.c.client.in_(wanted[start : start + CHUNK]),
+            select(tables.inbox.c.alert, tables.inbox.c.number).where(
+                tables.inbox.c.organisation == organisation,
+                tables.inbox.c.client.in_(wanted[start : start + CHUNK]),
             )
         )
         found |= {row.alert: row.number for row in rows}
     return found
 
 
-def show(db: Connection, partition: int, alerts: Sequence[Shown]) -> None:
+def show(db: Connection, tables: Tables, partition: int, alerts: Sequence[Shown]) -> None:
     """Show alerts as they are now; forget those that vanished."""
     for one in alerts:
         if one.hidden:
             db.execute(
-                INBOX.delete().where(
-                    INBOX.c.organisation == one.organisation, INBOX.c.alert == one.alert
+                tables.inbox.delete().where(
+                    tables.inbox.c.organisation == one.organisation,
+                    tables.inbox.c.alert == one.alert,
                 )
             )
-    upsert_all(db, INBOX, [_inbox_row(partition, one) for one in alerts if not one.hidden])
+    upsert_all(db, tables.inbox, [_inbox_row(partition, one) for one in alerts if not one.hidden])
     for one in alerts:
         db.execute(
-            CONCERNED.delete().where(
-                CONCERNED.c.organisation == one.organisation, CONCERNED.c.alert == one.alert
+            tables.concerned.delete().where(
+                tables.concerned.c.organisation == one.organisation,
+                tables.concerned.c.alert == one.alert,
             )
         )
     people = [
@@ -206,7 +207,7 @@ def show(db: Connection, partition: int, alerts: Sequence[Shown]) -> None:
         for person in sorted(one.concerned)
     ]
     if people:
-        db.execute(insert_or_nothing(db, CONCERNED), people)
+        db.execute(insert_or_nothing(db, tables.concerned), people)
 
 
 def _client_row(partition: int, life: Life) -> dict[str, Any]:

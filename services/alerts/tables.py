@@ -1,108 +1,41 @@
-"""The tables of the watcher that the stream, with the ledger, can fill again."""
+"""The tables of the watcher that the stream, with the ledger, can fill again.
 
+They are functions of the generation: the next is judged beside the one that serves, in tables of
+its own. The ledger, notes and leases belong to no generation.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Column, Connection, Index, Integer, LargeBinary, String, Table
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
+from services.alerts.rule import Rule
+from shared.storage import generations
+from shared.storage.engine import Database
 from shared.storage.facts import facts_table
+from shared.storage.generations import Catalogue
 from shared.storage.positions import REBUILDABLE
 
-FACTS = facts_table(REBUILDABLE, "alerts_facts_v1")
-"""Every fact and everything that people did about alerts; never the ticks of the clock."""
+SET: Final = "alerts"
+"""What these tables are together: they share one position, and stand or fall together."""
 
-CLOCK = Table(
-    "alerts_clock_v1",
-    REBUILDABLE,
-    Column("partition", Integer, primary_key=True, autoincrement=False),
-    Column("until", BigInteger, nullable=False),
-)
-"""The present of each partition: its latest tick or recordedtime."""
-
-CLIENTS = Table(
-    "alerts_clients_v1",
-    REBUILDABLE,
-    Column("organisation", String(40), primary_key=True),
-    Column("client", String(40), primary_key=True),
-    Column("partition", Integer, nullable=False),
-    Column("due_at", BigInteger),
-    Column("suspended", Integer, nullable=False),
-    Index("alerts_clients_v1_due", "partition", "due_at"),
-)
-"""When each client (or source) is to be judged again; ``NOW`` for one touched by a fact."""
+VERSION: Final = 1
 
 NOW: Final = 0
 """Due at once."""
-
-PHASES = Table(
-    "alerts_phases_v1",
-    REBUILDABLE,
-    Column("organisation", String(40), primary_key=True),
-    Column("client", String(40), primary_key=True),
-    Column("care", String(64), primary_key=True),
-    Column("therapist", String(40), primary_key=True),
-    Column("clinic", String(64), nullable=False),
-    Column("partition", Integer, nullable=False),
-    Index("alerts_phases_v1_clinic", "organisation", "partition", "clinic"),
-)
-"""Which clients a fact that concerns many of them is about."""
-
-EPISODES = Table(
-    "alerts_episodes_v1",
-    REBUILDABLE,
-    Column("organisation", String(40), primary_key=True),
-    Column("client", String(40), primary_key=True),
-    Column("rule", String(64), primary_key=True),
-    Column("episode", String(36), primary_key=True),
-    Column("care", String(64), nullable=False),
-    Column("therapist", String(40), nullable=False),
-    Column("urgency", String(16), nullable=False),
-    Column("steps", Integer, nullable=False),
-    Column("told", Integer, nullable=False),
-    Column("effective_at", BigInteger, nullable=False),
-    Column("known_at", BigInteger, nullable=False),
-    Column("cleared_at", BigInteger),
-)
-"""What holds now, those in shadow too (``told`` counts the steps that are not)."""
-
-INBOX = Table(
-    "alerts_inbox_v1",
-    REBUILDABLE,
-    Column("organisation", String(40), primary_key=True),
-    Column("alert", String(36), primary_key=True),
-    Column("number", Integer, nullable=False),
-    Column("client", String(40), nullable=False),
-    Column("clinic", String(64), nullable=False),
-    Column("partition", Integer, nullable=False),
-    Column("family", String(16), nullable=False),
-    Column("urgency", String(16), nullable=False),
-    Column("state", String(16), nullable=False),
-    Column("effective_at", BigInteger, nullable=False),
-    Column("body", LargeBinary, nullable=False),
-    Index("alerts_inbox_v1_client", "organisation", "client"),
-    Index("alerts_inbox_v1_order", "organisation", "effective_at", "alert"),
-)
-"""The alerts as they are shown."""
-
-CONCERNED = Table(
-    "alerts_concerned_v1",
-    REBUILDABLE,
-    Column("organisation", String(40), primary_key=True),
-    Column("alert", String(36), primary_key=True),
-    Column("person", String(40), primary_key=True),
-)
-"""Who must never read an alert."""
-
-SENDERS = Table(
-    "alerts_senders_v1",
-    REBUILDABLE,
-    Column("organisation", String(40), primary_key=True),
-    Column("sender", String(40), primary_key=True),
-    Column("clinic", String(64), primary_key=True),
-    Column("partition", Integer, primary_key=True, autoincrement=False),
-    Column("recorded_at", BigInteger, nullable=False),
-)
-"""When each source last sent something for each clinic, backfill aside."""
 
 LEASES = Table(
     "alerts_leases_v1",
@@ -115,6 +48,88 @@ LEASES = Table(
 """Work that one process does at a time, and a number that the next holder goes on from."""
 
 
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """The tables of one generation.
+
+    Attributes:
+        generation: Its number.
+        facts: Every fact and everything that people did about alerts; never the clock's ticks.
+        clock: The present of each partition: its latest tick or recordedtime.
+        clients: When each client (or source) is to be judged again; ``NOW`` for one touched.
+        phases: Which clients a fact that concerns many of them is about.
+        episodes: What holds now, those in shadow too (``told`` counts the steps that are not).
+        inbox: The alerts as they are shown.
+        concerned: Who must never read an alert.
+        senders: When each source last sent something for each clinic, backfill aside.
+    """
+
+    generation: int
+    facts: Table
+    clock: Table
+    clients: Table
+    phases: Table
+    episodes: Table
+    inbox: Table
+    concerned: Table
+    senders: Table
+
+
+@cache
+def catalogue(generation: int) -> Catalogue:
+    """Return where the tables of a generation are declared."""
+    return Catalogue(generation)
+
+
+@cache
+def of(generation: int) -> Tables:
+    """Return the tables of a generation."""
+    declared = catalogue(generation)
+    metadata = declared.metadata
+    return Tables(
+        generation=generation,
+        facts=facts_table(metadata, _named(declared, "facts")),
+        clock=_clock(metadata, _named(declared, "clock")),
+        clients=_clients(metadata, _named(declared, "clients")),
+        phases=_phases(metadata, _named(declared, "phases")),
+        episodes=_episodes(metadata, _named(declared, "episodes")),
+        inbox=_inbox(metadata, _named(declared, "inbox")),
+        concerned=_concerned(metadata, _named(declared, "concerned")),
+        senders=_senders(metadata, _named(declared, "senders")),
+    )
+
+
+def declared(generation: int) -> Catalogue:
+    """Return the catalogue of a generation with every table in it."""
+    of(generation)
+    return catalogue(generation)
+
+
+def code_of(rules: Sequence[Rule]) -> str:
+    """Return what fills the tables: other rules, or other versions, come to other alerts."""
+    return ", ".join([f"watcher {VERSION}", *(f"{one.name} {one.version}" for one in rules)])
+
+
+def prepare(database: Database, rules: Sequence[Rule]) -> None:
+    """Create the tables of the generation that serves, where they are missing."""
+    generations.prepare(database, SET, code_of(rules), declared)
+
+
+def shown(db: Connection) -> Tables:
+    """Return the tables that serve, for questions asked in the same transaction."""
+    return of(generations.active(db, SET))
+
+
+def judged(db: Connection, rules: Sequence[Rule]) -> int:
+    """Return the generation that these rules may go on judging.
+
+    Raises:
+        AnotherVersion: when other rules judged the one that serves: to go on with these would
+            tell everybody, as news, what the rules had changed.
+    """
+    return generations.serving(db, SET, code_of(rules), "active")
+
+
 def upsert_all(db: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
     """Insert rows, or replace those that have the same primary key."""
     if not rows:
@@ -124,3 +139,104 @@ def upsert_all(db: Connection, table: Table, rows: list[dict[str, Any]]) -> None
     key = [column.name for column in table.primary_key.columns]
     others = {name: statement.excluded[name] for name in rows[0] if name not in key}
     db.execute(statement.on_conflict_do_update(index_elements=key, set_=others), rows)
+
+
+def _named(declared: Catalogue, what: str) -> str:
+    return declared.named(f"alerts_{what}", VERSION)
+
+
+def _clock(metadata: MetaData, name: str) -> Table:
+    return Table(
+        name,
+        metadata,
+        Column("partition", Integer, primary_key=True, autoincrement=False),
+        Column("until", BigInteger, nullable=False),
+    )
+
+
+def _clients(metadata: MetaData, name: str) -> Table:
+    return Table(
+        name,
+        metadata,
+        Column("organisation", String(40), primary_key=True),
+        Column("client", String(40), primary_key=True),
+        Column("partition", Integer, nullable=False),
+        Column("due_at", BigInteger),
+        Column("suspended", Integer, nullable=False),
+        Index(f"{name}_due", "partition", "due_at"),
+    )
+
+
+def _phases(metadata: MetaData, name: str) -> Table:
+    return Table(
+        name,
+        metadata,
+        Column("organisation", String(40), primary_key=True),
+        Column("client", String(40), primary_key=True),
+        Column("care", String(64), primary_key=True),
+        Column("therapist", String(40), primary_key=True),
+        Column("clinic", String(64), nullable=False),
+        Column("partition", Integer, nullable=False),
+        Index(f"{name}_clinic", "organisation", "partition", "clinic"),
+    )
+
+
+def _episodes(metadata: MetaData, name: str) -> Table:
+    return Table(
+        name,
+        metadata,
+        Column("organisation", String(40), primary_key=True),
+        Column("client", String(40), primary_key=True),
+        Column("rule", String(64), primary_key=True),
+        Column("episode", String(36), primary_key=True),
+        Column("care", String(64), nullable=False),
+        Column("therapist", String(40), nullable=False),
+        Column("urgency", String(16), nullable=False),
+        Column("steps", Integer, nullable=False),
+        Column("told", Integer, nullable=False),
+        Column("effective_at", BigInteger, nullable=False),
+        Column("known_at", BigInteger, nullable=False),
+        Column("cleared_at", BigInteger),
+    )
+
+
+def _inbox(metadata: MetaData, name: str) -> Table:
+    return Table(
+        name,
+        metadata,
+        Column("organisation", String(40), primary_key=True),
+        Column("alert", String(36), primary_key=True),
+        Column("number", Integer, nullable=False),
+        Column("client", String(40), nullable=False),
+        Column("clinic", String(64), nullable=False),
+        Column("partition", Integer, nullable=False),
+        Column("family", String(16), nullable=False),
+        Column("urgency", String(16), nullable=False),
+        Column("state", String(16), nullable=False),
+        Column("effective_at", BigInteger, nullable=False),
+        Column("body", LargeBinary, nullable=False),
+        Index(f"{name}_client", "organisation", "client"),
+        Index(f"{name}_order", "organisation", "effective_at", "alert"),
+    )
+
+
+def _concerned(metadata: MetaData, name: str) -> Table:
+    return Table(
+        name,
+        metadata,
+        Column("organisation", String(40), primary_key=True),
+        Column("alert", String(36), primary_key=True),
+        Column("person", String(40), primary_key=True),
+    )
+
+
+def _senders(metadata: MetaData, name: str) -> Table:
+    return Table(
+        name,
+        metadata,
+        Column("organisation", String(40), primary_key=True),
+        Column("sender", String(40), primary_key=True),
+        Column("clinic", String(64), primary_key=True),
+        Column("partition", Integer, primary_key=True, autoincrement=False),
+        Column("recorded_at", BigInteger, nullable=False),
+    )

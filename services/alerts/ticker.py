@@ -16,7 +16,7 @@ from sqlalchemy import func, select
 from services.alerts import store
 from services.alerts.lease import Lease
 from services.alerts.silence import RESUMED, SILENT, Silence, silences
-from services.alerts.tables import FACTS, SENDERS
+from services.alerts.tables import shown
 from services.alerts.watcher import FEED_TYPES, FIRST, RAPPORT, TICK
 from shared import metrics
 from shared.alliance.reading import standing
@@ -103,12 +103,13 @@ class Ticker:
     def _judge_feeds(self, now: datetime) -> None:
         feeds = self._feeds()
         with self._database.read() as db:
-            seen = store.present(db)
+            tables = shown(db)
+            seen = store.present(db, tables)
             known = {
                 one: silences(
                     standing(
                         arrival.envelope
-                        for arrival in facts.of_many(db, FACTS, one, FIRST)
+                        for arrival in facts.of_many(db, tables.facts, one, FIRST)
                         if arrival.envelope.event.type in FEED_TYPES
                     ).facts
                 )
@@ -127,13 +128,14 @@ class Ticker:
 
     def _feeds(self) -> Sequence[Feed]:
         with self._database.read() as db:
+            senders = shown(db).senders.c
             rows = db.execute(
                 select(
-                    SENDERS.c.organisation,
-                    SENDERS.c.sender,
-                    SENDERS.c.clinic,
-                    func.max(SENDERS.c.recorded_at).label("last"),
-                ).group_by(SENDERS.c.organisation, SENDERS.c.sender, SENDERS.c.clinic)
+                    senders.organisation,
+                    senders.sender,
+                    senders.clinic,
+                    func.max(senders.recorded_at).label("last"),
+                ).group_by(senders.organisation, senders.sender, senders.clinic)
             ).all()
         found: dict[tuple[str, str], dict[str, int]] = {}
         for row in rows:

@@ -11,7 +11,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from services.alerts import ledger, store
+from services.alerts import ledger, store, tables
 from services.alerts.alert import ACTIONS
 from services.alerts.audience import audience
 from services.alerts.concerns import UNKNOWN
@@ -20,12 +20,11 @@ from services.alerts.ledger import Key
 from services.alerts.rule import FeedRule, Rule
 from services.alerts.steps import Decided, Known
 from services.alerts.store import Life, Shown, Who
-from services.alerts.tables import FACTS
 from shared import metrics
 from shared.alliance.amendments import AMENDMENTS
 from shared.clock import parse_time
 from shared.envelope import Envelope
-from shared.storage import facts
+from shared.storage import facts, generations
 from shared.storage.accounts import Recipient
 from shared.storage.facts import Stored
 from shared.stream.ports import EVENTS
@@ -48,43 +47,58 @@ LATE_AFTER: Final = timedelta(days=1)
 class Watcher:
     """Handles the records of ``rapport.events``."""
 
-    name: str = NAME
     topics: tuple[str, ...] = (EVENTS,)
 
     def __init__(
-        self, rules: Sequence[Rule], recipients: Callable[[str], Sequence[Recipient]]
+        self,
+        rules: Sequence[Rule],
+        recipients: Callable[[str], Sequence[Recipient]],
+        generation: int = generations.FIRST,
     ) -> None:
         """Judge nothing yet.
 
         Args:
             rules: The rules; those about feeds judge sources.
             recipients: Organisation → everybody who is told of alerts there.
+            generation: Whose tables it fills.
         """
+        self.name = tables.catalogue(generation).consumer(NAME)
+        self._tables = tables.of(generation)
         self._rules = [rule for rule in rules if not isinstance(rule, FeedRule)]
         self._feed_rules = [rule for rule in rules if isinstance(rule, FeedRule)]
         self._recipients = recipients
 
     def handle(self, db: Connection, items: Sequence[Item]) -> None:
-        """Store what came, and judge whom it concerns and what has fallen due."""
+        """Store what came, and judge whom it concerns and what has fallen due.
+
+        Raises:
+            Superseded: when another generation serves now; this one must tell nobody anything.
+        """
+        generations.hold(db, tables.SET, self._tables.generation)
         partitions: dict[int, list[Item]] = defaultdict(list)
         for item in items:
             partitions[item.record.partition].append(item)
         for partition, batch in sorted(partitions.items()):
-            until = store.advance_clock(db, partition, max(_present(one) for one in batch))
+            until = store.advance_clock(
+                db, self._tables, partition, max(_present(one) for one in batch)
+            )
             self._take(db, partition, batch)
             self._judge_due(db, partition, batch[-1].record.offset + 1, until)
 
     def _take(self, db: Connection, partition: int, batch: Sequence[Item]) -> None:
         """Store the facts of a batch, and note whom they concern."""
         told = [one for one in batch if one.envelope.event.type != TICK]
-        stored = facts.store(db, FACTS, [one.arrival for one in told])
+        stored = facts.store(db, self._tables.facts, [one.arrival for one in told])
         store.note_senders(
-            db, partition, (one.envelope for one in told if one.envelope.sender != RAPPORT)
+            db,
+            self._tables,
+            partition,
+            (one.envelope for one in told if one.envelope.sender != RAPPORT),
         )
         touched: set[Who] = set()
         for arrival in stored.new:
             touched |= self._concerned(db, partition, arrival.envelope)
-        store.touch(db, partition, touched)
+        store.touch(db, self._tables, partition, touched)
         self._count(stored)
 
     def _concerned(self, db: Connection, partition: int, envelope: Envelope) -> set[Who]:
@@ -94,18 +108,20 @@ class Watcher:
             return {(organisation, event.subject)}
         data = event.data
         if event.type in FEED_TYPES:
-            found = store.clients_of(db, organisation, partition, clinics=data["clinics"])
+            found = store.clients_of(
+                db, self._tables, organisation, partition, clinics=data["clinics"]
+            )
             return found | ({(organisation, data["source"])} if partition == FIRST else set())
         if event.type in ACTIONS:
-            about = store.client_of(db, organisation, data["alert"])
+            about = store.client_of(db, self._tables, organisation, data["alert"])
             return {(organisation, about)} if about and partition == FIRST else set()
         if event.type == "therapist.away":
             # What the cover holds belongs to the covered phase: both are read anew.
             both = {data["therapist"], data.get("cover") or data["therapist"]}
-            return store.clients_of(db, organisation, partition, therapists=both)
+            return store.clients_of(db, self._tables, organisation, partition, therapists=both)
         everywhere = data.get("clinic") is None or event.type in AMENDMENTS
         clinics = None if everywhere else {data["clinic"]}
-        return store.clients_of(db, organisation, partition, clinics=clinics)
+        return store.clients_of(db, self._tables, organisation, partition, clinics=clinics)
 
     def _judge_due(
         self, db: Connection, partition: int, next_offset: int, until: datetime
@@ -117,7 +133,7 @@ class Watcher:
         """
         if next_offset < ledger.mark_of(db, self.name, partition):
             return
-        for organisation, clients in store.due(db, partition, until).items():
+        for organisation, clients in store.due(db, self._tables, partition, until).items():
             for start in range(0, len(clients), store.CHUNK):
                 some = clients[start : start + store.CHUNK]
                 self._judge(db, partition, organisation, some, until)
@@ -131,11 +147,11 @@ class Watcher:
         clients: Sequence[str],
         until: datetime,
     ) -> None:
-        many = facts.of_many(db, FACTS, organisation, partition)
+        many = facts.of_many(db, self._tables.facts, organisation, partition)
         around = Organisation(organisation, [arrival.envelope for arrival in many])
-        arrivals = facts.of_clients(db, FACTS, organisation, clients)
+        arrivals = facts.of_clients(db, self._tables.facts, organisation, clients)
         alerts = ledger.known_alerts(db, organisation, clients)
-        shown = store.shown_numbers(db, organisation, clients)
+        shown = store.shown_numbers(db, self._tables, organisation, clients)
         found: list[Found] = []
         stale: list[Shown] = []
         for client in clients:
@@ -153,9 +169,9 @@ class Watcher:
                 found.append(one)
                 stale += _stale(organisation, known, one.steps, shown)
         steps = [step for one in found for step in one.steps]
-        store.save(db, partition, [one.life for one in found])
+        store.save(db, self._tables, partition, [one.life for one in found])
         ledger.keep(db, [(step, self._tellings(db, step)) for step in steps], until)
-        store.show(db, partition, [*stale, *map(_shown, steps)])
+        store.show(db, self._tables, partition, [*stale, *map(_shown, steps)])
         for step in steps:
             metrics.ALERT_STEPS.labels(step.body["family"], step.kind).inc()
 

@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from services.alerts import inbox
+from services.alerts import inbox, tables
 from services.alerts.alert import State
 from services.alerts.api import explained
 from services.alerts.bootstrap import EVERY_RULE
@@ -24,7 +24,6 @@ from services.cli.common import (
     show_one,
     with_office,
 )
-from shared.storage.positions import create_tables
 
 EVERY: Final = "every"
 SHOWN: Final = 1_000
@@ -83,7 +82,7 @@ def list_alerts(
         "client": client,
     }
     whose = office.organisation(organisation).id
-    create_tables(office.db)
+    tables.prepare(office.db, EVERY_RULE)
     with office.db.read() as db:
         found = inbox.page(db, Viewer(whose), filters, limit=limit)
     if as_json:
@@ -111,7 +110,7 @@ def show_alert(office: Office, alert: str, organisation: str | None, as_json: bo
       rapport alerts show 5b0a9d0e-6d0c-5f0e-9d58-0e7f4c1f8a55
     """
     whose = office.organisation(organisation).id
-    create_tables(office.db)
+    tables.prepare(office.db, EVERY_RULE)
     with office.db.read() as db:
         found = inbox.one(db, Viewer(whose), alert)
     if found is None:

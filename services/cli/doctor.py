@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from services.alerts import outbox
+from services.alerts import outbox, tables
+from services.alerts.bootstrap import EVERY_RULE
 from services.alerts.ledger import UNDELIVERABLE
 from services.cli.common import FAILED, Office, make_data_dir, opened, said_plainly, show
 from shared.config import Settings, load
@@ -16,7 +17,6 @@ from shared.errors import ConfigurationError, DatabaseUnavailable, StreamUnavail
 from shared.storage.accounts import Organisation
 from shared.storage.engine import Database
 from shared.storage.migrate import migrate, pending
-from shared.storage.positions import create_tables
 from shared.storage.sealing import KEY_FILE, SealBroken
 from shared.stream.engines import open_stream
 from shared.stream.ports import Stream
@@ -189,7 +189,7 @@ def _organisation(office: Office, whose: Organisation) -> Iterator[Finding]:
 
 def _untold(database: Database, organisation: str) -> int:
     """Return how many alerts that stand open could be told to nobody."""
-    create_tables(database)
+    tables.prepare(database, EVERY_RULE)
     with database.read() as db:
         return outbox.untold(db, organisation)[UNDELIVERABLE]
 

@@ -9,12 +9,11 @@ import click
 from rich.console import Console
 
 from services.cli.common import Office, json_option, organisation_option, with_office
-from services.projections import terminal
+from services.projections import read_models, terminal
 from services.projections.drawing import svg
 from services.projections.timelines import Timelines, Viewer
 from shared.clock import parse_time
 from shared.ids import CLIENT
-from shared.storage.positions import create_tables
 
 
 class _Time(click.ParamType[datetime]):
@@ -62,7 +61,7 @@ def timeline(
       rapport timeline cl_0123456789abcdef01234567 --svg timeline.svg
     """
     whose = office.organisation(organisation).id
-    create_tables(office.db)
+    read_models.prepare(office.db)
     found = Timelines(office.db, office.registry).read(
         Viewer(whose), _opaque(office, whose, client), valid_at=valid_at, known_at=known_at
     )

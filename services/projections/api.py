@@ -12,10 +12,9 @@ import orjson
 from flask import Response, request
 from marshmallow import Schema, fields, validate
 
-from services.projections import cursors
+from services.projections import cursors, read_models
 from services.projections.drawing import svg
 from services.projections.page import PAGE_POLICY, SVG_POLICY, page
-from services.projections.read_models import ALERTS, CASELOAD, CONCERNS
 from services.projections.read_models.caseload import Asked
 from services.projections.timelines import Timelines, Viewer
 from shared.clock import format_time, from_micros, parse_time
@@ -196,11 +195,12 @@ def _caseload(database: Database, asked: dict[str, Any]) -> dict[str, Any]:
     # One more than asked for: whether it is there says whether there is a next page.
     query = Asked(viewer.organisation, viewer.clinics, **filters, after=after, limit=limit + 1)
     person = viewer.person
-    cleared = None if person is None else CONCERNS.query(viewer.organisation, person)
-    alerts = ALERTS.open_by_client(viewer.organisation, viewer.clinics, cleared)
     with database.read() as db:
-        rows = CASELOAD.query(db, query, alerts)
-        places = CASELOAD.places(db, query, [row.client for row in rows])
+        models = read_models.serving(db)
+        cleared = None if person is None else models.concerns.query(viewer.organisation, person)
+        alerts = models.alerts.open_by_client(viewer.organisation, viewer.clinics, cleared)
+        rows = models.caseload.query(db, query, alerts)
+        places = models.caseload.places(db, query, [row.client for row in rows])
     shown = rows[:limit]
     last = shown[-1] if len(rows) > limit else None
     return {

@@ -8,7 +8,7 @@ from typing import Final
 
 from flask import Flask
 
-from services.projections import api
+from services.projections import api, read_models
 from services.projections.projector import Projector
 from services.projections.timelines import Timelines
 from shared import logs
@@ -16,10 +16,10 @@ from shared.clock import Clock, SystemClock
 from shared.config import Settings, load
 from shared.storage.accounts import Accounts
 from shared.storage.engine import Database
-from shared.storage.positions import create_tables
 from shared.storage.registry import Registry
 from shared.storage.sealing import Sealer, load_secret_key
 from shared.stream.engines import open_stream
+from shared.stream.following import Following
 from shared.stream.ports import Stream
 from shared.stream.runner import Runner
 from shared.web.app import create_app
@@ -46,19 +46,23 @@ class Worker:
     """The consuming side: a runner, and the infrastructure that it alone uses."""
 
     def __init__(self, stream: Stream, db: Database, clock: Clock) -> None:
-        """Create the tables where they are missing, and join the group."""
+        """Create the tables where they are missing; the first step joins the group."""
         self._stream = stream
         self._db = db
-        create_tables(db)
-        self._runner = Runner(stream, db, Projector(), clock)
+        read_models.prepare(db)
+        self._following = Following(
+            db,
+            read_models.number_serving,
+            lambda generation: Runner(stream, db, Projector(generation), clock),
+        )
 
     def step(self, now: datetime) -> bool:
         """Handle one batch; return whether there was anything to do."""
-        return self._runner.step(now)
+        return self._following.step(now)
 
     def close(self) -> None:
         """Leave the group and release everything."""
-        self._runner.close()
+        self._following.close()
         self._stream.close()
         self._db.close()
 
@@ -73,7 +77,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Parts:
     clock = clock or SystemClock()
     db = Database(settings.database)
     sealer = Sealer(load_secret_key(settings, db))
-    create_tables(db)
+    read_models.prepare(db)
     return Parts(
         settings=settings,
         db=db,

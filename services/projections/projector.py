@@ -4,23 +4,24 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
+from services.projections import read_models
 from services.projections.read_model import TOPICS, Batch, ReadModel
-from services.projections.read_models import READ_MODELS
+from shared.storage.generations import FIRST
 from shared.stream.runner import Item
 
 CONSUMER = "projections.v1"
-"""Names the positions and the group; the next version reads beside this one under its own name."""
+"""Names the positions and the group of the first generation."""
 
 
 class Projector:
     """Fold what comes from the stream into the read models."""
 
-    name = CONSUMER
     topics = TOPICS
 
-    def __init__(self, read_models: Sequence[ReadModel] = READ_MODELS) -> None:
-        """Apply ``read_models`` in their order; the facts come first."""
-        self._read_models = tuple(read_models)
+    def __init__(self, generation: int = FIRST) -> None:
+        """Fill the tables of a generation."""
+        self.name = read_models.catalogue(generation).consumer(CONSUMER)
+        self._read_models: tuple[ReadModel, ...] = read_models.of(generation)
 
     def handle(self, db: Connection, items: Sequence[Item]) -> None:
         """Apply a batch to every read model; the runner commits."""

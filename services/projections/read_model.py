@@ -1,8 +1,8 @@
 """The contract of the family ``read_models``: tables, ``apply``, ``query``, and a version.
 
 A read model is one file in ``services/projections/read_models`` and one line in its visible tuple
-``READ_MODELS``. It can be emptied and filled again from the stream at any time. Its tables carry
-its version in their names, so that the next version is built beside this one and switched to.
+``ReadModels``. It can be filled again from the stream at any time: it is made for a generation,
+whose tables are its own, so that the next is built beside the one that serves and switched to.
 """
 
 from collections.abc import Callable, Sequence

@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from services.projections import cursors
+from services.projections import cursors, read_models
 from services.projections.read_model import Chart
-from services.projections.read_models import ALERTS, FACTS
+from services.projections.read_models import ReadModels
 from services.projections.visibility import Matters, matters, visible, within
 from shared.alliance import items
 from shared.alliance.history import fold
@@ -64,7 +64,8 @@ class Timelines:
         ):
             return None
         with self._database.read() as db:
-            chart = FACTS.query(db, viewer.organisation, client)
+            models = read_models.serving(db)
+            chart = models.facts.query(db, viewer.organisation, client)
             known = matters(chart.own)
             own, shared = visible(chart.own, known, viewer.person), chart.shared
             if viewer.clinics is not None:
@@ -74,9 +75,9 @@ class Timelines:
             chart = replace(chart, own=own, shared=shared)
             return {
                 **_folded(chart, valid_at, known_at),
-                "judged_at": _judged_at(db, chart),
-                "alerts": _alerts(db, viewer, client, known, valid_at, known_at),
-                "conflicts": _conflicts(db, chart, known_at),
+                "judged_at": _judged_at(db, models, chart),
+                "alerts": _alerts(db, models, viewer, client, known, valid_at, known_at),
+                "conflicts": _conflicts(db, models, chart, known_at),
                 "simulated": any(one.event.source.startswith(SIMULATED) for one in own),
             }
 
@@ -87,16 +88,17 @@ def _folded(chart: Chart, valid_at: datetime | None, known_at: datetime | None) 
     return timeline(history, known_at=known_at, valid_at=valid_at)
 
 
-def _judged_at(db: Connection, chart: Chart) -> str | None:
+def _judged_at(db: Connection, models: ReadModels, chart: Chart) -> str | None:
     """Return the last tick of the client's partition: up to when silence has been judged."""
     if chart.partition is None:
         return None
-    ticked_at = FACTS.ticked_at(db, chart.partition)
+    ticked_at = models.facts.ticked_at(db, chart.partition)
     return None if ticked_at is None else format_time(ticked_at)
 
 
 def _alerts(
     db: Connection,
+    models: ReadModels,
     viewer: Viewer,
     client: str,
     known: Matters,
@@ -106,7 +108,7 @@ def _alerts(
     """Return the alerts that the viewer may see, as they stood when they are asked about."""
     return [
         alert
-        for alert, evidence in ALERTS.query(db, viewer.organisation, client, known_at)
+        for alert, evidence in models.alerts.query(db, viewer.organisation, client, known_at)
         if (viewer.clinics is None or alert["clinic"] in viewer.clinics)
         and (valid_at is None or parse_time(alert["effective_at"]) <= valid_at)
         and _may_know(viewer, known, evidence)
@@ -119,9 +121,11 @@ def _may_know(viewer: Viewer, known: Matters, evidence: Iterable[str]) -> bool:
     return all(event in known.refs and known.cleared(event, viewer.person) for event in evidence)
 
 
-def _conflicts(db: Connection, chart: Chart, known_at: datetime | None) -> list[dict[str, Any]]:
+def _conflicts(
+    db: Connection, models: ReadModels, chart: Chart, known_at: datetime | None
+) -> list[dict[str, Any]]:
     """Return what came under the id of a visible fact with other content, without effect."""
-    found = FACTS.conflicts(db, chart.organisation, chart.client, known_at)
+    found = models.facts.conflicts(db, chart.organisation, chart.client, known_at)
     contested = [envelope for envelope in chart.own if envelope.id in found] if found else []
     return [
         items.conflict(Conflict(one.id, one.event.type, one.event.time, found[one.id]))

@@ -27,7 +27,8 @@ LOCK_ID = 0x5241_5050_4F52_5402
 """Names the advisory lock of PostgreSQL (``RAPPORT`` in ASCII, then 2)."""
 
 REBUILDABLE = MetaData()
-"""Tables that the stream can fill again; made when a consumer starts, never migrated."""
+"""What needs no backup and is never migrated: positions, leases. The tables that the stream fills
+are declared generation by generation (``generations.py``); all are made when a consumer starts."""
 
 positions = Table(
     "positions",
@@ -53,16 +54,21 @@ class Position:
     newest_recorded: int
 
 
-def create_tables(database: Database) -> None:
-    """Create every table that can be filled again, where it is missing.
+def create_tables(database: Database, *catalogues: MetaData) -> None:
+    """Create tables that can be filled again, where they are missing.
 
     Safe when several processes start together: they take their turn under a lock.
+
+    Args:
+        database: Where.
+        catalogues: Which, besides the positions.
     """
     with database.write() as db:
         if db.dialect.name == "postgresql":
             # SQLite needs nothing: every write transaction is BEGIN IMMEDIATE.
             db.execute(select(func.pg_advisory_xact_lock(LOCK_ID)))
-        REBUILDABLE.create_all(db)
+        for metadata in (REBUILDABLE, *catalogues):
+            metadata.create_all(db)
 
 
 def load(database: Database, consumer: str, topic: str, partition: int) -> Position:

@@ -6,10 +6,11 @@ import pytest
 
 from services.projections import read_models
 from services.projections.read_model import ReadModel
-from services.projections.read_models import FACTS, READ_MODELS
-from shared.storage.positions import REBUILDABLE
+from services.projections.read_models import ReadModels, catalogue
+from shared.storage.generations import FIRST
 
 FOLDER = Path(read_models.__file__).parent
+READ_MODELS: ReadModels = read_models.of(FIRST)
 
 
 def test_the_tuple_names_every_file() -> None:
@@ -17,7 +18,7 @@ def test_the_tuple_names_every_file() -> None:
     files = {path.stem for path in FOLDER.glob("*.py")} - {"__init__"}
     assert {model.name for model in READ_MODELS} == files
     assert len(READ_MODELS) == len(files)
-    assert READ_MODELS[0] is FACTS
+    assert READ_MODELS[0] is READ_MODELS.facts
 
 
 @pytest.mark.parametrize("model", READ_MODELS, ids=lambda model: model.name)
@@ -26,7 +27,7 @@ def test_tables_carry_the_version(model: ReadModel) -> None:
     assert model.tables
     for table in model.tables:
         assert table.name.endswith(f"_v{model.version}")
-        assert table.metadata is REBUILDABLE
+        assert table.metadata is catalogue(FIRST).metadata
         assert callable(model.query)
 
 
@@ -37,6 +38,18 @@ def test_the_organisation_comes_first(model: ReadModel) -> None:
         keys = [list(table.primary_key.columns), *(list(index.columns) for index in table.indexes)]
         firsts = {columns[0].name for columns in keys}
         assert firsts == ({"partition"} if table.name == "ticks_v1" else {"organisation"})
+
+
+@pytest.mark.parametrize("which", range(len(READ_MODELS)), ids=ReadModels._fields)
+def test_a_generation_owns_its_tables(which: int) -> None:
+    """The same read model of another generation has the same tables under other names."""
+    first, second = READ_MODELS[which], read_models.of(2)[which]
+    names = [table.name for table in second.tables]
+    assert names == [f"{table.name}_g2" for table in first.tables]
+    indexes = [
+        index.name for model in (first, second) for t in model.tables for index in t.indexes
+    ]
+    assert len(set(indexes)) == len(indexes)
 
 
 def test_no_two_share_a_table() -> None:

@@ -16,8 +16,8 @@ import pytest
 
 from services.cli.simulation import PLANTED, Document, configurations, half_year
 from shared.clock import ManualClock
-from shared.storage.positions import REBUILDABLE
 from tests.support.kafka_broker import cluster_of
+from tests.support.rebuildable import emptied
 from tests.support.whole import WholeLine
 
 NOW: Final = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -163,5 +163,4 @@ def ledger_of(line: WholeLine) -> list[tuple[Any, ...]]:
 def forget(line: WholeLine) -> None:
     """Empty every table that the stream can fill again."""
     with line.database.write() as db:
-        for table in reversed(REBUILDABLE.sorted_tables):
-            db.execute(table.delete())
+        emptied(db)

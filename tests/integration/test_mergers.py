@@ -9,16 +9,18 @@ from typing import Any
 import pytest
 from sqlalchemy import Table, select
 
-from services.alerts.tables import CLIENTS, PHASES
-from services.alerts.tables import FACTS as JUDGED
-from services.projections.read_models.caseload import PLACES
-from services.projections.read_models.facts import FACTS
+from services.alerts import tables
+from services.projections import read_models
 from shared.clock import ManualClock
+from shared.storage.generations import FIRST
 from shared.stream.codec import key_of
 from shared.stream.partitioning import partition_of
 from shared.stream.ports import EVENTS
 from tests.support.whole import WholeLine
 
+JUDGED = tables.of(FIRST)
+PROJECTED = read_models.of(FIRST)
+PLACES = PROJECTED.caseload.tables[1]
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 REFERENCES = [f"c-{number}" for number in range(8)]
 
@@ -68,7 +70,7 @@ def test_a_client_stays_in_one_partition(line: WholeLine) -> None:
     for reference in REFERENCES:
         home = partition_of(key_of(line.organisation, line.client(reference)), partitions)
         homes.add(home)
-        for table in (FACTS, JUDGED, CLIENTS, PHASES, PLACES):
+        for table in (PROJECTED.facts.rows, JUDGED.facts, JUDGED.clients, JUDGED.phases, PLACES):
             found = {row.partition for row in _rows(line, table, reference)}
             assert found == {home}, (table.name, reference)
     assert len(homes) > 1
@@ -77,7 +79,7 @@ def test_a_client_stays_in_one_partition(line: WholeLine) -> None:
 def test_a_merger_is_one_fact(line: WholeLine) -> None:
     """It is kept once by each consumer, and listed once on the timeline that it is about."""
     for reference in REFERENCES[:-1]:
-        for table in (FACTS, JUDGED):
+        for table in (PROJECTED.facts.rows, JUDGED.facts):
             kept = [row.type for row in _rows(line, table, reference)]
             assert sorted(kept) == ["client.merged", "session.held"]
         assert len(line.timeline(reference)["mergers"]) == 1

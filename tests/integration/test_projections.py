@@ -11,10 +11,11 @@ from prometheus_client import REGISTRY
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from services.projections import read_models
 from services.projections.projector import CONSUMER
-from services.projections.read_models import READ_MODELS
 from shared.envelope import Envelope
 from shared.storage import positions
+from shared.storage.generations import FIRST
 from shared.stream.codec import encode
 from shared.stream.ports import EVENTS
 from tests.support import events as an
@@ -74,7 +75,7 @@ def rows(world: World) -> int:
     with world.db.read() as db:
         return sum(
             db.execute(text(f"SELECT count(*) FROM {table.name}")).scalar_one()  # noqa: S608 - ours.
-            for model in READ_MODELS
+            for model in read_models.of(FIRST)
             for table in model.tables
         )
 

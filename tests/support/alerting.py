@@ -14,20 +14,18 @@ from prometheus_client import REGISTRY
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from services.alerts import api, inbox
+from services.alerts import api, inbox, tables
 from services.alerts.deliveries import Deliverer
 from services.alerts.inbox import Viewer
 from services.alerts.ledger import LEDGER
 from services.alerts.rule import Rule
 from services.alerts.rules.source_silent import SourceSilent
-from services.alerts.tables import EPISODES
 from services.alerts.ticker import Ticker
 from services.alerts.watcher import Watcher
 from services.alerts.webhook import Sender
 from shared.clock import ManualClock
 from shared.envelope import Envelope
 from shared.storage.engine import Database
-from shared.storage.positions import REBUILDABLE, create_tables
 from shared.stream.broadcast import copies
 from shared.stream.codec import decode, encode
 from shared.stream.embedded import EmbeddedStream
@@ -37,6 +35,7 @@ from shared.web.app import create_app
 from tests.support import alert_rules
 from tests.support import events as an
 from tests.support.accounts import Office
+from tests.support.rebuildable import dropped
 
 PARTITIONS = 3
 DEADLINE_S = 10.0
@@ -64,7 +63,7 @@ class AlertsWorld:
         self.clock = ManualClock(START)
         self.office = Office(db, self.clock)
         self.organisation = organisation or self.office.an_organisation()
-        create_tables(db)
+        tables.prepare(db, rules)
         self.stream = EmbeddedStream(folder / "stream.db", PARTITIONS, self.clock)
         self.stream.create_topics()
         self.publisher = self.stream.publisher()
@@ -116,8 +115,8 @@ class AlertsWorld:
         """Forget every table that the stream can fill again, and begin reading anew."""
         self.runner.close()
         with self.db.write() as db:
-            REBUILDABLE.drop_all(db)
-        create_tables(self.db)
+            dropped(db)
+        tables.prepare(self.db, self.rules)
         self.runner = self.another_runner(batch_limit)
 
     def close(self) -> None:
@@ -218,7 +217,7 @@ class AlertsWorld:
     def episodes(self, client: str | None = None) -> list[dict[str, Any]]:
         """Return the episodes that hold, as the watcher has them, ``known_at`` aside."""
         with self.db.read() as db:
-            rows = [dict(row) for row in db.execute(select(EPISODES)).mappings()]
+            rows = [dict(row) for row in db.execute(select(tables.shown(db).episodes)).mappings()]
         for row in rows:
             del row["known_at"]
         mine = [row for row in rows if client in (None, row["client"])]

@@ -13,14 +13,13 @@ import orjson
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from services.projections import api
+from services.projections import api, read_models
 from services.projections.projector import Projector
 from services.projections.timelines import Timelines
 from shared.clock import ManualClock, format_time
 from shared.envelope import Envelope
 from shared.ids import CLIENT
 from shared.storage.engine import Database
-from shared.storage.positions import REBUILDABLE, create_tables
 from shared.stream.codec import encode
 from shared.stream.embedded import EmbeddedStream
 from shared.stream.ports import ALERTS, EVENTS, Outgoing
@@ -28,6 +27,7 @@ from shared.stream.runner import Runner
 from shared.web.app import create_app
 from tests.support import events as an
 from tests.support.accounts import Office
+from tests.support.rebuildable import dropped
 
 PARTITIONS = 3
 DEADLINE_S = 10.0
@@ -50,7 +50,7 @@ class World:
         self.clock = ManualClock(NOW)
         self.office = Office(db, self.clock)
         self.organisation = organisation or self.office.an_organisation()
-        create_tables(db)
+        read_models.prepare(db)
         self.stream = EmbeddedStream(folder / "stream.db", PARTITIONS)
         self.stream.create_topics()
         self.publisher = self.stream.publisher()
@@ -77,7 +77,7 @@ class World:
     def begun_again(self, folder: Path, batch_limit: int = 1_000) -> "World":
         """Return the same organisation with an empty stream and empty read models."""
         with self.db.write() as db:
-            REBUILDABLE.drop_all(db)
+            dropped(db)
         folder.mkdir()
         return World(self.db, folder, organisation=self.organisation, batch_limit=batch_limit)
 

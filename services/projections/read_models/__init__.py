@@ -1,20 +1,73 @@
-"""The read models: one file each, one line each in ``READ_MODELS``."""
+"""The read models: one file each, one line each in ``ReadModels``."""
 
-from services.projections.read_model import ReadModel
+from functools import cache
+from typing import Final, NamedTuple
+
+from sqlalchemy import Connection
+
 from services.projections.read_models.alerts import Alerts
 from services.projections.read_models.caseload import Caseload
 from services.projections.read_models.concerns import Concerns
 from services.projections.read_models.facts import Facts
+from shared.storage import generations
+from shared.storage.engine import Database
+from shared.storage.generations import Catalogue
 
-FACTS = Facts()
-ALERTS = Alerts()
-CASELOAD = Caseload(FACTS.charts)
-CONCERNS = Concerns(FACTS.charts)
+SET: Final = "timelines"
+"""What the read models are together: they share one position, and stand or fall together."""
 
-READ_MODELS: tuple[ReadModel, ...] = (
-    FACTS,
-    ALERTS,
-    CASELOAD,
-    CONCERNS,
+
+class ReadModels(NamedTuple):
+    """The read models of one generation, in the order in which a batch is applied."""
+
+    facts: Facts
+    alerts: Alerts
+    caseload: Caseload
+    concerns: Concerns
+
+
+CODE: Final = ", ".join(
+    f"{model.name} {model.version}" for model in (Facts, Alerts, Caseload, Concerns)
 )
-"""In the order in which a batch is applied: the facts come first."""
+"""What fills the tables: a process reads no generation that other versions have filled."""
+
+
+@cache
+def catalogue(generation: int) -> Catalogue:
+    """Return where the tables of a generation are declared."""
+    return Catalogue(generation)
+
+
+@cache
+def of(generation: int) -> ReadModels:
+    """Return the read models of a generation."""
+    tables = catalogue(generation)
+    facts = Facts(tables)
+    return ReadModels(
+        facts, Alerts(tables), Caseload(tables, facts.charts), Concerns(tables, facts.charts)
+    )
+
+
+def prepare(database: Database) -> None:
+    """Create the tables of the generation that serves, where they are missing."""
+    generations.prepare(database, SET, CODE, declared)
+
+
+def declared(generation: int) -> Catalogue:
+    """Return the catalogue of a generation with every table in it."""
+    of(generation)
+    return catalogue(generation)
+
+
+def number_serving(db: Connection) -> int:
+    """Return the generation that this version of Rapport reads and feeds.
+
+    That is the active one; a release that is about to be replaced goes on with the one before,
+    which is the last that it knows the tables of.
+    """
+    return generations.serving(db, SET, CODE, "active", "previous")
+
+
+def serving(db: Connection) -> ReadModels:
+    """Return the read models that serve, for questions asked in the same transaction."""
+    return of(number_serving(db))

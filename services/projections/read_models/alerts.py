@@ -30,46 +30,11 @@ from services.projections.visibility import BOUNDARY
 from shared.clock import to_micros
 from shared.envelope import Envelope
 from shared.storage.engine import insert_or_nothing, upsert
-from shared.storage.positions import REBUILDABLE
+from shared.storage.generations import Catalogue
 from shared.stream.ports import ALERTS
 
 UNPLACED = ""
 """Evidence of a boundary alert that names no boundary fact: never cleared for anybody."""
-
-STEPS = Table(
-    "alert_steps_v1",
-    REBUILDABLE,
-    Column("organisation", String(40), primary_key=True),
-    Column("step", String(128), primary_key=True),
-    Column("alert", String(36), nullable=False),
-    Column("client", String(40), nullable=False),
-    Column("number", Integer, nullable=False),
-    Column("recorded_at", BigInteger, nullable=False),
-    Column("body", LargeBinary, nullable=False),
-    Index("alert_steps_v1_client", "organisation", "client"),
-    Index("alert_steps_v1_alert", "organisation", "alert"),
-)
-
-NEWEST = Table(
-    "alerts_v1",
-    REBUILDABLE,
-    Column("organisation", String(40), primary_key=True),
-    Column("alert", String(36), primary_key=True),
-    Column("client", String(40), nullable=False),
-    Column("clinic", String(64), nullable=False),
-    Column("state", String(16), nullable=False),
-    Column("urgency", String(16), nullable=False),
-    Index("alerts_v1_client", "organisation", "client", "state"),
-)
-
-EVIDENCE = Table(
-    "alert_evidence_v1",
-    REBUILDABLE,
-    Column("organisation", String(40), primary_key=True),
-    Column("alert", String(36), primary_key=True),
-    Column("event", String(36), primary_key=True),
-)
-"""The boundary facts that an alert stands on, in any of its steps."""
 
 
 class Alerts:
@@ -77,19 +42,25 @@ class Alerts:
 
     name = "alerts"
     version = 1
-    tables = (STEPS, NEWEST, EVIDENCE)
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        """Declare the tables of a generation."""
+        self._steps = _steps_table(catalogue, self.version)
+        self._newest = _newest_table(catalogue, self.version)
+        self._evidence = _evidence_table(catalogue, self.version)
+        self.tables = (self._steps, self._newest, self._evidence)
 
     def apply(self, db: Connection, batch: Batch) -> None:
         """Keep each step once, and choose anew the newest of every alert touched."""
         envelopes = [item.envelope for item in batch.of(ALERTS)]
         if not envelopes:
             return
-        db.execute(insert_or_nothing(db, STEPS), [_step(envelope) for envelope in envelopes])
+        db.execute(insert_or_nothing(db, self._steps), [_step(envelope) for envelope in envelopes])
         evidence = [row for envelope in envelopes for row in _evidence(envelope)]
         if evidence:
-            db.execute(insert_or_nothing(db, EVIDENCE), evidence)
+            db.execute(insert_or_nothing(db, self._evidence), evidence)
         for organisation, alert in sorted({_alert(envelope) for envelope in envelopes}):
-            _choose_newest(db, organisation, alert)
+            self._choose_newest(db, organisation, alert)
 
     def query(
         self, db: Connection, organisation: str, client: str, known_at: datetime | None = None
@@ -98,11 +69,12 @@ class Alerts:
 
         With each come the boundary facts that it ever stood on: its history tells of them all.
         """
-        asked = _in_order(
-            select(STEPS).where(STEPS.c.organisation == organisation, STEPS.c.client == client)
+        steps = self._steps
+        asked = self._in_order(
+            select(steps).where(steps.c.organisation == organisation, steps.c.client == client)
         )
         if known_at is not None:
-            asked = asked.where(STEPS.c.recorded_at <= to_micros(known_at))
+            asked = asked.where(steps.c.recorded_at <= to_micros(known_at))
         found: dict[str, tuple[dict[str, Any], set[str]]] = {}
         for row in db.execute(asked):
             alert: dict[str, Any] = orjson.loads(row.body)
@@ -123,20 +95,41 @@ class Alerts:
             clinics: Only of these clinics; None: of all.
             cleared: The boundary events that the caller may know of; None: all of them.
         """
+        newest, evidence = self._newest.c, self._evidence.c
         asked = select(
-            NEWEST.c.client,
-            func.sum(_one_if("urgent")).label("urgent"),
-            func.sum(_one_if("attention")).label("attention"),
-            func.sum(_one_if("information")).label("information"),
-        ).where(NEWEST.c.organisation == organisation, NEWEST.c.state == "open")
+            newest.client,
+            *(
+                func.sum(case((newest.urgency == urgency, 1), else_=0)).label(urgency)
+                for urgency in ("urgent", "attention", "information")
+            ),
+        ).where(newest.organisation == organisation, newest.state == "open")
         if clinics is not None:
-            asked = asked.where(NEWEST.c.clinic.in_(sorted(clinics)))
+            asked = asked.where(newest.clinic.in_(sorted(clinics)))
         if cleared is not None:
-            hidden = select(EVIDENCE.c.alert).where(
-                EVIDENCE.c.organisation == organisation, EVIDENCE.c.event.not_in(cleared)
+            hidden = select(evidence.alert).where(
+                evidence.organisation == organisation, evidence.event.not_in(cleared)
             )
-            asked = asked.where(NEWEST.c.alert.not_in(hidden))
-        return asked.group_by(NEWEST.c.client).subquery("open_alerts")
+            asked = asked.where(newest.alert.not_in(hidden))
+        return asked.group_by(newest.client).subquery("open_alerts")
+
+    def _in_order(self, asked: Select[Any]) -> Select[Any]:
+        """Order steps from the oldest to the newest, however they came."""
+        steps = self._steps.c
+        return asked.order_by(steps.number, steps.recorded_at, steps.step)
+
+    def _choose_newest(self, db: Connection, organisation: str, alert: str) -> None:
+        steps = self._steps.c
+        asked = select(steps.body).where(steps.organisation == organisation, steps.alert == alert)
+        body = orjson.loads(db.execute(self._in_order(asked)).scalars().all()[-1])
+        row = {
+            "organisation": organisation,
+            "alert": alert,
+            "client": body["client"],
+            "clinic": body["clinic"] or "",  # An alert about a feed may be of no one clinic.
+            "state": body["state"],
+            "urgency": body["urgency"],
+        }
+        upsert(db, self._newest, ["organisation", "alert"], row)
 
 
 def boundary_evidence(alert: Mapping[str, Any]) -> Sequence[str]:
@@ -144,10 +137,6 @@ def boundary_evidence(alert: Mapping[str, Any]) -> Sequence[str]:
     evidence = alert["evidence"]
     found = [item["event"] for item in evidence if item["type"].startswith(BOUNDARY)]
     return found or ([UNPLACED] if alert["family"] == "boundary" else [])
-
-
-def _one_if(urgency: str) -> Any:
-    return case((NEWEST.c.urgency == urgency, 1), else_=0)
 
 
 def _alert(envelope: Envelope) -> tuple[str, str]:
@@ -175,22 +164,44 @@ def _evidence(envelope: Envelope) -> list[dict[str, str]]:
     ]
 
 
-def _in_order(asked: Select[Any]) -> Select[Any]:
-    """Order steps from the oldest to the newest, however they came."""
-    return asked.order_by(STEPS.c.number, STEPS.c.recorded_at, STEPS.c.step)
-
-
-def _choose_newest(db: Connection, organisation: str, alert: str) -> None:
-    asked = select(STEPS.c.body).where(
-        STEPS.c.organisation == organisation, STEPS.c.alert == alert
+def _steps_table(catalogue: Catalogue, version: int) -> Table:
+    name = catalogue.named("alert_steps", version)
+    return Table(
+        name,
+        catalogue.metadata,
+        Column("organisation", String(40), primary_key=True),
+        Column("step", String(128), primary_key=True),
+        Column("alert", String(36), nullable=False),
+        Column("client", String(40), nullable=False),
+        Column("number", Integer, nullable=False),
+        Column("recorded_at", BigInteger, nullable=False),
+        Column("body", LargeBinary, nullable=False),
+        Index(f"{name}_client", "organisation", "client"),
+        Index(f"{name}_alert", "organisation", "alert"),
     )
-    body = orjson.loads(db.execute(_in_order(asked)).scalars().all()[-1])
-    row = {
-        "organisation": organisation,
-        "alert": alert,
-        "client": body["client"],
-        "clinic": body["clinic"] or "",  # An alert about a feed may be of no one clinic.
-        "state": body["state"],
-        "urgency": body["urgency"],
-    }
-    upsert(db, NEWEST, ["organisation", "alert"], row)
+
+
+def _newest_table(catalogue: Catalogue, version: int) -> Table:
+    name = catalogue.named("alerts", version)
+    return Table(
+        name,
+        catalogue.metadata,
+        Column("organisation", String(40), primary_key=True),
+        Column("alert", String(36), primary_key=True),
+        Column("client", String(40), nullable=False),
+        Column("clinic", String(64), nullable=False),
+        Column("state", String(16), nullable=False),
+        Column("urgency", String(16), nullable=False),
+        Index(f"{name}_client", "organisation", "client", "state"),
+    )
+
+
+def _evidence_table(catalogue: Catalogue, version: int) -> Table:
+    """Declare the boundary facts that an alert stands on, in any of its steps."""
+    return Table(
+        catalogue.named("alert_evidence", version),
+        catalogue.metadata,
+        Column("organisation", String(40), primary_key=True),
+        Column("alert", String(36), primary_key=True),
+        Column("event", String(36), primary_key=True),
+    )

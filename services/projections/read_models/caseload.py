@@ -32,36 +32,10 @@ from shared.alliance.history import History, fold_within
 from shared.alliance.standing import by_raters
 from shared.clock import to_micros
 from shared.envelope import Envelope
-from shared.storage.positions import REBUILDABLE
+from shared.storage.generations import Catalogue
 
 URGENT, ATTENTION, FALLING, LOW, REST = range(5)
 """The order of a caseload: worst first."""
-
-CASELOAD = Table(
-    "caseload_v1",
-    REBUILDABLE,
-    Column("organisation", String(40), primary_key=True),
-    Column("client", String(40), primary_key=True),
-    Column("standing", String(16), nullable=False),
-    Column("last_held", BigInteger),
-    Column("since", BigInteger, nullable=False),
-)
-"""``since`` is the last held session, or the beginning where none was held yet."""
-
-PLACES = Table(
-    "caseload_places_v1",
-    REBUILDABLE,
-    Column("organisation", String(40), primary_key=True),
-    Column("client", String(40), primary_key=True),
-    Column("clinic", String(64), primary_key=True),
-    Column("therapist", String(40), primary_key=True),
-    Column("partition", Integer, nullable=False),
-    Column("opened_at", BigInteger, nullable=False),
-    Column("open", Integer, nullable=False),
-    Index("caseload_places_v1_clinic", "organisation", "partition", "clinic"),
-    Index("caseload_places_v1_therapist", "organisation", "partition", "therapist"),
-)
-"""Where, and with whom, a client is or was in care."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +66,17 @@ class Caseload:
 
     name = "caseload"
     version = 1
-    tables = (CASELOAD, PLACES)
 
     def __init__(
-        self, charts: Callable[[Connection, str, Collection[str]], Mapping[str, Chart]]
+        self,
+        catalogue: Catalogue,
+        charts: Callable[[Connection, str, Collection[str]], Mapping[str, Chart]],
     ) -> None:
-        """Read the facts of touched clients through ``charts``."""
+        """Declare the tables of a generation; read the facts of clients through ``charts``."""
+        self._rows = _rows_table(catalogue, self.version)
+        self._places = _places_table(catalogue, self.version)
         self._charts = charts
+        self.tables = (self._rows, self._places)
 
     def apply(self, db: Connection, batch: Batch) -> None:
         """Fold each touched client once, and replace their rows."""
@@ -108,11 +86,11 @@ class Caseload:
             if envelope.client is not None:
                 touched[envelope.organisation].add(envelope.client)
             else:
-                concerned = _concerned(db, envelope, arrival.partition)
+                concerned = self._concerned(db, envelope, arrival.partition)
                 touched[envelope.organisation].update(concerned)
         for organisation, clients in sorted(touched.items()):
             charts = self._charts(db, organisation, sorted(clients)).values()
-            _replace(db, organisation, [chart for chart in charts if chart.own])
+            self._replace(db, organisation, [chart for chart in charts if chart.own])
 
     def query(self, db: Connection, asked: Asked, alerts: Subquery) -> list[Row[Any]]:
         """Return a page of the caseload, worst first.
@@ -122,7 +100,7 @@ class Caseload:
             asked: What is asked.
             alerts: Client → numbers of open alerts, of those that the caller may know of.
         """
-        rows = _ranked(asked, alerts).subquery("ranked")
+        rows = self._ranked(asked, alerts).subquery("ranked")
         page = select(rows).order_by(rows.c.rank, rows.c.since, rows.c.client)
         if asked.standing is not None:
             page = page.where(rows.c.standing == asked.standing)
@@ -134,80 +112,116 @@ class Caseload:
         self, db: Connection, asked: Asked, clients: Collection[str]
     ) -> dict[str, tuple[str, str]]:
         """Return client → clinic and therapist, the latest that the caller may see."""
+        places = self._places.c
         rows = db.execute(
-            select(PLACES.c.client, PLACES.c.clinic, PLACES.c.therapist)
+            select(places.client, places.clinic, places.therapist)
             .where(
-                PLACES.c.organisation == asked.organisation,
-                PLACES.c.client.in_(sorted(clients)),
-                *_visible(asked),
+                places.organisation == asked.organisation,
+                places.client.in_(sorted(clients)),
+                *self._visible(asked),
             )
-            .order_by(PLACES.c.opened_at, PLACES.c.clinic, PLACES.c.therapist)
+            .order_by(places.opened_at, places.clinic, places.therapist)
         )
         return {row.client: (row.clinic, row.therapist) for row in rows}
 
-
-def _ranked(asked: Asked, alerts: Subquery) -> Select[Any]:
-    urgent = func.coalesce(alerts.c.urgent, 0)
-    attention = func.coalesce(alerts.c.attention, 0)
-    standing, last_held, since = _seen(asked)
-    return (
-        select(
-            CASELOAD.c.client,
-            standing.label("standing"),
-            last_held.label("last_held"),
-            since.label("since"),
-            urgent.label("urgent"),
-            attention.label("attention"),
-            func.coalesce(alerts.c.information, 0).label("information"),
-            case(
-                (urgent > 0, URGENT),
-                (attention > 0, ATTENTION),
-                (standing == "falling", FALLING),
-                (standing == "low", LOW),
-                else_=REST,
-            ).label("rank"),
+    def _ranked(self, asked: Asked, alerts: Subquery) -> Select[Any]:
+        urgent = func.coalesce(alerts.c.urgent, 0)
+        attention = func.coalesce(alerts.c.attention, 0)
+        standing, last_held, since = self._seen(asked)
+        return (
+            select(
+                self._rows.c.client,
+                standing.label("standing"),
+                last_held.label("last_held"),
+                since.label("since"),
+                urgent.label("urgent"),
+                attention.label("attention"),
+                func.coalesce(alerts.c.information, 0).label("information"),
+                case(
+                    (urgent > 0, URGENT),
+                    (attention > 0, ATTENTION),
+                    (standing == "falling", FALLING),
+                    (standing == "low", LOW),
+                    else_=REST,
+                ).label("rank"),
+            )
+            .select_from(self._rows.outerjoin(alerts, alerts.c.client == self._rows.c.client))
+            .where(
+                self._rows.c.organisation == asked.organisation,
+                self._has_place(asked, *self._visible(asked)),
+            )
         )
-        .select_from(CASELOAD.outerjoin(alerts, alerts.c.client == CASELOAD.c.client))
-        .where(
-            CASELOAD.c.organisation == asked.organisation,
-            _has_place(asked, *_visible(asked)),
+
+    def _seen(self, asked: Asked) -> tuple[ColumnElement[Any], ...]:
+        """Return standing, last held session and since: blank where other clinics shaped them.
+
+        A key that is bound to clinics learns nothing of what the client does elsewhere.
+        """
+        columns = (self._rows.c.standing, self._rows.c.last_held, self._rows.c.since)
+        if asked.clinics is None:
+            return columns
+        elsewhere = self._has_place(asked, self._places.c.clinic.not_in(sorted(asked.clinics)))
+        blank = (literal("unknown"), None, literal(0))
+        return tuple(
+            case((elsewhere, hidden), else_=column)
+            for column, hidden in zip(columns, blank, strict=True)
         )
-    )
 
+    def _has_place(self, asked: Asked, *which: ColumnElement[bool]) -> ColumnElement[bool]:
+        return exists().where(
+            self._places.c.organisation == self._rows.c.organisation,
+            self._places.c.client == self._rows.c.client,
+            *which,
+        )
 
-def _seen(asked: Asked) -> tuple[ColumnElement[Any], ...]:
-    """Return standing, last held session and since: blank where other clinics shaped them.
+    def _visible(self, asked: Asked) -> list[ColumnElement[bool]]:
+        which: list[ColumnElement[bool]] = [self._places.c.open == 1]
+        if asked.clinics is not None:
+            which.append(self._places.c.clinic.in_(sorted(asked.clinics)))
+        if asked.clinic is not None:
+            which.append(self._places.c.clinic == asked.clinic)
+        if asked.therapist is not None:
+            which.append(self._places.c.therapist == asked.therapist)
+        return which
 
-    A key that is bound to clinics learns nothing of what the client does elsewhere.
-    """
-    columns = (CASELOAD.c.standing, CASELOAD.c.last_held, CASELOAD.c.since)
-    if asked.clinics is None:
-        return columns
-    elsewhere = _has_place(asked, PLACES.c.clinic.not_in(sorted(asked.clinics)))
-    blank = (literal("unknown"), None, literal(0))
-    return tuple(
-        case((elsewhere, hidden), else_=column)
-        for column, hidden in zip(columns, blank, strict=True)
-    )
+    def _concerned(self, db: Connection, envelope: Envelope, partition: int) -> Iterable[str]:
+        """Return the clients whom a fact about many concerns, among those of its partition."""
+        asked = select(self._places.c.client).where(
+            self._places.c.organisation == envelope.organisation,
+            self._places.c.partition == partition,
+        )
+        data = envelope.event.data
+        if not envelope.event.type.startswith("record."):
+            # An amendment may name another clinic than what it amends; it is rare: take everybody.
+            named = "therapist" if data.get("therapist") else "clinic"
+            if not data.get(named):
+                return ()
+            asked = asked.where(self._places.c[named] == data[named])
+        return db.execute(asked.distinct()).scalars()
 
-
-def _has_place(asked: Asked, *which: ColumnElement[bool]) -> ColumnElement[bool]:
-    return exists().where(
-        PLACES.c.organisation == CASELOAD.c.organisation,
-        PLACES.c.client == CASELOAD.c.client,
-        *which,
-    )
-
-
-def _visible(asked: Asked) -> list[ColumnElement[bool]]:
-    which: list[ColumnElement[bool]] = [PLACES.c.open == 1]
-    if asked.clinics is not None:
-        which.append(PLACES.c.clinic.in_(sorted(asked.clinics)))
-    if asked.clinic is not None:
-        which.append(PLACES.c.clinic == asked.clinic)
-    if asked.therapist is not None:
-        which.append(PLACES.c.therapist == asked.therapist)
-    return which
+    def _replace(self, db: Connection, organisation: str, charts: Collection[Chart]) -> None:
+        clients = [chart.client for chart in charts]
+        for table in (self._rows, self._places):
+            db.execute(
+                table.delete().where(
+                    table.c.organisation == organisation, table.c.client.in_(clients)
+                )
+            )
+        rows: list[dict[str, Any]] = []
+        places: list[dict[str, Any]] = []
+        around: dict[int, Surroundings] = {}
+        for chart in charts:
+            partition = chart.partition or 0
+            if partition not in around:
+                around[partition] = surroundings(organisation, chart.shared)
+            history = fold_within(around[partition], organisation, chart.client, chart.own)
+            found = _places(history, partition)
+            if found:
+                places += found
+                rows.append(_row(history))
+        if rows:
+            db.execute(self._rows.insert(), rows)
+            db.execute(self._places.insert(), places)
 
 
 def _after(rows: Subquery, last: tuple[int, int, str]) -> ColumnElement[bool]:
@@ -217,44 +231,6 @@ def _after(rows: Subquery, last: tuple[int, int, str]) -> ColumnElement[bool]:
         and_(rows.c.rank == rank, rows.c.since > since),
         and_(rows.c.rank == rank, rows.c.since == since, rows.c.client > client),
     )
-
-
-def _concerned(db: Connection, envelope: Envelope, partition: int) -> Iterable[str]:
-    """Return the clients whom a fact about many concerns, among those of its partition."""
-    asked = select(PLACES.c.client).where(
-        PLACES.c.organisation == envelope.organisation, PLACES.c.partition == partition
-    )
-    data = envelope.event.data
-    if not envelope.event.type.startswith("record."):
-        # An amendment may name another clinic than what it amends; it is rare: take everybody.
-        named = "therapist" if data.get("therapist") else "clinic"
-        if not data.get(named):
-            return ()
-        asked = asked.where(PLACES.c[named] == data[named])
-    return db.execute(asked.distinct()).scalars()
-
-
-def _replace(db: Connection, organisation: str, charts: Collection[Chart]) -> None:
-    clients = [chart.client for chart in charts]
-    for table in (CASELOAD, PLACES):
-        db.execute(
-            table.delete().where(table.c.organisation == organisation, table.c.client.in_(clients))
-        )
-    rows: list[dict[str, Any]] = []
-    places: list[dict[str, Any]] = []
-    around: dict[int, Surroundings] = {}
-    for chart in charts:
-        partition = chart.partition or 0
-        if partition not in around:
-            around[partition] = surroundings(organisation, chart.shared)
-        history = fold_within(around[partition], organisation, chart.client, chart.own)
-        found = _places(history, partition)
-        if found:
-            places += found
-            rows.append(_row(history))
-    if rows:
-        db.execute(CASELOAD.insert(), rows)
-        db.execute(PLACES.insert(), places)
 
 
 def _row(history: History) -> dict[str, Any]:
@@ -296,3 +272,34 @@ def _places(history: History, partition: int) -> list[dict[str, Any]]:
                 "open": int(here or bool(before and before["open"])),
             }
     return list(found.values())
+
+
+def _rows_table(catalogue: Catalogue, version: int) -> Table:
+    """Declare a row per client; ``since`` is the last held session, or the beginning."""
+    return Table(
+        catalogue.named("caseload", version),
+        catalogue.metadata,
+        Column("organisation", String(40), primary_key=True),
+        Column("client", String(40), primary_key=True),
+        Column("standing", String(16), nullable=False),
+        Column("last_held", BigInteger),
+        Column("since", BigInteger, nullable=False),
+    )
+
+
+def _places_table(catalogue: Catalogue, version: int) -> Table:
+    """Declare where, and with whom, a client is or was in care."""
+    name = catalogue.named("caseload_places", version)
+    return Table(
+        name,
+        catalogue.metadata,
+        Column("organisation", String(40), primary_key=True),
+        Column("client", String(40), primary_key=True),
+        Column("clinic", String(64), primary_key=True),
+        Column("therapist", String(40), primary_key=True),
+        Column("partition", Integer, nullable=False),
+        Column("opened_at", BigInteger, nullable=False),
+        Column("open", Integer, nullable=False),
+        Index(f"{name}_clinic", "organisation", "partition", "clinic"),
+        Index(f"{name}_therapist", "organisation", "partition", "therapist"),
+    )

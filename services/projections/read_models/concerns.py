@@ -12,20 +12,10 @@ from sqlalchemy import Column, Connection, Index, Select, String, Table, select
 from services.projections.read_model import Batch, Chart
 from services.projections.visibility import BOUNDARY, matters
 from shared.alliance.amendments import AMENDMENTS
-from shared.storage.positions import REBUILDABLE
+from shared.storage.generations import Catalogue
 
 NOBODY = ""
 """Stands in the column ``person`` for a matter that names no member of staff."""
-
-CONCERNS = Table(
-    "concerns_v1",
-    REBUILDABLE,
-    Column("organisation", String(40), primary_key=True),
-    Column("event", String(36), primary_key=True),
-    Column("person", String(40), primary_key=True),
-    Column("client", String(40), nullable=False),
-    Index("concerns_v1_client", "organisation", "client"),
-)
 
 
 class Concerns:
@@ -33,13 +23,16 @@ class Concerns:
 
     name = "concerns"
     version = 1
-    tables = (CONCERNS,)
 
     def __init__(
-        self, charts: Callable[[Connection, str, Collection[str]], Mapping[str, Chart]]
+        self,
+        catalogue: Catalogue,
+        charts: Callable[[Connection, str, Collection[str]], Mapping[str, Chart]],
     ) -> None:
-        """Read the facts of touched clients through ``charts``."""
+        """Declare the tables of a generation; read the facts of clients through ``charts``."""
+        self._rows = _table(catalogue, self.version)
         self._charts = charts
+        self.tables = (self._rows,)
 
     def apply(self, db: Connection, batch: Batch) -> None:
         """Say anew whom the boundary facts of each touched client concern."""
@@ -54,9 +47,10 @@ class Concerns:
 
     def query(self, organisation: str, person: str) -> Select[tuple[str]]:
         """Return a selection of the boundary events that the bearer of a key may know of."""
-        mine = CONCERNS.c.organisation == organisation
-        about_them = select(CONCERNS.c.event).where(mine, CONCERNS.c.person == person)
-        return select(CONCERNS.c.event).where(mine, CONCERNS.c.event.not_in(about_them))
+        columns = self._rows.c
+        mine = columns.organisation == organisation
+        about_them = select(columns.event).where(mine, columns.person == person)
+        return select(columns.event).where(mine, columns.event.not_in(about_them))
 
     def _replace(self, db: Connection, chart: Chart) -> None:
         known = matters(chart.own)
@@ -72,10 +66,23 @@ class Concerns:
             for person in sorted(named) or [NOBODY]
         ]
         db.execute(
-            CONCERNS.delete().where(
-                CONCERNS.c.organisation == chart.organisation,
-                CONCERNS.c.client == chart.client,
+            self._rows.delete().where(
+                self._rows.c.organisation == chart.organisation,
+                self._rows.c.client == chart.client,
             )
         )
         if rows:
-            db.execute(CONCERNS.insert(), rows)
+            db.execute(self._rows.insert(), rows)
+
+
+def _table(catalogue: Catalogue, version: int) -> Table:
+    name = catalogue.named("concerns", version)
+    return Table(
+        name,
+        catalogue.metadata,
+        Column("organisation", String(40), primary_key=True),
+        Column("event", String(36), primary_key=True),
+        Column("person", String(40), primary_key=True),
+        Column("client", String(40), nullable=False),
+        Index(f"{name}_client", "organisation", "client"),
+    )

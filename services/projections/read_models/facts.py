@@ -21,7 +21,7 @@ from shared.envelope import Envelope
 from shared.storage import facts
 from shared.storage.engine import insert_or_nothing
 from shared.storage.facts import Arrival
-from shared.storage.positions import REBUILDABLE
+from shared.storage.generations import Catalogue
 from shared.stream.ports import EVENTS
 from shared.stream.runner import Item
 
@@ -30,44 +30,28 @@ LATE_AFTER = timedelta(days=1)
 
 TICK = "clock.ticked"
 
-FACTS = facts.facts_table(REBUILDABLE, "facts_v1")
-
-CONFLICTS = Table(
-    "conflicts_v1",
-    REBUILDABLE,
-    Column("organisation", String(40), primary_key=True),
-    Column("client", String(40), primary_key=True),
-    Column("partition", Integer, primary_key=True, autoincrement=False),
-    Column("event", String(36), primary_key=True),
-    Column("content", String(64), primary_key=True),
-    Column("type", String(40), nullable=False),
-    Column("sender", String(40), nullable=False),
-    Column("recorded_at", BigInteger, nullable=False),
-)
-
-TICKS = Table(
-    "ticks_v1",
-    REBUILDABLE,
-    Column("partition", Integer, primary_key=True, autoincrement=False),
-    Column("ticked_at", BigInteger, nullable=False),
-)
-
 
 class Facts:
     """The facts themselves: a timeline is folded from them when it is read."""
 
     name = "facts"
     version = 1
-    tables = (FACTS, CONFLICTS, TICKS)
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        """Declare the tables of a generation."""
+        self.rows = facts.facts_table(catalogue.metadata, catalogue.named("facts", self.version))
+        self._conflicts = _conflicts_table(catalogue, self.version)
+        self._ticks = _ticks_table(catalogue, self.version)
+        self.tables = (self.rows, self._conflicts, self._ticks)
 
     def apply(self, db: Connection, batch: Batch) -> None:
         """Store what is new, and say in ``batch.new`` what that was."""
         events = batch.of(EVENTS)
         ticks = [item for item in events if item.envelope.event.type == TICK]
         arrivals = [item.arrival for item in events if item.envelope.event.type != TICK]
-        stored = facts.store(db, FACTS, arrivals)
-        _keep_conflicts(db, stored.conflicts)
-        _keep_ticks(db, ticks)
+        stored = facts.store(db, self.rows, arrivals)
+        _keep_conflicts(db, self._conflicts, stored.conflicts)
+        _keep_ticks(db, self._ticks, ticks)
         batch.new = stored.new
         metrics.DUPLICATES.labels(batch.consumer).inc(len(stored.duplicates))
         metrics.CONFLICTS.labels(batch.consumer).inc(len(stored.conflicts))
@@ -81,10 +65,10 @@ class Facts:
         self, db: Connection, organisation: str, clients: Collection[str]
     ) -> dict[str, Chart]:
         """Return the charts of several clients; what they share is read once per partition."""
-        own = facts.of_clients(db, FACTS, organisation, clients)
+        own = facts.of_clients(db, self.rows, organisation, clients)
         places = {client: found[0].partition for client, found in own.items() if found}
         shared = {
-            place: _envelopes(facts.of_many(db, FACTS, organisation, place))
+            place: _envelopes(facts.of_many(db, self.rows, organisation, place))
             for place in sorted(set(places.values()))
         }
         return {
@@ -100,8 +84,9 @@ class Facts:
 
     def ticked_at(self, db: Connection, partition: int) -> datetime | None:
         """Return the last tick that a partition has seen."""
+        ticks = self._ticks.c
         found = db.execute(
-            select(TICKS.c.ticked_at).where(TICKS.c.partition == partition)
+            select(ticks.ticked_at).where(ticks.partition == partition)
         ).scalar_one_or_none()
         return None if found is None else from_micros(found)
 
@@ -109,15 +94,16 @@ class Facts:
         self, db: Connection, organisation: str, client: str, known_at: datetime | None = None
     ) -> dict[str, int]:
         """Return event id → how many other contents came under it by ``known_at``."""
-        asked = select(CONFLICTS.c.event, func.count().label("contents")).where(
-            CONFLICTS.c.organisation == organisation, CONFLICTS.c.client == client
+        columns = self._conflicts.c
+        asked = select(columns.event, func.count().label("contents")).where(
+            columns.organisation == organisation, columns.client == client
         )
         if known_at is not None:
-            asked = asked.where(CONFLICTS.c.recorded_at <= to_micros(known_at))
-        return {row.event: row.contents for row in db.execute(asked.group_by(CONFLICTS.c.event))}
+            asked = asked.where(columns.recorded_at <= to_micros(known_at))
+        return {row.event: row.contents for row in db.execute(asked.group_by(columns.event))}
 
 
-def _keep_conflicts(db: Connection, conflicts: Sequence[Arrival]) -> None:
+def _keep_conflicts(db: Connection, table: Table, conflicts: Sequence[Arrival]) -> None:
     if not conflicts:
         return
     rows = [
@@ -133,19 +119,19 @@ def _keep_conflicts(db: Connection, conflicts: Sequence[Arrival]) -> None:
         }
         for arrival in conflicts
     ]
-    db.execute(insert_or_nothing(db, CONFLICTS), rows)
+    db.execute(insert_or_nothing(db, table), rows)
 
 
-def _keep_ticks(db: Connection, ticks: Sequence[Item]) -> None:
+def _keep_ticks(db: Connection, table: Table, ticks: Sequence[Item]) -> None:
     newest: dict[int, int] = {}
     for item in ticks:
         place, at = item.record.partition, to_micros(item.envelope.event.time)
         newest[place] = max(at, newest.get(place, at))
     for place, at in sorted(newest.items()):
-        db.execute(insert_or_nothing(db, TICKS).values(partition=place, ticked_at=at))
+        db.execute(insert_or_nothing(db, table).values(partition=place, ticked_at=at))
         db.execute(
-            TICKS.update()
-            .where(TICKS.c.partition == place, TICKS.c.ticked_at < at)
+            table.update()
+            .where(table.c.partition == place, table.c.ticked_at < at)
             .values(ticked_at=at)
         )
 
@@ -158,3 +144,27 @@ def _late(arrival: Arrival) -> bool:
 
 def _envelopes(arrivals: Sequence[Arrival]) -> tuple[Envelope, ...]:
     return tuple(arrival.envelope for arrival in arrivals)
+
+
+def _conflicts_table(catalogue: Catalogue, version: int) -> Table:
+    return Table(
+        catalogue.named("conflicts", version),
+        catalogue.metadata,
+        Column("organisation", String(40), primary_key=True),
+        Column("client", String(40), primary_key=True),
+        Column("partition", Integer, primary_key=True, autoincrement=False),
+        Column("event", String(36), primary_key=True),
+        Column("content", String(64), primary_key=True),
+        Column("type", String(40), nullable=False),
+        Column("sender", String(40), nullable=False),
+        Column("recorded_at", BigInteger, nullable=False),
+    )
+
+
+def _ticks_table(catalogue: Catalogue, version: int) -> Table:
+    return Table(
+        catalogue.named("ticks", version),
+        catalogue.metadata,
+        Column("partition", Integer, primary_key=True, autoincrement=False),
+        Column("ticked_at", BigInteger, nullable=False),
+    )
