@@ -13,15 +13,22 @@ from services.alerts.bootstrap import EVERY_RULE
 from services.alerts.ledger import UNDELIVERABLE
 from services.cli.common import FAILED, Office, make_data_dir, opened, said_plainly, show
 from shared.config import Settings, load
-from shared.errors import ConfigurationError, DatabaseUnavailable, StreamUnavailable
+from shared.errors import (
+    ConfigurationError,
+    DatabaseUnavailable,
+    StreamUnavailable,
+    Unreadable,
+)
 from shared.storage.accounts import Organisation
 from shared.storage.engine import Database
 from shared.storage.migrate import migrate, pending
 from shared.storage.sealing import KEY_FILE, SealBroken
+from shared.stream.embedded import EmbeddedStream
 from shared.stream.engines import open_stream
 from shared.stream.ports import Stream
 
 FIX = "run: rapport doctor --fix"
+RESTORE = "stop every process, restore the stream's file from a backup, start again"
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 """What group and others may do with a file; nothing, in the data folder."""
 
@@ -43,7 +50,9 @@ class Finding:
 
 @click.command()
 @click.option("--fix", is_flag=True, help="Create topics, migrate the database, close the folder.")
-@click.option("--verify", is_flag=True, help="Also read the whole database: does all open?")
+@click.option(
+    "--verify", is_flag=True, help="Also read all of the database and of the embedded stream."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(fix: bool, verify: bool, as_json: bool) -> None:
     """Look whether everything is as it must be; say what to do where it is not.
@@ -79,7 +88,7 @@ def _examine(settings: Settings, *, fix: bool, verify: bool) -> Iterator[Finding
             yield Finding("data folder", f"{settings.data_dir} does not exist", FIX)
             return
         yield from _folder(settings.data_dir, fix=fix)
-    yield from _stream(settings, fix=fix)
+    yield from _stream(settings, fix=fix, verify=verify)
     database = Database(settings.database)
     try:
         findings = list(_database(database, fix=fix))
@@ -102,12 +111,25 @@ def _folder(folder: Path, *, fix: bool) -> Iterator[Finding]:
             yield Finding("data folder", f"{path} is its owner's alone")
 
 
-def _stream(settings: Settings, *, fix: bool) -> Iterator[Finding]:
+def _stream(settings: Settings, *, fix: bool, verify: bool) -> Iterator[Finding]:
     try:
         with closing(open_stream(settings)) as stream:
             yield from _topics(stream, fix=fix)
+            # Brokers keep copies, and their batches are checked whenever they are read.
+            if verify and isinstance(stream, EmbeddedStream):
+                yield from _undamaged(stream)
     except StreamUnavailable as error:
         yield Finding("stream", str(error), "start the brokers, or check RAPPORT_STREAM")
+    except Unreadable as error:
+        yield Finding("stream file", str(error), RESTORE)
+
+
+def _undamaged(stream: EmbeddedStream) -> Iterator[Finding]:
+    damage = stream.damage()
+    for one in damage:
+        yield Finding("stream file", one, RESTORE)
+    if not damage:
+        yield Finding("stream file", "is intact")
 
 
 def _topics(stream: Stream, *, fix: bool) -> Iterator[Finding]:

@@ -261,6 +261,22 @@ def test_doctor_finds_what_does_not_open(shell: Shell) -> None:
     assert "references: some do not open" in found
 
 
+def test_doctor_finds_a_damaged_record(shell: Shell) -> None:
+    """A record that is not what was appended is named by --verify, with what to do."""
+    shell.run("org", "create", "North")
+    shell.run("clinic", "set", "north", "--timezone", "Europe/London")
+    assert "stream file" not in _problems(shell.json("doctor", "--verify", code=1))
+    database = Database(f"sqlite:///{load(shell.environment).stream_file}")
+    with database.write() as db:
+        db.execute(text('UPDATE records SET value = "key" WHERE rowid = 1'))
+    database.close()
+    assert "stream file" not in _problems(shell.json("doctor", code=1))
+    findings = shell.json("doctor", "--verify", code=1)
+    [found] = [one for one in findings if one["what"] == "stream file"]
+    assert "offset 0 is not what was appended" in found["found"]
+    assert "restore" in found["what to do"]
+
+
 def test_doctor_knows_the_wrong_key(shell: Shell) -> None:
     """Started with another key than the database's, it says so instead of failing later."""
     shell.run("org", "create", "North")

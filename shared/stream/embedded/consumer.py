@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, select
 from shared.clock import from_micros
 from shared.errors import DatabaseUnavailable, Unreadable
 from shared.storage.engine import Database
+from shared.stream.embedded.damage import good_beginning
 from shared.stream.embedded.lease import Lease
 from shared.stream.embedded.tables import (
     PARTITIONS,
@@ -50,7 +51,8 @@ class EmbeddedConsumer:
 
         Raises:
             StreamUnavailable: when the file does not answer.
-            Unreadable: when the position is not in the file, before its begin or after its end.
+            Unreadable: when the position is not in the file, before its begin or after its end,
+                or what stands there is not what was appended.
         """
         deadline = time.monotonic() + timeout_s
         wait = FIRST_WAIT_S
@@ -122,7 +124,9 @@ class EmbeddedConsumer:
             row = bounds[self._numbers[partition]]
             if not row.begins <= position <= row.ends:
                 raise Unreadable(
-                    f"{partition} holds offsets {row.begins} to {row.ends}, not {position}"
+                    f"{partition.topic}/{partition.number} holds offsets {row.begins} to"
+                    f" {row.ends}, not {position}: records were removed before they were read;"
+                    " restore the stream's file from a backup that has them (nothing was skipped)"
                 )
             if position < row.ends and len(records) < limit:
                 found = _records(db, row, position, limit - len(records))
@@ -132,6 +136,7 @@ class EmbeddedConsumer:
 
 
 def _records(db: Connection, place: Row[tuple[int]], start: int, limit: int) -> list[Record]:
+    where = Partition(place.topic, place.number)
     wanted = (
         select(RECORDS)
         .where(RECORDS.c.place == place.place, RECORDS.c.offset >= start)
@@ -148,5 +153,5 @@ def _records(db: Connection, place: Row[tuple[int]], start: int, limit: int) -> 
             headers=unpack_headers(row.headers),
             appended_at=from_micros(row.appended_at),
         )
-        for row in db.execute(wanted)
+        for row in good_beginning(db.execute(wanted).all(), where, start)
     ]

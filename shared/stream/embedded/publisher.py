@@ -17,6 +17,7 @@ from shared.clock import Clock, to_micros
 from shared.errors import StreamUnavailable
 from shared.logs import logger
 from shared.storage.engine import Database
+from shared.stream.embedded.damage import checksum
 from shared.stream.embedded.tables import PARTITIONS, RECORDS, Places, pack_headers
 from shared.stream.partitioning import partition_of
 from shared.stream.ports import Outgoing
@@ -165,11 +166,13 @@ _SET_END = (
 
 
 def _row(place: int, offset: int, record: Outgoing, appended_at: int) -> dict[str, object]:
+    headers = pack_headers(record.headers)
     return {
         "place": place,
         "offset": offset,
         "key": record.key,
         "value": record.value,
-        "headers": pack_headers(record.headers),
+        "headers": headers,
         "appended_at": appended_at,
+        "checksum": checksum(place, offset, record.key, record.value, headers, appended_at),
     }

@@ -5,12 +5,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection, delete, func, inspect, select, update
+from sqlalchemy import Connection, delete, func, inspect, select, text, update
 
 from shared.clock import Clock, SystemClock, to_micros
-from shared.errors import StreamUnavailable
+from shared.errors import StreamUnavailable, Unreadable
 from shared.storage.engine import Database
 from shared.stream.embedded.consumer import EmbeddedConsumer
+from shared.stream.embedded.damage import all_damage
 from shared.stream.embedded.lease import Lease
 from shared.stream.embedded.publisher import EmbeddedPublisher
 from shared.stream.embedded.tables import METADATA, PARTITIONS, RECORDS, Places, answering
@@ -43,6 +44,7 @@ class EmbeddedStream:
 
         Raises:
             StreamUnavailable: when the file cannot be opened.
+            Unreadable: when it is damaged.
         """
         self._partitions = partitions
         self._clock = clock or SystemClock()
@@ -98,6 +100,18 @@ class EmbeddedStream:
         """Return what is wrong with the topics, as sentences that say what to do."""
         return [problem for topic in TOPICS for problem in self._check(topic)]
 
+    def damage(self) -> Sequence[str]:
+        """Read the whole file; return what is damaged in it, as sentences.
+
+        Raises:
+            StreamUnavailable: when the file does not answer.
+        """
+        try:
+            with answering(), self._database.read() as db:
+                return list(all_damage(db))
+        except Unreadable as error:
+            return [str(error)]
+
     def close(self) -> None:
         """Close every connection."""
         self._database.close()
@@ -129,12 +143,22 @@ class EmbeddedStream:
 
 
 def _prepare(database: Database) -> None:
-    """Make the tables of a new file; an old one is opened without waiting for its writers."""
+    """Make the tables of a new file; one that has them is opened without waiting for writers."""
     with database.read() as db:
-        known = inspect(db).get_table_names()
-    if not METADATA.tables.keys() <= set(known):
+        ready = _is_ready(db)
+    if not ready:
         with database.write() as db:
             METADATA.create_all(db)
+            if not _is_ready(db):
+                # A file from before there were checksums; its old records stay without.
+                db.execute(text("ALTER TABLE records ADD COLUMN checksum BIGINT"))
+
+
+def _is_ready(db: Connection) -> bool:
+    found = inspect(db)
+    if not METADATA.tables.keys() <= set(found.get_table_names()):
+        return False
+    return "checksum" in {column["name"] for column in found.get_columns(RECORDS.name)}
 
 
 def _empty(topic: str, number: int) -> dict[str, object]:

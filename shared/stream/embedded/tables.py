@@ -2,11 +2,15 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from sqlite3 import SQLITE_CORRUPT, SQLITE_NOTADB
+from sqlite3 import DatabaseError as SqliteError
+from typing import Final
 
 import orjson
 from sqlalchemy import (
     BigInteger,
     Column,
+    Dialect,
     ForeignKey,
     Integer,
     LargeBinary,
@@ -16,12 +20,23 @@ from sqlalchemy import (
     UniqueConstraint,
     select,
 )
+from sqlalchemy.exc import DatabaseError
 
-from shared.errors import DatabaseUnavailable, StreamUnavailable
+from shared.errors import DatabaseUnavailable, StreamUnavailable, Unreadable
 from shared.storage.engine import Database
 from shared.stream.ports import Partition
 
 METADATA = MetaData()
+
+
+class _Raw(LargeBinary):
+    """Bytes as SQLite returns them: what comes as anything else is damage, not to be converted."""
+
+    cache_ok = True
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> None:
+        """Convert nothing."""
+
 
 PARTITIONS = Table(
     "partitions",
@@ -40,10 +55,12 @@ RECORDS = Table(
     METADATA,
     Column("place", Integer, ForeignKey("partitions.place"), primary_key=True),
     Column("offset", BigInteger, primary_key=True),
-    Column("key", LargeBinary, nullable=False),
-    Column("value", LargeBinary, nullable=False),
-    Column("headers", LargeBinary, nullable=False),
+    Column("key", _Raw, nullable=False),
+    Column("value", _Raw, nullable=False),
+    Column("headers", _Raw, nullable=False),
     Column("appended_at", BigInteger, nullable=False),
+    # Null in what was written before there was one.
+    Column("checksum", BigInteger),
 )
 
 LEASES = Table(
@@ -56,13 +73,43 @@ LEASES = Table(
 """Who owns all partitions of a group, and until when (microseconds since 1970)."""
 
 
+DAMAGED: Final = (
+    "the file of the embedded stream is damaged; stop every process, restore the file from a"
+    " backup, then start again (rapport doctor --verify names what is damaged)"
+)
+
+_CODES_OF_DAMAGE: Final = (SQLITE_CORRUPT, SQLITE_NOTADB)
+_PRIMARY: Final = 0xFF
+"""An extended code of SQLite says in its low byte what happened."""
+
+
 @contextmanager
 def answering() -> Iterator[None]:
-    """Turn a database that does not answer into a stream that does not."""
+    """Turn a database that does not answer, or is damaged, into a stream that does not or is.
+
+    Raises:
+        StreamUnavailable: try again later.
+        Unreadable: never by itself will it be readable again.
+    """
     try:
         yield
-    except DatabaseUnavailable as error:
+    except (DatabaseError, DatabaseUnavailable) as error:
+        if _is_damage(error):
+            raise Unreadable(DAMAGED) from error
+        if isinstance(error, DatabaseError):
+            raise
         raise StreamUnavailable("the embedded stream does not answer") from error
+
+
+def _is_damage(error: Exception) -> bool:
+    """Return whether SQLite found its file damaged, or Python what stands in it."""
+    cause = error.__cause__ if isinstance(error, DatabaseUnavailable) else error
+    origin = getattr(cause, "orig", None)
+    if not isinstance(origin, SqliteError):
+        return False
+    # Text that is no UTF-8 is refused by Python's module, in whose errors no code of SQLite is.
+    code = getattr(origin, "sqlite_errorcode", SQLITE_CORRUPT)
+    return code & _PRIMARY in _CODES_OF_DAMAGE
 
 
 class Places:

@@ -27,13 +27,8 @@ RECONNECT_MAX_MS: Final = 1_000
 REQUEST_TIMEOUT_MS: Final = 5_000
 BOOTSTRAP_TIMEOUT_MS: Final = 2_000
 
-_UNREADABLE: Final = (
-    CorruptRecordError,
-    LogTruncationError,
-    NoOffsetForPartitionError,
-    OffsetOutOfRangeError,
-    UnsupportedCodecError,
-)
+_DAMAGED: Final = (CorruptRecordError, UnsupportedCodecError)
+_GONE: Final = (LogTruncationError, NoOffsetForPartitionError, OffsetOutOfRangeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +84,18 @@ def answering() -> Iterator[None]:
     """Turn the errors of kafka-python into ours, grouped by what the caller does next."""
     try:
         yield
-    except _UNREADABLE as error:
-        raise Unreadable(f"Kafka no longer has what is to be read: {error}") from error
+    except _DAMAGED as error:
+        raise Unreadable(
+            f"a record is damaged on the broker's disk ({error}): let that broker copy the"
+            " partition again from another, or restore the topic from its backup; nothing was"
+            " skipped"
+        ) from error
+    except _GONE as error:
+        raise Unreadable(
+            f"Kafka no longer has what is to be read ({error}): records were deleted before they"
+            " were read; restore the topic from its backup, and see rapport doctor for its"
+            " retention; nothing was skipped"
+        ) from error
     except KafkaError as error:
         raise unavailable(error) from error
 

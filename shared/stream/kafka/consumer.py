@@ -19,7 +19,7 @@ from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
 from shared.clock import from_micros
-from shared.errors import StreamUnavailable
+from shared.errors import StreamUnavailable, Unreadable
 from shared.stream.kafka.connection import Cluster, answering
 from shared.stream.ports import Partition, Record
 
@@ -115,11 +115,15 @@ class KafkaConsumer:
 
     @contextmanager
     def _dropped_on_failure(self) -> Iterator[None]:
-        """Start afresh after an outage, whatever state the library may have got into."""
+        """Start afresh after an outage, whatever state the library may have got into.
+
+        After a damaged batch too: asked again, kafka-python 3.0 would look for the next record of
+        that batch for ever, without returning.
+        """
         try:
             with answering():
                 yield
-        except StreamUnavailable:
+        except (StreamUnavailable, Unreadable):
             self._drop(timeout_ms=0)
             raise
 
@@ -132,6 +136,8 @@ class KafkaConsumer:
                 enable_auto_commit=False,
                 auto_offset_reset="none",
                 isolation_level="read_committed",
+                # A broker serves what its disk holds; only the reader compares the checksum.
+                check_crcs=True,
                 max_poll_records=MAX_POLL_RECORDS,
                 max_poll_interval_ms=MAX_POLL_INTERVAL_MS,
                 session_timeout_ms=lease_ms,
