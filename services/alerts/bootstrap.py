@@ -147,7 +147,7 @@ def _watching(settings: Settings, clock: Clock) -> Worker:
         watcher = Watcher(EVERY_RULE, accounts.recipients, generation)
         return Runner(stream, db, watcher, clock)
 
-    following = Following(db, lambda reading: tables.judged(reading, EVERY_RULE), runner)
+    following = Following(db, lambda reading: tables.number_to_judge(reading, EVERY_RULE), runner)
     return Own(following, stream.close, db.close)
 
 

@@ -26,11 +26,14 @@ from services.alerts.rule import Rule
 from shared.storage import generations
 from shared.storage.engine import Database
 from shared.storage.facts import facts_table
-from shared.storage.generations import Catalogue
+from shared.storage.generations import Catalogue, TableSet
 from shared.storage.positions import REBUILDABLE
 
-SET: Final = "alerts"
+NAME: Final = "alerts"
 """What these tables are together: they share one position, and stand or fall together."""
+
+CONSUMER: Final = "alerts.v1"
+"""Names the positions and the group of the first generation."""
 
 VERSION: Final = 1
 
@@ -105,29 +108,30 @@ def declared(generation: int) -> Catalogue:
     return catalogue(generation)
 
 
-def code_of(rules: Sequence[Rule]) -> str:
-    """Return what fills the tables: other rules, or other versions, come to other alerts."""
-    return ", ".join([f"watcher {VERSION}", *(f"{one.name} {one.version}" for one in rules)])
+def judged_by(rules: Sequence[Rule]) -> TableSet:
+    """Return the set as some rules fill it: others, or other versions, come to other alerts."""
+    code = ", ".join([f"watcher {VERSION}", *(f"{one.name} {one.version}" for one in rules)])
+    return TableSet(NAME, CONSUMER, code, declared)
 
 
 def prepare(database: Database, rules: Sequence[Rule]) -> None:
     """Create the tables of the generation that serves, where they are missing."""
-    generations.prepare(database, SET, code_of(rules), declared)
+    generations.prepare(database, judged_by(rules))
 
 
 def shown(db: Connection) -> Tables:
     """Return the tables that serve, for questions asked in the same transaction."""
-    return of(generations.active(db, SET))
+    return of(generations.active(db, NAME))
 
 
-def judged(db: Connection, rules: Sequence[Rule]) -> int:
+def number_to_judge(db: Connection, rules: Sequence[Rule]) -> int:
     """Return the generation that these rules may go on judging.
 
     Raises:
         AnotherVersion: when other rules judged the one that serves: to go on with these would
-            tell everybody, as news, what the rules had changed.
+            tell everybody, as news, what is different about the rules.
     """
-    return generations.serving(db, SET, code_of(rules), "active")
+    return generations.serving(db, judged_by(rules), "active")
 
 
 def upsert_all(db: Connection, table: Table, rows: list[dict[str, Any]]) -> None:

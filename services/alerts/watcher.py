@@ -30,8 +30,6 @@ from shared.storage.facts import Stored
 from shared.stream.ports import EVENTS
 from shared.stream.runner import Item
 
-NAME: Final = "alerts.v1"
-
 TICK: Final = "clock.ticked"
 RAPPORT: Final = "rapport"
 """The sender of what Rapport writes itself: no source, so it is never silent."""
@@ -62,7 +60,7 @@ class Watcher:
             recipients: Organisation → everybody who is told of alerts there.
             generation: Whose tables it fills.
         """
-        self.name = tables.catalogue(generation).consumer(NAME)
+        self.name = tables.catalogue(generation).consumer(tables.CONSUMER)
         self._tables = tables.of(generation)
         self._rules = [rule for rule in rules if not isinstance(rule, FeedRule)]
         self._feed_rules = [rule for rule in rules if isinstance(rule, FeedRule)]
@@ -74,7 +72,7 @@ class Watcher:
         Raises:
             Superseded: when another generation serves now; this one must tell nobody anything.
         """
-        generations.hold(db, tables.SET, self._tables.generation)
+        generations.hold(db, tables.NAME, self._tables.generation, "active")
         partitions: dict[int, list[Item]] = defaultdict(list)
         for item in items:
             partitions[item.record.partition].append(item)

@@ -7,9 +7,11 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from services.alerts import ledger, tables, watcher
+from services.alerts import ledger, tables
 from services.alerts.bootstrap import EVERY_RULE
-from services.projections import projector, read_models
+from services.alerts.watcher import Watcher
+from services.projections import read_models
+from services.projections.projector import Projector
 from shared.storage import generations, positions
 from shared.storage.engine import Database
 from shared.storage.generations import Catalogue
@@ -34,8 +36,10 @@ class Consumer:
         return Catalogue(generations.active(db, self.set)).consumer(self.name)
 
 
-TIMELINES: Final = Consumer(read_models.SET, projector.CONSUMER, projector.Projector.topics)
-ALERTS: Final = Consumer(tables.SET, watcher.NAME, watcher.Watcher.topics)
+TIMELINES: Final = Consumer(
+    read_models.TIMELINES.name, read_models.TIMELINES.consumer, Projector.topics
+)
+ALERTS: Final = Consumer(tables.NAME, tables.CONSUMER, Watcher.topics)
 
 
 def behind(stream: Stream, database: Database, *consumers: Consumer) -> int:

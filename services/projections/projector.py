@@ -6,11 +6,12 @@ from sqlalchemy import Connection
 
 from services.projections import read_models
 from services.projections.read_model import TOPICS, Batch, ReadModel
+from services.projections.read_models import TIMELINES
+from shared.storage import generations
 from shared.storage.generations import FIRST
 from shared.stream.runner import Item
 
-CONSUMER = "projections.v1"
-"""Names the positions and the group of the first generation."""
+CONSUMER = TIMELINES.consumer
 
 
 class Projector:
@@ -20,11 +21,17 @@ class Projector:
 
     def __init__(self, generation: int = FIRST) -> None:
         """Fill the tables of a generation."""
-        self.name = read_models.catalogue(generation).consumer(CONSUMER)
+        self.name = read_models.catalogue(generation).consumer(TIMELINES.consumer)
+        self._generation = generation
         self._read_models: tuple[ReadModel, ...] = read_models.of(generation)
 
     def handle(self, db: Connection, items: Sequence[Item]) -> None:
-        """Apply a batch to every read model; the runner commits."""
+        """Apply a batch to every read model; the runner commits.
+
+        Raises:
+            Superseded: when the generation was dropped.
+        """
+        generations.hold(db, TIMELINES.name, self._generation, "active", "building", "previous")
         batch = Batch(self.name, items)
         for read_model in self._read_models:
             read_model.apply(db, batch)

@@ -6,14 +6,16 @@ with it, and switched to by one update. These rows are kept: what was told stand
 under the generation that told it, and must not be forgotten with what the stream can fill again.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
     Column,
+    ColumnElement,
     Connection,
     Integer,
     MetaData,
@@ -21,9 +23,13 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    and_,
+    case,
+    or_,
     select,
 )
 
+from shared.clock import to_micros
 from shared.errors import AnotherVersion, Superseded
 from shared.storage import positions
 from shared.storage.engine import Database, insert_or_nothing
@@ -45,6 +51,8 @@ GENERATIONS = Table(
     Column("number", Integer, nullable=False),
     Column("state", String(16), nullable=False),
     Column("code", Text, nullable=False),
+    Column("consumer", String(64), nullable=False),
+    Column("tables", JSON, nullable=False),
     Column("stage", String(16), nullable=False),
     Column("cursor", Text, nullable=False),
     Column("holder", String(36)),
@@ -54,36 +62,22 @@ GENERATIONS = Table(
 """One row per generation ever begun, so that no number is given twice."""
 
 
-@dataclass(frozen=True, slots=True)
-class Generation:
-    """One generation of a set.
-
-    Attributes:
-        name: The set.
-        number: Rises with every generation.
-        code: Names and versions of what fills its tables: other code comes to other rows.
-        stage: How far a generation that is built has come.
-        cursor: Where folding goes on.
-    """
-
-    name: str
-    number: int
-    state: State
-    code: str
-    stage: Stage
-    cursor: str
-
-
 @dataclass(frozen=True)
 class Catalogue:
-    """The tables of one generation of a set, as they are declared."""
+    """The tables of one generation of a set, as they are declared.
+
+    Attributes:
+        names: What a table holds → its name.
+    """
 
     number: int
     metadata: MetaData = field(default_factory=MetaData)
+    names: dict[str, str] = field(default_factory=dict)
 
     def named(self, what: str, version: int) -> str:
         """Return the name of a table: of the version of its code, and of its generation."""
-        return f"{what}_v{version}{self._suffix('_')}"
+        self.names[what] = f"{what}_v{version}{self._suffix('_')}"
+        return self.names[what]
 
     def consumer(self, name: str) -> str:
         """Return the name of the generation's positions, and of its group on the stream."""
@@ -94,38 +88,71 @@ class Catalogue:
         return "" if self.number == FIRST else f"{separator}g{self.number}"
 
 
-def prepare(
-    database: Database, name: str, code: str, catalogue: Callable[[int], Catalogue]
-) -> None:
-    """Make the first generation of a set where there is none, and the tables of what serves.
+@dataclass(frozen=True, slots=True)
+class TableSet:
+    """Tables that share one position, as this version of Rapport fills them.
 
-    Args:
-        database: Has the kept tables.
-        name: The set.
-        code: What would fill the tables of a first generation.
-        catalogue: Generation → its tables.
+    Attributes:
+        name: Such as ``timelines``.
+        consumer: Names the positions of the first generation.
+        code: Names and versions of what fills the tables: other code comes to other rows.
+        declared: Generation → its tables.
     """
+
+    name: str
+    consumer: str
+    code: str
+    declared: Callable[[int], Catalogue]
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One generation of a set.
+
+    Attributes:
+        name: The set.
+        number: Rises with every generation.
+        code: What filled its tables.
+        consumer: Names its positions.
+        tables: What a table holds → its name.
+        stage: How far a generation that is built has come.
+        cursor: Where folding goes on.
+    """
+
+    name: str
+    number: int
+    state: State
+    code: str
+    consumer: str
+    tables: Mapping[str, str]
+    stage: Stage
+    cursor: str
+
+
+def prepare(database: Database, which: TableSet) -> None:
+    """Make the first generation of a set where there is none, and the tables of what serves."""
     with database.write() as db:
-        first = _row(name, FIRST, "active", code, "following")
-        db.execute(insert_or_nothing(db, GENERATIONS).values(first))
+        _begin(db, which, FIRST, "active", "following")
         # What other code made has other tables, which are none of ours to make.
-        ours = [one.number for one in every(db, name) if one.code == code and _lives(one)]
-    positions.create_tables(database, *(catalogue(number).metadata for number in ours))
+        ours = [
+            one.number
+            for one in every(db, which.name)
+            if one.code == which.code and one.state in ("active", "previous")
+        ]
+    positions.create_tables(database, *(which.declared(number).metadata for number in ours))
 
 
 def every(db: Connection, name: str) -> list[Generation]:
     """Return every generation of a set ever begun, in order."""
+    columns = [GENERATIONS.c[name] for name in Generation.__slots__]
     rows = db.execute(
-        select(GENERATIONS).where(GENERATIONS.c.name == name).order_by(GENERATIONS.c.number)
+        select(*columns).where(GENERATIONS.c.name == name).order_by(GENERATIONS.c.number)
     )
-    return [
-        Generation(row.name, row.number, row.state, row.code, row.stage, row.cursor)
-        for row in rows
-    ]
+    return [Generation(*row) for row in rows]
 
 
 def in_state(db: Connection, name: str, state: State) -> Generation | None:
-    """Return the generation of a set in a state of which there is one at most."""
+    """Return the generation of a set in a state that one has at most."""
     return next((one for one in every(db, name) if one.state == state), None)
 
 
@@ -139,13 +166,12 @@ def active(db: Connection, name: str) -> int:
     return FIRST if found is None else found
 
 
-def serving(db: Connection, name: str, code: str, *states: State) -> int:
+def serving(db: Connection, which: TableSet, *states: State) -> int:
     """Return the generation that a process with some code works with.
 
     Args:
         db: Any transaction; a reader asks in the one it reads in.
-        name: The set.
-        code: What the process would fill the tables with.
+        which: The set, as the process would fill it.
         states: ``active``, and perhaps ``previous``: what an old release may go on with until
             it is replaced.
 
@@ -154,43 +180,154 @@ def serving(db: Connection, name: str, code: str, *states: State) -> int:
     """
     rows = db.execute(
         select(GENERATIONS.c.number, GENERATIONS.c.state, GENERATIONS.c.code)
-        .where(GENERATIONS.c.name == name, GENERATIONS.c.state.in_(states))
+        .where(GENERATIONS.c.name == which.name, GENERATIONS.c.state.in_(states))
         .order_by(GENERATIONS.c.state)  # The active one first.
     ).all()
     if not rows:
         return FIRST
     for row in rows:
-        if row.code == code:
+        if row.code == which.code:
             number: int = row.number
             return number
-    raise AnotherVersion(f"run: rapport rebuild {name}")
+    raise AnotherVersion(f"run: rapport rebuild {which.name}")
 
 
-def hold(db: Connection, name: str, number: int) -> None:
+def hold(db: Connection, name: str, number: int, *states: State) -> None:
     """Keep a generation from being switched until the end of the transaction.
 
     Raises:
-        Superseded: when another has taken its place already.
+        Superseded: when it is in none of the states (any more).
     """
     state = db.scalar(
-        select(GENERATIONS.c.state)
-        .where(GENERATIONS.c.name == name, GENERATIONS.c.number == number)
-        .with_for_update(read=True)
+        select(GENERATIONS.c.state).where(_is(name, number)).with_for_update(read=True)
     )
-    if state != "active":
-        raise Superseded(f"{name}: generation {number} does not serve any more")
+    if state not in states:
+        raise Superseded(f"{name}: generation {number} is {state}")
 
 
-def _lives(one: Generation) -> bool:
-    return one.state in ("active", "previous")
+def begin(db: Connection, which: TableSet) -> Generation:
+    """Return the generation that is being built; begin the next where there is none.
+
+    The one that was kept until now makes room.
+
+    Raises:
+        AnotherVersion: when another version of Rapport began one.
+    """
+    found = in_state(db, which.name, "building")
+    if found is None:
+        previous = in_state(db, which.name, "previous")
+        if previous is not None:
+            drop(db, previous)
+        number = every(db, which.name)[-1].number + 1
+        _begin(db, which, number, "building", "reading")
+        which.declared(number).metadata.create_all(db)
+        found = in_state(db, which.name, "building")
+    if found is None or found.code != which.code:
+        raise AnotherVersion(f"drop what it began, with: rapport rebuild {which.name} --discard")
+    return found
 
 
-def _row(name: str, number: int, state: State, code: str, stage: Stage) -> dict[str, Any]:
-    return {
-        "name": name,
+def drop(db: Connection, generation: Generation) -> None:
+    """Drop the tables and positions of a generation that does not serve."""
+    for name in generation.tables.values():
+        Table(name, MetaData()).drop(db, checkfirst=True)
+    theirs = positions.positions.c.consumer == generation.consumer
+    db.execute(positions.positions.delete().where(theirs))
+    db.execute(
+        GENERATIONS.update()
+        .where(_is(generation.name, generation.number), GENERATIONS.c.state != "active")
+        .values(state="dropped", holder=None, held_until=None)
+    )
+
+
+def claim(db: Connection, generation: Generation, me: str, now: datetime) -> bool:
+    """Take or renew the right to work on a generation that does not serve; False if it is taken.
+
+    Raises:
+        Superseded: when it was dropped or switched to meanwhile.
+    """
+    mine = or_(
+        GENERATIONS.c.holder == me,
+        GENERATIONS.c.holder.is_(None),
+        GENERATIONS.c.held_until <= to_micros(now),
+    )
+    hold(db, generation.name, generation.number, "building", "previous")
+    taken = db.execute(
+        GENERATIONS.update()
+        .where(_is(generation.name, generation.number), mine)
+        .values(holder=me, held_until=to_micros(now + LEASE))
+    )
+    return taken.rowcount == 1
+
+
+def release(db: Connection, generation: Generation, me: str) -> None:
+    """Let another work on a generation at once."""
+    db.execute(
+        GENERATIONS.update()
+        .where(_is(generation.name, generation.number), GENERATIONS.c.holder == me)
+        .values(holder=None, held_until=None)
+    )
+
+
+def advance(db: Connection, at: Generation, stage: Stage, cursor: str) -> None:
+    """Note how far the building of a generation has come.
+
+    Raises:
+        Superseded: when it does not stand where it was left: somebody else works on it.
+    """
+    moved = db.execute(
+        GENERATIONS.update()
+        .where(
+            _is(at.name, at.number),
+            GENERATIONS.c.stage == at.stage,
+            GENERATIONS.c.cursor == at.cursor,
+        )
+        .values(stage=stage, cursor=cursor)
+    )
+    if moved.rowcount != 1:
+        raise Superseded(f"{at.name}: generation {at.number} was moved on by another")
+
+
+def lock(db: Connection, generation: Generation) -> None:
+    """Let nobody save anything into a generation until the end of this transaction.
+
+    SQLite needs nothing: every write transaction is BEGIN IMMEDIATE.
+
+    Raises:
+        Superseded: when it does not serve any more.
+    """
+    asked = select(GENERATIONS.c.state).where(_is(generation.name, generation.number))
+    if db.scalar(asked.with_for_update()) != "active":
+        raise Superseded(f"{generation.name}: generation {generation.number} serves no more")
+
+
+def switch(db: Connection, old: Generation, new: Generation) -> None:
+    """Let ``new`` serve instead of ``old``, which is kept: one update."""
+    db.execute(
+        GENERATIONS.update()
+        .where(GENERATIONS.c.name == old.name, GENERATIONS.c.number.in_([old.number, new.number]))
+        .values(
+            state=case((GENERATIONS.c.number == new.number, "active"), else_="previous"),
+            holder=None,
+            held_until=None,
+        )
+    )
+
+
+def _is(name: str, number: int) -> ColumnElement[bool]:
+    return and_(GENERATIONS.c.name == name, GENERATIONS.c.number == number)
+
+
+def _begin(db: Connection, which: TableSet, number: int, state: State, stage: Stage) -> None:
+    catalogue = which.declared(number)
+    row: dict[str, Any] = {
+        "name": which.name,
         "number": number,
         "state": state,
-        "code": code,
+        "code": which.code,
+        "consumer": catalogue.consumer(which.consumer),
+        "tables": catalogue.names,
         "stage": stage,
         "cursor": "",
     }
+    db.execute(insert_or_nothing(db, GENERATIONS).values(row))

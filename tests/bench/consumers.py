@@ -10,7 +10,7 @@ from typing import Final
 
 import psutil
 
-from services.alerts import ledger
+from services.alerts import ledger, tables
 from services.alerts.bootstrap import EVERY_RULE
 from services.alerts.watcher import Watcher
 from services.cli.serve import COLLECT_AFTER
@@ -18,7 +18,6 @@ from services.projections.projector import Projector
 from shared.storage.accounts import Accounts
 from shared.storage.engine import Database
 from shared.storage.migrate import migrate
-from shared.storage.positions import REBUILDABLE, create_tables
 from shared.storage.registry import Registry
 from shared.stream.engines import open_stream
 from shared.stream.ports import EVENTS, Outgoing, Stream
@@ -30,6 +29,7 @@ from tests.bench.measuring import Measured, interleaved, measured, ratio
 from tests.bench.population import Population, publish
 from tests.bench.reading import Meter, Reader, Spent, read_plainly
 from tests.support.accounts import SEALER
+from tests.support.rebuildable import dropped, prepare
 
 REBUILD_RATE: Final = Target(15_000)
 REBUILD_RATIO: Final = Target(0.5, of="ratio")
@@ -73,8 +73,8 @@ class Setting:
     def emptied(self) -> None:
         """Forget every table that the stream can fill again."""
         with self.db.write() as db:
-            REBUILDABLE.drop_all(db)
-        create_tables(self.db)
+            dropped(db)
+        prepare(self.db)
 
 
 def run(bench: Bench) -> Findings:
@@ -139,7 +139,7 @@ def _setting(
 ) -> Iterator[Setting]:
     stream, db = open_stream(installation.settings), Database(url)
     migrate(db)
-    create_tables(db)
+    prepare(db)
     try:
         yield Setting(broker, stream, db, Meter(None), population, events)
     finally:
@@ -150,7 +150,7 @@ def _setting(
 def _from_the_beginning(bench: Bench, setting: Setting, findings: Findings) -> None:
     with setting.db.write() as db:
         for place, end in setting.stream.ends(EVENTS).items():
-            ledger.set_mark(db, Watcher.name, place.number, end)
+            ledger.set_mark(db, tables.CONSUMER, place.number, end)
 
     def again(handler: Callable[[], Handler]) -> Spent:
         setting.emptied()

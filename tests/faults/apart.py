@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from sqlalchemy import select
 
 from shared.storage import kept
-from shared.storage.positions import REBUILDABLE
 from shared.stream.codec import decode
 from tests.faults.folds import clients_of, rows_of
 from tests.faults.installation import Installation, Tenant
 from tests.faults.records import Contents
+from tests.support.rebuildable import every_table
 
 
 def not_apart(installation: Installation, found: Contents) -> Iterator[str]:
@@ -21,7 +21,7 @@ def not_apart(installation: Installation, found: Contents) -> Iterator[str]:
         owner = owners.get(envelope.client or "", envelope.organisation)
         if owner != envelope.organisation:
             yield f"apart: record {record.place} {record.offset} is about another's client"
-    for table in REBUILDABLE.sorted_tables:
+    for table in every_table():
         if "organisation" in table.c and "client" in table.c:
             for row in rows_of(installation.db, table):
                 if owners.get(row["client"], row["organisation"]) != row["organisation"]:

@@ -11,12 +11,13 @@ from typing import Final
 
 from sqlalchemy import Table, select
 
-from services.alerts.tables import FACTS as ALERTS_FACTS
+from services.alerts import tables
 from services.alerts.watcher import RAPPORT, TICK
-from services.projections.read_models.facts import FACTS as SHOWN_FACTS
+from services.projections import read_models
 from shared.envelope import Envelope
 from shared.ids import event_id
 from shared.storage.facts import MANY
+from shared.storage.generations import FIRST
 from shared.storage.positions import positions
 from shared.stream.codec import decode
 from shared.stream.ports import EVENTS
@@ -104,7 +105,8 @@ def effects(installation: Installation, found: Contents) -> Iterator[str]:
         own = envelope.client is None or not _copied(envelope, record.key)
         if envelope.event.type != TICK and own:
             expected[envelope.id, envelope.client or MANY, record.partition] = 1
-    for service, table in (("projections", SHOWN_FACTS), ("alerts", ALERTS_FACTS)):
+    kept = {"projections": read_models.of(FIRST).facts.rows, "alerts": tables.of(FIRST).facts}
+    for service, table in kept.items():
         rows = _rows(installation, table)
         for key, times in sorted((rows - expected).items()):
             yield f"{service}: event {key[0]} has {times} effect(s) too many"

@@ -11,16 +11,18 @@ from typing import Any, Final
 from sqlalchemy import Table, select
 
 from services.alerts import bootstrap as alerts
-from services.alerts import ledger
-from services.alerts.tables import CLIENTS, CONCERNED, INBOX, LEASES
+from services.alerts import ledger, tables
+from services.alerts.tables import LEASES
 from services.projections import bootstrap as projections
 from shared.clock import SystemClock
 from shared.storage import kept
 from shared.storage.engine import Database
-from shared.storage.positions import REBUILDABLE, positions
+from shared.storage.generations import FIRST
+from shared.storage.positions import positions
 from shared.stream.ports import Outgoing
 from tests.faults.installation import Installation
 from tests.faults.records import Contents
+from tests.support.rebuildable import every_table
 
 COPIED: Final[tuple[Table, ...]] = (
     kept.organisations,
@@ -32,7 +34,11 @@ COPIED: Final[tuple[Table, ...]] = (
 )
 """What no fold makes: copied, so that opaque ids and rights are the same."""
 
-NOT_FOLDED: Final[frozenset[Table]] = frozenset({positions, LEASES, INBOX, CONCERNED, CLIENTS})
+WATCHED: Final = tables.of(FIRST)
+
+NOT_FOLDED: Final[frozenset[Table]] = frozenset(
+    {positions, LEASES, WATCHED.inbox, WATCHED.concerned, WATCHED.clients}
+)
 """Positions and leases are how far and who; what is shown of an alert follows from the ledger as
 well, and when a client is looked at again from when it was looked at last."""
 
@@ -46,7 +52,7 @@ def not_a_fold(installation: Installation, found: Contents) -> Iterator[str]:
         closing(Installation(Path(name))) as fresh,
     ):
         _fold_again(installation, found, fresh)
-        for table in REBUILDABLE.sorted_tables:
+        for table in every_table():
             if table not in NOT_FOLDED:
                 yield from _different(table, rows_of(installation.db, table), fresh.db)
         for tenant in installation.tenants:
@@ -138,7 +144,7 @@ def _shown_otherwise(installation: Installation) -> Iterator[str]:
     last: dict[tuple[str, str], dict[str, Any]] = {}
     for row in sorted(rows_of(installation.db, ledger.STEPS), key=lambda row: row["number"]):
         last[row["organisation"], row["alert"]] = row
-    shown = {(r["organisation"], r["alert"]): r for r in rows_of(installation.db, INBOX)}
+    shown = {(r["organisation"], r["alert"]): r for r in rows_of(installation.db, WATCHED.inbox)}
     for key, row in sorted(last.items()):
         inbox = shown.pop(key, None)
         if row["hidden"] != (inbox is None):

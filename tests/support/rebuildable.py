@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, MetaData
+from sqlalchemy import Connection, MetaData, Table
 
 from services.alerts import tables
+from services.alerts.bootstrap import EVERY_RULE
 from services.projections import read_models
+from shared.storage.engine import Database
 from shared.storage.generations import FIRST
 from shared.storage.positions import REBUILDABLE
 
@@ -16,11 +18,21 @@ def catalogues() -> Sequence[MetaData]:
     return (REBUILDABLE, *(one.metadata for one in first))
 
 
+def every_table() -> list[Table]:
+    """Return the tables, those first that others stand on."""
+    return [table for metadata in catalogues() for table in metadata.sorted_tables]
+
+
+def prepare(database: Database) -> None:
+    """Make them where they are missing, as the services do."""
+    read_models.prepare(database)
+    tables.prepare(database, EVERY_RULE)
+
+
 def emptied(db: Connection) -> None:
     """Empty them all."""
-    for metadata in catalogues():
-        for table in reversed(metadata.sorted_tables):
-            db.execute(table.delete())
+    for table in reversed(every_table()):
+        db.execute(table.delete())
 
 
 def dropped(db: Connection) -> None:

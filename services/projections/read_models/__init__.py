@@ -11,10 +11,7 @@ from services.projections.read_models.concerns import Concerns
 from services.projections.read_models.facts import Facts
 from shared.storage import generations
 from shared.storage.engine import Database
-from shared.storage.generations import Catalogue
-
-SET: Final = "timelines"
-"""What the read models are together: they share one position, and stand or fall together."""
+from shared.storage.generations import FIRST, Catalogue, TableSet
 
 
 class ReadModels(NamedTuple):
@@ -24,12 +21,6 @@ class ReadModels(NamedTuple):
     alerts: Alerts
     caseload: Caseload
     concerns: Concerns
-
-
-CODE: Final = ", ".join(
-    f"{model.name} {model.version}" for model in (Facts, Alerts, Caseload, Concerns)
-)
-"""What fills the tables: a process reads no generation that other versions have filled."""
 
 
 @cache
@@ -48,15 +39,24 @@ def of(generation: int) -> ReadModels:
     )
 
 
-def prepare(database: Database) -> None:
-    """Create the tables of the generation that serves, where they are missing."""
-    generations.prepare(database, SET, CODE, declared)
-
-
 def declared(generation: int) -> Catalogue:
     """Return the catalogue of a generation with every table in it."""
     of(generation)
     return catalogue(generation)
+
+
+TIMELINES: Final = TableSet(
+    name="timelines",
+    consumer="projections.v1",
+    code=", ".join(f"{one.name} {one.version}" for one in of(FIRST)),
+    declared=declared,
+)
+"""What the read models are together: they share one position, and stand or fall together."""
+
+
+def prepare(database: Database) -> None:
+    """Create the tables of the generation that serves, where they are missing."""
+    generations.prepare(database, TIMELINES)
 
 
 def number_serving(db: Connection) -> int:
@@ -65,7 +65,7 @@ def number_serving(db: Connection) -> int:
     That is the active one; a release that is about to be replaced goes on with the one before,
     which is the last that it knows the tables of.
     """
-    return generations.serving(db, SET, CODE, "active", "previous")
+    return generations.serving(db, TIMELINES, "active", "previous")
 
 
 def serving(db: Connection) -> ReadModels:

@@ -17,6 +17,8 @@ def upgrade() -> None:
         sa.Column("number", sa.Integer, nullable=False),
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("code", sa.Text, nullable=False),
+        sa.Column("consumer", sa.String(64), nullable=False),
+        sa.Column("tables", sa.JSON, nullable=False),
         sa.Column("stage", sa.String(16), nullable=False),
         sa.Column("cursor", sa.Text, nullable=False),
         sa.Column("holder", sa.String(36)),
