@@ -2,9 +2,17 @@
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from functools import lru_cache
+from typing import Final, Protocol
+
+import orjson
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+_REMEMBERED: Final = 8_192
+"""How many texts of times are remembered: about a megabyte."""
 
 _RFC3339 = re.compile(
     r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII
@@ -46,8 +54,11 @@ class ManualClock:
         self._now = to.astimezone(UTC)
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def parse_time(text: str) -> datetime:
     """Return the aware UTC time that an RFC 3339 text names, to the microsecond.
+
+    Remembered, because a client's facts are folded again whenever one comes.
 
     Raises:
         ValueError: when the text is not RFC 3339 or has no offset; the message says what to do.
@@ -62,15 +73,17 @@ def parse_time(text: str) -> datetime:
 
 def format_time(moment: datetime) -> str:
     """Return a time as Rapport writes it: UTC, ``Z``, no more digits than needed."""
-    text = moment.astimezone(UTC).isoformat()[: -len("+00:00")]
-    return f"{text.rstrip('0')}Z" if moment.microsecond else f"{text}Z"
+    at = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    # A timeline writes thousands of times: orjson takes a third of what isoformat does.
+    text = orjson.dumps(at, option=orjson.OPT_UTC_Z)[1:-1].decode()
+    return f"{text[:-1].rstrip('0')}Z" if moment.microsecond else text
 
 
 def to_micros(moment: datetime) -> int:
     """Return whole microseconds since 1970, the form in which times are stored and compared."""
-    return (moment - EPOCH) // timedelta(microseconds=1)
+    return (moment - EPOCH) // _MICROSECOND
 
 
 def from_micros(micros: int) -> datetime:
     """Return the aware UTC time of a number of microseconds since 1970."""
-    return EPOCH + timedelta(microseconds=micros)
+    return EPOCH + micros * _MICROSECOND

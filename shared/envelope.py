@@ -1,19 +1,20 @@
 """One fact, as its sender told it and as Rapport keeps it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any
 
 import orjson
 
 from shared import ids
+from shared.values import frozen
 
 TYPE_PREFIX = "rapport."
 """What stands before an event type's name in the CloudEvents attribute ``type``."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Event:
     """One fact in the past tense, by the rules of contract.md.
 
@@ -39,7 +40,7 @@ class Event:
     version: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Envelope:
     """An event as the stream holds it: with whose it is, who sent it, and when it was taken.
 

@@ -3,7 +3,6 @@
 from bisect import insort
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -11,6 +10,7 @@ from shared.alliance.calendar import closed_because, covers, local_date
 from shared.alliance.reading import Fact
 from shared.alliance.sessions import session as session_of
 from shared.alliance.things import Phase, Session, Span
+from shared.values import frozen
 
 BOOKINGS: Final = frozenset({"session.scheduled", "session.rescheduled"})
 
@@ -33,7 +33,7 @@ _BY_PAUSE: Final[Mapping[str, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Outcome:
     """What became of one booking of a session.
 
@@ -72,8 +72,7 @@ def outcomes(phase: Phase) -> tuple[Outcome, ...]:
     A later word on the same booking replaces the earlier one, as a correction does; a cancelled
     or missed session that is booked again keeps its first outcome until then.
     """
-    found = [outcome for session in phase.sessions for outcome in _of_session(session)]
-    return tuple(sorted(found, key=lambda one: (one.since, one.session.ref)))
+    return phase.derived(_outcomes)
 
 
 def windows(phase: Phase, size: int) -> Iterator[tuple[datetime, Outcome, Sequence[Outcome]]]:
@@ -140,6 +139,11 @@ def excuse(phase: Phase, session: Session) -> str | None:
     if away is not None and away.fact.occurred_at <= session.due_at:
         return SICKNESS if away.reason == "sickness" else "announced_leave"
     return _BY_REASON.get(session.reason or "")
+
+
+def _outcomes(phase: Phase) -> tuple[Outcome, ...]:
+    found = [outcome for session in phase.sessions for outcome in _of_session(session)]
+    return tuple(sorted(found, key=lambda one: (one.since, one.session.ref)))
 
 
 def _lasting(spans: Sequence[Span], moment: datetime) -> Span | None:

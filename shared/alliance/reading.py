@@ -12,12 +12,13 @@ from typing import Any, Final
 from shared.alliance.amendments import Amendments, Key, WaitingAmendment, split
 from shared.envelope import Envelope
 from shared.events import rank, upcast
+from shared.values import frozen
 
 PROCESSING: Final = "processing"
 """The scope of consent whose withdrawal leaves out what occurs until it is given again."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fact:
     """An event as it stands after its amendments.
 

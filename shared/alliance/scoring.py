@@ -1,11 +1,11 @@
 """From a rating's answers to its scores, exactly by the version of the instrument it carries."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from shared.errors import Fault
 from shared.instrument import Instrument, Scale
+from shared.values import frozen
 
 DECIMALS = 6
 """Scores are rounded here, so that 9.1 + 8.9 + 9.0 + 9.0 is 36 and not just below the cut-off."""
@@ -14,7 +14,7 @@ ROUNDING = 0.05
 """How far a sender's own score may differ: it may have been rounded to one decimal (own)."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ScaleScore:
     """A score in the scale's own units, and as percent of the maximum possible.
 
@@ -28,7 +28,7 @@ class ScaleScore:
     percent: float | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Score:
     """What one rating scores.
 

@@ -6,9 +6,10 @@ from typing import Literal
 
 from shared.alliance.things import Phase, Rating
 from shared.instrument import Scale
+from shared.values import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Point:
     """One scored rating of a series.
 
@@ -42,18 +43,23 @@ def client_series(phase: Phase, construct: Literal["alliance", "outcome"]) -> tu
 
     Never by their names, which may hold a respondent's opaque id: a random one decides nothing.
     """
-    found: dict[str, tuple[Scale, list[Point]]] = {}
+    return tuple(series for of, series in phase.derived(_client_series) if of == construct)
+
+
+def _client_series(phase: Phase) -> list[tuple[str, Series]]:
+    found: dict[tuple[str, str], tuple[Scale, list[Point]]] = {}
     for rating in phase.ratings:
         instrument = rating.instrument
-        if instrument is None or instrument.construct != construct:
+        if instrument is None or rating.rater != "client" or rating.in_group:
             continue
-        score = rating.score.scales.get(instrument.leading.name)
-        if rating.rater != "client" or rating.in_group or score is None or score.percent is None:
+        leading = instrument.leading
+        score = rating.score.scales.get(leading.name)
+        if score is None or score.percent is None:
             continue
-        name = "|".join(str(part) for part in rating.series)
-        points = found.setdefault(name, (instrument.leading, []))[1]
+        name = "|".join(map(str, rating.series))
+        points = found.setdefault((instrument.construct, name), (leading, []))[1]
         points.append(Point(rating.occurred_at, score.value, score.percent, rating))
-    return tuple(
-        Series(name, scale, tuple(sorted(points, key=lambda point: point.at)))
-        for name, (scale, points) in found.items()
-    )
+    return [
+        (construct, Series(name, scale, tuple(sorted(points, key=lambda point: point.at))))
+        for (construct, name), (scale, points) in found.items()
+    ]

@@ -1,16 +1,19 @@
 """The things that facts speak of: sessions, ratings, boundary events, cares, clinics, phases."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from shared.alliance.reading import Fact
 from shared.alliance.scoring import Score
 from shared.instrument import Instrument
+from shared.values import frozen
 
 Party = Literal["client", "therapist", "clinic", "nobody", "unknown"]
 SessionState = Literal["scheduled", "held", "missed", "cancelled"]
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class Move:
     fact: Fact
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Session:
     """One therapy session, by the last word that counts (fold order).
 
@@ -76,7 +79,7 @@ class Session:
     without_effect: tuple[Fact, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rating:
     """One filled-in questionnaire, scored by the version it carries.
 
@@ -293,6 +296,16 @@ class Phase:
     facts: tuple[Fact, ...]
     closed_by: Fact | None = None
     supervision: tuple[Fact, ...] = ()
+    _derived: dict[Callable[["Phase"], Any], Any] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def derived(self, how: Callable[["Phase"], _T]) -> _T:
+        """Return what ``how`` makes of the phase, made once: several rules ask for the same."""
+        if how not in self._derived:
+            self._derived[how] = how(self)
+        made: _T = self._derived[how]
+        return made
 
     @property
     def in_care(self) -> bool:

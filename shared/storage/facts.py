@@ -26,12 +26,13 @@ from sqlalchemy import (
 from shared.clock import from_micros, to_micros
 from shared.envelope import Envelope, decode_value
 from shared.storage.engine import insert_or_nothing
+from shared.values import frozen
 
 MANY = ""
 """Stands in the column ``client`` for an event that concerns many clients."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Arrival:
     """An event as it came from the stream.
 

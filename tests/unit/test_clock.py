@@ -1,6 +1,6 @@
 """Time: what is a time, how it is written, and that nothing is lost on the way."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
@@ -19,6 +19,14 @@ moments = st.datetimes(
 def test_written_and_read_is_the_same(moment: datetime) -> None:
     """Writing a time and reading it again gives the same time, to the microsecond."""
     assert parse_time(format_time(moment)) == moment
+
+
+@given(moments, st.integers(-14 * 60, 14 * 60))
+def test_written_in_utc_with_no_more_digits_than_needed(moment: datetime, minutes: int) -> None:
+    """A time is written as isoformat writes it in UTC, less zeros at the end, wherever it is."""
+    abroad = moment.astimezone(timezone(timedelta(minutes=minutes)))
+    text = moment.replace(tzinfo=None).isoformat()
+    assert format_time(abroad) == (text.rstrip("0") if moment.microsecond else text) + "Z"
 
 
 @given(moments)

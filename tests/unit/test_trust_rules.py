@@ -1,5 +1,6 @@
 """Alliance ratings: below the cut-off, falling; each threshold exactly at it and just under."""
 
+from statistics import median
 from typing import Any
 
 import pytest
@@ -52,6 +53,16 @@ def test_its_figures_can_be_checked_by_hand() -> None:
         "value": 34.0, "cutoff": 36.0, "below": 2, "ratings": 3, "usual": 37.0,
     }  # fmt: skip
     assert len(episode.steps[1].evidence) == 2
+
+
+@given(st.lists(st.integers(300, 400).map(lambda tenths: tenths / 10), min_size=1, max_size=9))
+def test_the_usual_level_is_the_median_of_all_before(totals: list[float]) -> None:
+    """However the ratings go up and down, each is held against all that were given before it."""
+    told = ratings(*totals)
+    for step in (step for one in judged(BELOW, *told).episodes for step in one.steps):
+        before = [total for total, one in zip(totals, told, strict=True)
+                  if one.event.time < step.effective_at]  # fmt: skip
+        assert step.numbers["usual"] == (median(before) if before else None)
 
 
 @pytest.mark.parametrize(

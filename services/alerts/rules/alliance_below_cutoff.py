@@ -1,5 +1,6 @@
 """The client's own alliance ratings lie below the published cut-off."""
 
+from bisect import insort
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from statistics import median
@@ -57,28 +58,46 @@ class AllianceBelowCutoff:
 
 
 def _moments(series: Series, cutoff: Cutoff, chosen: Mapping[str, Any]) -> Iterator[Moment]:
-    points = series.points
     above = 0
-    for at, point in enumerate(points):
+    # Kept in order: sorting them anew for each median is most of the work on a long life.
+    values: list[float] = []
+    percents: list[float] = []
+    for at, point in enumerate(series.points):
         if meets(cutoff, point.value):
             above = 0
-            yield _below(series, cutoff, points[: at + 1], chosen)
+            before = (median(values), median(percents)) if values else None
+            yield _below(series, cutoff, at, before, chosen)
         else:
             above += 1
             if above == 2:
                 yield Moment(point.at, series.name, urgency=None)
+        insort(values, point.value)
+        insort(percents, point.percent)
 
 
 def _below(
-    series: Series, cutoff: Cutoff, points: Sequence[Point], chosen: Mapping[str, Any]
+    series: Series,
+    cutoff: Cutoff,
+    at: int,
+    before: tuple[float, float] | None,
+    chosen: Mapping[str, Any],
 ) -> Moment:
-    *earlier, last = points
+    """Return the moment of a rating below the cut-off.
+
+    Args:
+        series: The ratings.
+        cutoff: The instrument's.
+        at: Which of them.
+        before: Median of the ratings before it, and in percent of the best possible; None for
+            the first of them.
+        chosen: The rule's settings.
+    """
+    points = series.points[: at + 1]
+    last = points[-1]
     window = points[-chosen["window_ratings"] :]
     below = [point for point in window if meets(cutoff, point.value)]
-    level = median(point.value for point in earlier) if earlier else None
-    usual = median(point.percent for point in earlier) if earlier else 0.0
     sustained = len(below) >= chosen["below_ratings"]
-    lower = last.percent < usual
+    lower = before is not None and last.percent < before[1]
     dropped = _dropped(series, points)
     urgency: Urgency = "attention" if (sustained and lower) or dropped else "information"
     many = f"{len(below)} of the last {len(window)} alliance ratings are below the cut-off"
@@ -90,13 +109,13 @@ def _below(
         title=f"{many}, and below the client's usual level" if sustained and lower else "",
         explanation=f"The client's latest alliance rating is {figure(last.value)}; the cut-off is "
         f"{figure(cutoff.value)} ({many})."
-        + ("" if level is None else f" The median of the ratings before is {figure(level)}."),
+        + ("" if before is None else f" The median of the ratings before is {figure(before[0])}."),
         numbers={
             "value": last.value,
             "cutoff": cutoff.value,
             "below": len(below),
             "ratings": len(window),
-            "usual": level,
+            "usual": None if before is None else before[0],
         },
     )
 

@@ -90,6 +90,7 @@ class SessionGap:
         found = outcomes(phase)
         anchors = list(_anchors(found))
         held = [anchor for anchor in anchors if anchor.held]
+        by_client = [outcome for outcome in found if outcome.by_client]
         moments: list[Moment] = []
         for at, anchor in enumerate(anchors):
             if anchor.at < (held[0].at if held else anchor.at):
@@ -98,7 +99,7 @@ class SessionGap:
             upcoming = anchors[at + 1].at if at + 1 < len(anchors) else None
             pace = _agreed(phase, anchor.at) or _usual(held, anchor.at)
             if held and pace is not None:
-                moments += _deadlines(phase, found, anchor, upcoming, pace, chosen)
+                moments += _deadlines(phase, by_client, anchor, upcoming, pace, chosen)
         return verdict(self, phase, moments, until)
 
 
@@ -136,7 +137,7 @@ def _anchors(found: Sequence[Outcome]) -> Iterator[_Anchor]:
 
 def _deadlines(
     phase: Phase,
-    found: Sequence[Outcome],
+    by_client: Sequence[Outcome],
     anchor: _Anchor,
     upcoming: datetime | None,
     interval: _Interval,
@@ -147,7 +148,7 @@ def _deadlines(
         return  # A clock that stands still only makes it later: the usual case, answered at once.
     stopped = [
         (reason, max(start, anchor.at), end)
-        for reason, start, end in _stopped(phase, found, interval)
+        for reason, start, end in _stopped(phase, by_client, interval)
         if end is None or end > anchor.at
     ]
     steps: tuple[tuple[Urgency, float], ...] = (
@@ -166,7 +167,7 @@ def _running(ratio: float, interval: _Interval) -> timedelta:
     return timedelta(days=min(ratio * interval.days, LONGEST_DAYS))
 
 
-def _stopped(phase: Phase, found: Sequence[Outcome], interval: _Interval) -> Iterator[Stretch]:
+def _stopped(phase: Phase, by_client: Sequence[Outcome], interval: _Interval) -> Iterator[Stretch]:
     """Yield when the clock stands still; nothing counts before it was announced."""
     for span in phase.care.pauses:
         yield "pause", since_announced(span), span.until
@@ -175,13 +176,12 @@ def _stopped(phase: Phase, found: Sequence[Outcome], interval: _Interval) -> Ite
             yield "announced_leave", since_announced(span), span.until
     for span in phase.clinic.closures:
         yield "closure", since_announced(span), span.until
-    for outcome in found:
-        if outcome.by_client:
-            due_at = outcome.session.due_at
-            start = max(due_at - timedelta(days=interval.days), outcome.since)
-            end = due_at if outcome.until is None else min(due_at, outcome.until)
-            if start < end:
-                yield "cancelled_by_client", start, end
+    for outcome in by_client:
+        due_at = outcome.session.due_at
+        start = max(due_at - timedelta(days=interval.days), outcome.since)
+        end = due_at if outcome.until is None else min(due_at, outcome.until)
+        if start < end:
+            yield "cancelled_by_client", start, end
 
 
 def _moment(
