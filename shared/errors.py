@@ -66,6 +66,13 @@ class Unreadable(RapportError):
     """A record on the stream cannot be read. The consumer stops; its position has not moved."""
 
 
+class StreamDamaged(Unreadable):
+    """What is to be read is gone from the stream, or damaged. The consumer stands still before it.
+
+    The message names the place and what to do; it holds nothing of what a sender wrote.
+    """
+
+
 class ConfigurationError(RapportError):
     """The configuration is wrong; every problem is listed."""
 

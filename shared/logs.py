@@ -11,8 +11,8 @@ ALLOWED_FIELDS = frozenset(
     {
         "action", "attempt", "code", "consumer", "count", "duration_ms", "error", "event",
         "generation", "group", "key", "level", "method", "offset", "organisation", "outcome",
-        "partition", "port", "read_model", "route", "sender", "service", "status", "step",
-        "timestamp", "topic", "version", "where", "worker",
+        "partition", "port", "read_model", "reason", "route", "sender", "service", "status",
+        "step", "timestamp", "topic", "version", "where", "worker",
     }
 )  # fmt: skip
 """Fields that a log line may have. Nothing that a sender wrote is among them (invariant 7)."""

@@ -13,6 +13,7 @@ from typing import NoReturn, TypeVar
 import pytest
 
 from shared.stream.ports import Stream
+from tests.faults.parts.postgres import BreakablePostgres
 from tests.support.engines import EmbeddedEngine, Engine, KafkaEngine
 from tests.support.kafka_broker import KafkaBroker, cluster_of
 from tests.support.missing import Missing
@@ -70,6 +71,14 @@ def postgres_server(request: pytest.FixtureRequest) -> Iterator[PostgresServer]:
     server = _started(request.config, "PostgreSQL", PostgresServer)
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def breakable_postgres(request: pytest.FixtureRequest) -> Iterator[BreakablePostgres]:
+    """Yield a running PostgreSQL that a test may harm, as long as it answers again afterwards."""
+    server = _started(request.config, "PostgreSQL", BreakablePostgres)
+    yield server
+    server.close()
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from shared.config import Settings, load
 from shared.errors import (
     ConfigurationError,
     DatabaseUnavailable,
+    StreamDamaged,
     StreamUnavailable,
-    Unreadable,
 )
 from shared.storage.accounts import Organisation
 from shared.storage.engine import Database
@@ -120,7 +120,7 @@ def _stream(settings: Settings, *, fix: bool, verify: bool) -> Iterator[Finding]
                 yield from _undamaged(stream)
     except StreamUnavailable as error:
         yield Finding("stream", str(error), "start the brokers, or check RAPPORT_STREAM")
-    except Unreadable as error:
+    except StreamDamaged as error:
         yield Finding("stream file", str(error), RESTORE)
 
 

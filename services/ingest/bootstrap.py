@@ -24,6 +24,10 @@ from shared.web.blueprint import Blueprint
 
 NAME: Final = "ingest"
 
+ANSWER_WITHIN_S: Final = 5.0
+"""Own: who sends waits no longer for a database than for the stream; with the time that connecting
+takes it stays below the default of RAPPORT_PUBLISH_DEADLINE_MS."""
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -59,7 +63,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Parts:
         DatabaseUnavailable, StreamUnavailable: when they do not answer.
     """
     clock = clock or SystemClock()
-    db = Database(settings.database)
+    db = Database(settings.database, answer_within_s=ANSWER_WITHIN_S)
     sealer = Sealer(load_secret_key(settings, db))
     registry = Registry(db, sealer, clock)
     stream = open_stream(settings)

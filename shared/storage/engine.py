@@ -6,8 +6,8 @@ PostgreSQL needs neither, and gets the same two doors.
 """
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from sqlite3 import SQLITE_BUSY, SQLITE_ERROR
 from sqlite3 import OperationalError as SqliteError
@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlch
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shared.errors import DatabaseUnavailable
+from shared.storage.patience import ANSWER_WITHIN_S, Gate, limit_waits
 
 BUSY_TIMEOUT_MS = 10_000
 WAL_RETRY_S = 0.01
@@ -32,15 +33,24 @@ MAX_OVERFLOW = 54
 class Database:
     """A SQLite file or a PostgreSQL database."""
 
-    def __init__(self, url: str, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        busy_timeout_ms: int = BUSY_TIMEOUT_MS,
+        answer_within_s: float = ANSWER_WITHIN_S,
+    ) -> None:
         """Open nothing yet; connections are made when a door is used.
 
         Args:
             url: ``sqlite:///path`` or ``postgresql+psycopg://…``.
             busy_timeout_ms: How long a writer waits for SQLite's one write lock.
+            answer_within_s: How long PostgreSQL may take to answer a statement; without an answer
+                it counts as away, and for a moment only one caller finds out whether it still is.
         """
         self.url = url
         self.dialect = make_url(url).get_backend_name()
+        self._gate: Callable[[], AbstractContextManager[None]] = nullcontext
         if self.dialect == "sqlite":
             path = Path(make_url(url).database or "")
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -55,6 +65,8 @@ class Database:
                 pool_timeout=POOL_TIMEOUT_S,
                 connect_args={"connect_timeout": CONNECT_TIMEOUT_S},
             )
+            limit_waits(self._writer, answer_within_s)
+            self._gate = Gate(answer_within_s + CONNECT_TIMEOUT_S).passed
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -64,7 +76,7 @@ class Database:
             DatabaseUnavailable: when the database does not answer. A commit that failed so may
                 nevertheless have happened.
         """
-        with _translated(), self._writer.begin() as db:
+        with _translated(), self._gate(), self._writer.begin() as db:
             yield db
 
     @contextmanager
@@ -74,7 +86,7 @@ class Database:
         Raises:
             DatabaseUnavailable: when the database does not answer.
         """
-        with _translated(), self._reader.connect() as db:
+        with _translated(), self._gate(), self._reader.connect() as db:
             if self.dialect != "sqlite":
                 db = db.execution_options(isolation_level="REPEATABLE READ")
             yield db

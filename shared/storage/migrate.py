@@ -14,6 +14,7 @@ from sqlalchemy import Connection, func, select
 
 from shared.errors import ConfigurationError
 from shared.storage.engine import Database
+from shared.storage.patience import wait_without_limit
 
 SCRIPTS = "shared.storage:migrations"
 LOCK_ID = 0x5241_5050_4F52_5401
@@ -36,6 +37,7 @@ def migrate(db: Database) -> None:
     if pending(db) is None:
         return
     with _one_at_a_time, db.write() as connection:
+        wait_without_limit(connection)
         if connection.dialect.name == "postgresql":
             # SQLite needs nothing: every write transaction is BEGIN IMMEDIATE.
             connection.execute(select(func.pg_advisory_xact_lock(LOCK_ID)))

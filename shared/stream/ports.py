@@ -85,7 +85,7 @@ class Consumer(Protocol):
 
         Raises:
             StreamUnavailable: when the stream does not answer.
-            Unreadable: when the wanted offset is no longer in the stream (retention).
+            StreamDamaged: when the wanted offset is no longer in the stream (retention).
         """
 
     def owned(self) -> frozenset[Partition]:

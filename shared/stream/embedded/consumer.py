@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import Connection, Row, select
 
 from shared.clock import from_micros
-from shared.errors import DatabaseUnavailable, Unreadable
+from shared.errors import DatabaseUnavailable, StreamDamaged
 from shared.storage.engine import Database
 from shared.stream.embedded.damage import good_beginning
 from shared.stream.embedded.lease import Lease
@@ -51,7 +51,7 @@ class EmbeddedConsumer:
 
         Raises:
             StreamUnavailable: when the file does not answer.
-            Unreadable: when the position is not in the file, before its begin or after its end,
+            StreamDamaged: when the position is not in the file, before its begin or after its end,
                 or what stands there is not what was appended.
         """
         deadline = time.monotonic() + timeout_s
@@ -123,7 +123,7 @@ class EmbeddedConsumer:
         for partition, position in self._positions.items():
             row = bounds[self._numbers[partition]]
             if not row.begins <= position <= row.ends:
-                raise Unreadable(
+                raise StreamDamaged(
                     f"{partition.topic}/{partition.number} holds offsets {row.begins} to"
                     f" {row.ends}, not {position}: records were removed before they were read;"
                     " restore the stream's file from a backup that has them (nothing was skipped)"

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from shared.errors import Unreadable
+from shared.errors import StreamDamaged
 from shared.stream.embedded.tables import DAMAGED, PARTITIONS, RECORDS
 from shared.stream.ports import Partition
 
@@ -37,14 +37,14 @@ def good_beginning(rows: Sequence[Row[Any]], place: Partition, start: int) -> Se
     """Return the rows before the first that is missing or damaged.
 
     Raises:
-        Unreadable: when there is none before it.
+        StreamDamaged: when there is none before it.
     """
     for index, row in enumerate(rows):
         if row.offset != start + index or not intact(row):
             rows = rows[:index]
             break
     if not rows:
-        raise Unreadable(f"{place.topic}/{place.number} offset {start}: {DAMAGED}")
+        raise StreamDamaged(f"{place.topic}/{place.number} offset {start}: {DAMAGED}")
     return rows
 
 

@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import Connection, delete, func, inspect, select, text, update
 
 from shared.clock import Clock, SystemClock, to_micros
-from shared.errors import StreamUnavailable, Unreadable
+from shared.errors import StreamDamaged, StreamUnavailable
 from shared.storage.engine import Database
 from shared.stream.embedded.consumer import EmbeddedConsumer
 from shared.stream.embedded.damage import all_damage
@@ -44,7 +44,7 @@ class EmbeddedStream:
 
         Raises:
             StreamUnavailable: when the file cannot be opened.
-            Unreadable: when it is damaged.
+            StreamDamaged: when it is damaged.
         """
         self._partitions = partitions
         self._clock = clock or SystemClock()
@@ -109,7 +109,7 @@ class EmbeddedStream:
         try:
             with answering(), self._database.read() as db:
                 return list(all_damage(db))
-        except Unreadable as error:
+        except StreamDamaged as error:
             return [str(error)]
 
     def close(self) -> None:

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DatabaseError
 
-from shared.errors import DatabaseUnavailable, StreamUnavailable, Unreadable
+from shared.errors import DatabaseUnavailable, StreamDamaged, StreamUnavailable
 from shared.storage.engine import Database
 from shared.stream.ports import Partition
 
@@ -89,13 +89,13 @@ def answering() -> Iterator[None]:
 
     Raises:
         StreamUnavailable: try again later.
-        Unreadable: never by itself will it be readable again.
+        StreamDamaged: never by itself will it be readable again.
     """
     try:
         yield
     except (DatabaseError, DatabaseUnavailable) as error:
         if _is_damage(error):
-            raise Unreadable(DAMAGED) from error
+            raise StreamDamaged(DAMAGED) from error
         if isinstance(error, DatabaseError):
             raise
         raise StreamUnavailable("the embedded stream does not answer") from error

@@ -18,7 +18,7 @@ from kafka.errors import (
 )
 from kafka.net.compat import KafkaNetClient
 
-from shared.errors import StreamUnavailable, Unreadable
+from shared.errors import StreamDamaged, StreamUnavailable
 from shared.logs import logger
 
 RECONNECT_MAX_MS: Final = 1_000
@@ -85,13 +85,13 @@ def answering() -> Iterator[None]:
     try:
         yield
     except _DAMAGED as error:
-        raise Unreadable(
+        raise StreamDamaged(
             f"a record is damaged on the broker's disk ({error}): let that broker copy the"
             " partition again from another, or restore the topic from its backup; nothing was"
             " skipped"
         ) from error
     except _GONE as error:
-        raise Unreadable(
+        raise StreamDamaged(
             f"Kafka no longer has what is to be read ({error}): records were deleted before they"
             " were read; restore the topic from its backup, and see rapport doctor for its"
             " retention; nothing was skipped"

@@ -19,7 +19,7 @@ from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
 from shared.clock import from_micros
-from shared.errors import StreamUnavailable, Unreadable
+from shared.errors import StreamDamaged, StreamUnavailable
 from shared.stream.kafka.connection import Cluster, answering
 from shared.stream.ports import Partition, Record
 
@@ -61,7 +61,7 @@ class KafkaConsumer:
 
         Raises:
             StreamUnavailable: when no broker answers. Finding that out takes up to two seconds.
-            Unreadable: when the position fell out of retention, or a record is damaged.
+            StreamDamaged: when the position fell out of retention, or a record is damaged.
         """
         deadline = time.monotonic() + timeout_s
         while True:
@@ -123,7 +123,7 @@ class KafkaConsumer:
         try:
             with answering():
                 yield
-        except (StreamUnavailable, Unreadable):
+        except (StreamUnavailable, StreamDamaged):
             self._drop(timeout_ms=0)
             raise
 
