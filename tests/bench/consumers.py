@@ -3,7 +3,7 @@
 import functools
 import gc
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -20,15 +20,16 @@ from shared.storage.engine import Database
 from shared.storage.migrate import migrate
 from shared.storage.registry import Registry
 from shared.stream.engines import open_stream
-from shared.stream.ports import EVENTS, Outgoing, Stream
+from shared.stream.ports import EVENTS
 from shared.stream.runner import BATCH_LIMIT, Handler
-from tests.bench.bench import Bench
+from tests.bench.bench import KAFKA, Bench
 from tests.bench.findings import Cost, Findings, Row, Target
 from tests.bench.installation import Installation
 from tests.bench.measuring import Measured, interleaved, measured, ratio
 from tests.bench.population import Population, publish
 from tests.bench.reading import Meter, Reader, Spent, read_plainly
 from tests.support.accounts import SEALER
+from tests.support.databases import sqlite_url
 from tests.support.rebuildable import dropped, prepare
 
 REBUILD_RATE: Final = Target(15_000)
@@ -40,35 +41,57 @@ FEW: Final = 10
 TITLES: Final = {"postgresql": "PostgreSQL", "sqlite": "SQLite"}
 
 
-@dataclass(slots=True)
-class Setting:
-    """One stream with a population on it, and one database that consumers write to."""
+class Source:
+    """A stream with a population on it, which several databases are filled from."""
 
-    broker: str
-    stream: Stream
+    def __init__(self, address: str, installation: Installation, clients: int) -> None:
+        """Publish the population, as it would have come live.
+
+        Args:
+            address: ``RAPPORT_STREAM``.
+            installation: Where the clients are registered.
+            clients: How many.
+        """
+        self.address = address
+        self.stream = open_stream(installation.settings)
+        self._told = 0
+        db = Database(installation.settings.database)
+        self._population = Population(
+            installation.organisation,
+            installation.source.id,
+            Registry(db, SEALER, None),
+            datetime.now(UTC),
+            clients,
+        )
+        db.close()
+        configured = self._population.configured(self.stream.partitions(EVENTS))
+        self.events = publish(self.stream, [*configured, *self._population.by_time()])
+
+    def come(self, count: int) -> None:
+        """Publish what comes next, each event about another client."""
+        self.events += publish(self.stream, self._population.live(count, self._told))
+        self._told += count
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A source, and one database that consumers write to."""
+
+    source: Source
     db: Database
     meter: Meter
-    population: Population
-    events: int
-    told: int = 0
 
     @property
     def title(self) -> str:
         """The database's name."""
         return TITLES[self.db.dialect]
 
-    def projector(self) -> Handler:
-        """Return what the projections handle with."""
-        return Projector()
-
-    def watcher(self) -> Handler:
-        """Return what the alerts handle with."""
-        return Watcher(EVERY_RULE, Accounts(self.db, SEALER, None).recipients)
-
-    def come(self, count: int) -> None:
-        """Publish what comes next, each about another client."""
-        publish_all(self.stream, list(self.population.live(count, self.told)))
-        self.told += count
+    def reader(self, name: str, limit: int = BATCH_LIMIT) -> Reader:
+        """Return a reader that handles as the projections, or as the alerts do."""
+        handler: Handler = Projector()
+        if name == "alerts":
+            handler = Watcher(EVERY_RULE, Accounts(self.db, SEALER, None).recipients)
+        return Reader(self.source.stream, self.db, handler, limit)
 
     def emptied(self) -> None:
         """Forget every table that the stream can fill again."""
@@ -90,136 +113,103 @@ def run(bench: Bench) -> Findings:
     before = gc.get_threshold()
     gc.set_threshold(*COLLECT_AFTER)
     try:
-        with bench.kafka() as broker, bench.database() as url:
-            sqlite = f"sqlite:///{bench.place() / 'rapport.db'}"
-            installation = Installation(bench.place(), f"kafka://{broker}", url)
-            population, events = _published(bench, installation)
-            server = psutil.Process(bench.postgres.pid)
-            for address, watched in ((url, server), (sqlite, None)):
-                with _setting(installation, broker, address, population, events) as setting:
-                    setting.meter = Meter(watched)
+        with bench.stream() as address, bench.database() as url:
+            installation = Installation(bench.place(), address, url)
+            bench.say("publishing a population")
+            source = Source(address, installation, bench.sizes.consumed_clients)
+            databases = {url: bench.database_server, sqlite_url(bench.place()): None}
+            for where, server in databases.items():
+                with _setting(source, where, server) as setting:
                     _from_the_beginning(bench, setting, findings)
                     _live(bench, setting, findings)
-                    events += setting.told
+            source.stream.close()
     finally:
         gc.set_threshold(*before)
     return findings
 
 
-def publish_all(stream: Stream, records: list[Outgoing]) -> int:
-    """Publish records through a publisher of their own; return how many."""
-    publisher = stream.publisher()
-    try:
-        return publish(publisher, records)
-    finally:
-        publisher.close()
-
-
-def _published(bench: Bench, installation: Installation) -> tuple[Population, int]:
-    bench.say("publishing a population")
-    stream, db = open_stream(installation.settings), Database(installation.settings.database)
-    registry = Registry(db, SEALER, None)
-    population = Population(
-        installation.organisation,
-        installation.source.id,
-        registry,
-        datetime.now(UTC),
-        bench.sizes.consumed_clients,
-    )
-    configured = list(population.configured(stream.partitions(EVENTS)))
-    count = publish_all(stream, configured + population.by_time())
-    stream.close()
-    db.close()
-    return population, count
-
-
 @contextmanager
-def _setting(
-    installation: Installation, broker: str, url: str, population: Population, events: int
-) -> Iterator[Setting]:
-    stream, db = open_stream(installation.settings), Database(url)
+def _setting(source: Source, url: str, server: psutil.Process | None) -> Iterator[Setting]:
+    db = Database(url)
     migrate(db)
     prepare(db)
     try:
-        yield Setting(broker, stream, db, Meter(None), population, events)
+        yield Setting(source, db, Meter(server))
     finally:
         db.close()
-        stream.close()
 
 
 def _from_the_beginning(bench: Bench, setting: Setting, findings: Findings) -> None:
-    with setting.db.write() as db:
-        for place, end in setting.stream.ends(EVENTS).items():
-            ledger.set_mark(db, tables.CONSUMER, place.number, end)
+    source, db = setting.source, setting.db
+    with db.write() as connection:
+        for place, end in source.stream.ends(EVENTS).items():
+            ledger.set_mark(connection, tables.CONSUMER, place.number, end)
 
-    def again(handler: Callable[[], Handler]) -> Spent:
+    def again(name: str) -> Spent:
         setting.emptied()
-        return setting.meter.spent(setting.events, lambda: _read(setting, handler()))
+        return setting.meter.spent(source.events, lambda: _read(setting, name))
 
-    def plainly() -> Spent:
-        return setting.meter.spent(
-            setting.events, lambda: read_plainly(setting.broker, setting.db.url, setting.events)
-        )
-
-    sides: Mapping[str, Callable[[], Spent]] = {
-        "projections": lambda: again(setting.projector),
-        "alerts": lambda: again(setting.watcher),
-        "plain": plainly,
+    broker = source.address.removeprefix(KAFKA)
+    sides: dict[str, Callable[[], Spent]] = {
+        "projections": lambda: again("projections"),
+        "alerts": lambda: again("alerts"),
     }
+    if broker != source.address:
+        sides["plain"] = lambda: setting.meter.spent(
+            source.events, lambda: read_plainly(broker, db.url, source.events)
+        )
     taken = interleaved(
         sides, bench.sizes.consumed_repeats, lambda what: bench.say(f"{setting.title}: {what}")
     )
-    rates = {name: _rates(found) for name, found in taken.items()}
-    against = f"consume, {'COPY' if setting.db.dialect == 'postgresql' else 'executemany'}"
-    for name, targets in (("projections", (REBUILD_RATIO, REBUILD_RATE)), ("alerts", ())):
-        title = f"{name} from the beginning, {setting.title}"
-        wanted = targets if setting.db.dialect == "postgresql" else ()
-        findings.rows.append(
-            Row(title, rates[name], "events/s", against, rates["plain"],
-                ratio(rates[name], rates["plain"]), next(iter(wanted), None))
-        )  # fmt: skip
-        findings.rows += [
-            Row(title, rates[name], "events/s", target=target) for target in wanted[1:]
-        ]
+    for name in ("projections", "alerts"):
+        findings.rows += _rows_from_the_beginning(setting, name, taken)
         findings.costs += _costs(name, taken[name], f"from the beginning, {setting.title}")
 
 
+def _rows_from_the_beginning(
+    setting: Setting, name: str, taken: Mapping[str, list[Spent]]
+) -> Iterator[Row]:
+    title, ours = f"{name} from the beginning, {setting.title}", _rates(taken[name])
+    judged = name == "projections" and setting.db.dialect == "postgresql"
+    yield Row(title, ours, "events/s", target=REBUILD_RATE if judged else None)
+    if "plain" in taken:
+        plain = _rates(taken["plain"])
+        how = "COPY" if setting.db.dialect == "postgresql" else "executemany"
+        yield Row(title, ours, "events/s", f"consume, {how}", plain, ratio(ours, plain),
+                  REBUILD_RATIO if judged else None)  # fmt: skip
+
+
 def _live(bench: Bench, setting: Setting, findings: Findings) -> None:
-    for limit in (BATCH_LIMIT, FEW):
-        count = bench.sizes.live if limit == BATCH_LIMIT else bench.sizes.live // 5
-        taken = _taken_live(bench, setting, count, limit)
-        for name, found in taken.items():
+    for limit, count in ((BATCH_LIMIT, bench.sizes.live), (FEW, bench.sizes.live // 5)):
+        for name, taken in _taken_live(bench, setting, count, limit).items():
             title = f"{name} live, batches of at most {limit}, {setting.title}"
             target = ALERTS_RATE if name == "alerts" and limit == BATCH_LIMIT else None
-            findings.rows.append(Row(title, _rates(found), "events/s", target=target))
-            findings.costs += _costs(name, found, f"live, batches of {limit}, {setting.title}")
+            findings.rows.append(Row(title, _rates(taken), "events/s", target=target))
+            findings.costs += _costs(name, taken, f"live, batches of {limit}, {setting.title}")
 
 
 def _taken_live(bench: Bench, setting: Setting, count: int, limit: int) -> dict[str, list[Spent]]:
     """Have both consumers handle what comes, in turns."""
-    taken: dict[str, list[Spent]] = {"projections": [], "alerts": []}
-    stream, db = setting.stream, setting.db
-    with (
-        Reader(stream, db, setting.projector(), limit) as projections,
-        Reader(stream, db, setting.watcher(), limit) as alerts,
-    ):
-        readers = {"projections": projections, "alerts": alerts}
+    names = ("projections", "alerts")
+    taken: dict[str, list[Spent]] = {name: [] for name in names}
+    with ExitStack() as stack:
+        readers = {name: stack.enter_context(setting.reader(name, limit)) for name in names}
         # Both join their groups before anything is measured.
-        setting.come(1)
+        setting.source.come(1)
         for reader in readers.values():
             reader.handle(1)
         for repeat in range(bench.sizes.repeats):
             bench.say(f"{setting.title}, live: {repeat + 1} of {bench.sizes.repeats}")
-            setting.come(count)
+            setting.source.come(count)
             for name, reader in readers.items():
                 work = functools.partial(reader.handle, count)
                 taken[name].append(setting.meter.spent(count, work))
     return taken
 
 
-def _read(setting: Setting, handler: Handler) -> None:
-    with Reader(setting.stream, setting.db, handler) as reader:
-        reader.handle(setting.events)
+def _read(setting: Setting, name: str) -> None:
+    with setting.reader(name) as reader:
+        reader.handle(setting.source.events)
 
 
 def _rates(taken: list[Spent]) -> Measured:

@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from typing import Final
 
-from tests.bench import consumers, ingest
+from tests.bench import consumers, ingest, latency, million
 from tests.bench.bench import Bench
 from tests.bench.findings import Findings
 
 GROUPS: Final[dict[str, Callable[[Bench], Findings]]] = {
     "ingest": ingest.run,
     "consumers": consumers.run,
+    "latency": latency.run,
+    "million": million.run,
 }

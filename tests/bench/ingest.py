@@ -14,7 +14,7 @@ from services.cli.process import BLOCKING_THREADS
 from shared.config import child_environment
 from tests.bench import load, raw
 from tests.bench.bare import BROKER, TOPIC
-from tests.bench.bench import Bench
+from tests.bench.bench import KAFKA, Bench
 from tests.bench.findings import Cost, Findings, Row, Target
 from tests.bench.installation import Installation, Process
 from tests.bench.load import Answered
@@ -77,11 +77,30 @@ def run(bench: Bench) -> Findings:
         Way(f"batch of {BATCH}, {bench.sizes.batch_connections} connections",
             bench.sizes.batch_connections, BATCH, BATCH_TARGET)
     )  # fmt: skip
-    with _servers(bench) as servers:
-        for way in ways:
-            _compare(bench, servers, way, findings)
+    if bench.postgres is not None:
+        with _servers(bench) as servers:
+            for way in ways:
+                _compare(bench, servers, way, findings)
     _embedded(bench, ways, findings)
     return findings
+
+
+def bulk(
+    bench: Bench, installation: Installation, server: Process, name: str, clients: int
+) -> int:
+    """Send batches for as long as one load lasts; return how many events were taken.
+
+    Args:
+        bench: How long that is.
+        installation: Whose source signs.
+        server: Its ingest.
+        name: Goes into the ids of the events.
+        clients: How many clients they are about.
+    """
+    way = Way("", bench.sizes.batch_connections, BATCH, None)
+    order = _order(bench, installation, way, server.port, installation.source.path)
+    again = replace(order, name=name, clients=clients, warm_up_s=0.0)
+    return _loaded(again, server).answered.events
 
 
 def _title(connections: int) -> str:
@@ -92,12 +111,12 @@ def _title(connections: int) -> str:
 def _servers(bench: Bench) -> Iterator[Servers]:
     with ExitStack() as stack:
         bench.say("starting Kafka, ingest and the bare route")
-        processes = bench.sizes.processes
-        broker = stack.enter_context(bench.kafka())
+        stream = stack.enter_context(bench.stream())
         database = stack.enter_context(bench.database())
-        ours = Installation(bench.place(), f"kafka://{broker}", database, PARTITIONS)
-        rapport = stack.enter_context(ours.serving("ingest", "--workers", str(processes)))
-        bare = stack.enter_context(_bare(broker, processes))
+        ours = Installation(bench.place(), stream, database, PARTITIONS)
+        rapport = stack.enter_context(bench.services(ours, "ingest"))["ingest"]
+        broker = stream.removeprefix(KAFKA)
+        bare = stack.enter_context(_bare(broker, bench.sizes.processes))
         yield Servers(ours, rapport, bare, broker)
 
 
@@ -202,7 +221,7 @@ def _embedded(bench: Bench, ways: list[Way], findings: Findings) -> None:
     """Measure the embedded engine on SQLite: everything on one machine, one fsync for many."""
     folder = bench.place()
     ours = Installation(folder, "embedded", f"sqlite:///{folder / 'rapport.db'}", PARTITIONS)
-    with ours.serving("ingest", "--workers", str(bench.sizes.processes)) as server:
+    with ours.running("serve", "ingest", "--workers", str(bench.sizes.processes)) as server:
         for way in ways:
             order = _order(bench, ours, way, server.port, ours.source.path)
             bench.say(f"{way.title}, embedded")

@@ -14,15 +14,29 @@ from typing import Final
 
 import psutil
 
+from services.cli.catching_up import caught_up
 from services.cli.common import opened
 from shared.config import Settings, child_environment, load
+from shared.storage.engine import Database
 from shared.stream.engines import open_stream
+from shared.stream.ports import Stream
 from tests.bench.webhooks import Source
 from tests.support.accounts import SECRET_KEY
 from tests.support.kafka_broker import free_port
 
 UP_WITHIN_S: Final = 60
 DOWN_WITHIN_S: Final = 60
+SETTLED_WITHIN_S: Final = 1_200
+ASK_EVERY_S: Final = 0.2
+
+
+def settle(stream: Stream, db: Database) -> None:
+    """Wait until every running consumer has handled all that the stream holds."""
+    deadline = time.monotonic() + SETTLED_WITHIN_S
+    while not caught_up(stream, db):
+        if time.monotonic() > deadline:
+            raise TimeoutError("the consumers do not come to the end of the stream")
+        time.sleep(ASK_EVERY_S)
 
 
 class Process:
@@ -82,12 +96,12 @@ class Installation:
         made.close()
 
     @contextmanager
-    def serving(self, service: str, *options: str) -> Iterator[Process]:
-        """Run ``rapport serve`` until the end of the block."""
+    def running(self, *command: str) -> Iterator[Process]:
+        """Run a command of ``rapport`` that serves, until the end of the block."""
         port = free_port()
         ports = {"RAPPORT_PORT": str(port), "RAPPORT_METRICS_PORT": str(free_port())}
         environment = child_environment({**self.variables, **ports}, ours_too=False)
-        process = Process(["services.cli", "serve", service, *options], port, environment)
+        process = Process(["services.cli", *command], port, environment)
         try:
             yield process
         finally:

@@ -18,7 +18,7 @@ from typing import Final
 import orjson
 
 from tests.bench.measuring import percentile
-from tests.bench.webhooks import Source, bodies, requests
+from tests.bench.webhooks import CLIENTS, Source, bodies, requests
 
 TAKEN: Final = b"HTTP/1.1 202"
 ANSWER_WITHIN_S: Final = 30.0
@@ -40,6 +40,7 @@ class Order:
         ready: Requests made beforehand; they are sent again from the first when all were sent.
         warm_up_s: For how long answers are not counted.
         seconds: For how long they are.
+        clients: How many clients the events are about.
     """
 
     port: int
@@ -52,6 +53,7 @@ class Order:
     ready: int
     warm_up_s: float
     seconds: float
+    clients: int = CLIENTS
 
 
 @dataclass(slots=True)
@@ -113,7 +115,8 @@ def _length(head: bytearray) -> int:
 def drive(order: Order) -> Answered:
     """Send as fast as answers come, and count them."""
     source = Source(order.source, order.secret)
-    made = cycle(requests(source, order.path, bodies(order.name, order.ready, order.batch)))
+    what = bodies(order.name, order.ready, order.batch, order.clients)
+    made = cycle(requests(source, order.path, what))
     connections = [
         Connection(socket.create_connection(("127.0.0.1", order.port), ANSWER_WITHIN_S))
         for _ in range(order.connections)

@@ -21,7 +21,7 @@ from shared.ids import CLIENT, STAFF
 from shared.storage.registry import Registry
 from shared.stream.broadcast import copies
 from shared.stream.codec import encode
-from shared.stream.ports import EVENTS, Outgoing, Publisher
+from shared.stream.ports import EVENTS, Outgoing, Stream
 
 SEEDS: Final = 5
 """Half years made up; each is of sixty clients, and clients beyond them repeat one of them."""
@@ -50,12 +50,12 @@ class Person:
     @property
     def reference(self) -> str:
         """What a sender calls the client."""
-        return reference_of(self.number)
+        return _client(self.number)
 
-
-def reference_of(number: int) -> str:
-    """Return what a sender calls a client."""
-    return f"client-{number}"
+    @property
+    def therapist_reference(self) -> str:
+        """What a sender calls the therapist."""
+        return _therapist(self.number)
 
 
 class Population:
@@ -96,16 +96,16 @@ class Population:
         events.sort(key=lambda event: event.time)
         return [encode(self._told(event), EVENTS) for event in events]
 
-    def live(self, count: int, begin: int = 0, seed: int = 1) -> Iterator[Outgoing]:
+    def live(self, count: int, begin: int = 0, among: Sequence[Person] = ()) -> Iterator[Outgoing]:
         """Yield what comes next: each event is of another client, in an order of chance.
 
         Args:
             count: How many events.
             begin: The first is named by this number, so that each call's are its own.
-            seed: Of the order of the clients.
+            among: The clients whom they are about; everybody where none is named.
         """
-        people = list(self.people)
-        random.Random(seed).shuffle(people)
+        people = list(among or self.people)
+        random.Random(1).shuffle(people)
         for number in range(begin, begin + count):
             person = people[number % len(people)]
             at = self.now + timedelta(milliseconds=10 * number)
@@ -135,13 +135,17 @@ class Population:
         return Envelope(self.organisation, self.sender, event, content, taken_at)
 
 
-def publish(publisher: Publisher, records: Iterable[Outgoing]) -> int:
-    """Publish in bulk; return how many records that were."""
-    rest, count = iter(records), 0
-    while some := list(islice(rest, PUBLISHED_AT_ONCE)):
-        publisher.publish(some, PUBLISH_WITHIN_S)
-        count += len(some)
-    return count
+def publish(stream: Stream, records: Iterable[Outgoing]) -> int:
+    """Publish in bulk, by a publisher of its own; return how many records that were."""
+    publisher = stream.publisher()
+    try:
+        rest, count = iter(records), 0
+        while some := list(islice(rest, PUBLISHED_AT_ONCE)):
+            publisher.publish(some, PUBLISH_WITHIN_S)
+            count += len(some)
+        return count
+    finally:
+        publisher.close()
 
 
 def _courses(now: datetime) -> list[_Course]:
@@ -173,12 +177,16 @@ def _registered(
     """Yield opaque id, clinic and therapist of each client; ten clients share a therapist."""
     for start in range(0, clients, REGISTERED_AT_ONCE):
         numbers = range(start, min(clients, start + REGISTERED_AT_ONCE))
-        wanted = [(CLIENT, reference_of(number)) for number in numbers]
+        wanted = [(CLIENT, _client(number)) for number in numbers]
         wanted += [(STAFF, _therapist(number)) for number in numbers]
         opaque = registry.opaque(organisation, wanted)
         for number in numbers:
             therapist = opaque[STAFF, _therapist(number)]
-            yield opaque[CLIENT, reference_of(number)], _clinic(number // 10), therapist
+            yield opaque[CLIENT, _client(number)], _clinic(number // 10), therapist
+
+
+def _client(number: int) -> str:
+    return f"client-{number}"
 
 
 def _therapist(number: int) -> str:

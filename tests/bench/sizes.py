@@ -18,6 +18,12 @@ class Sizes:
         consumed_clients: Clients whose events the consumers read from the beginning.
         consumed_repeats: How often they do.
         live: Events that come at once while consumers are measured live.
+        rates: Events a second at which latencies are measured.
+        latency_s: For how long each.
+        kept_events: Events that databases are filled with, client by client.
+        grown: Shares of them at which the cost of the next events is taken.
+            queries: How often each question is asked.
+        latency_clients: Clients with half a year of history, whom the events are about.
     """
 
     repeats: int
@@ -29,6 +35,12 @@ class Sizes:
     consumed_clients: int
     consumed_repeats: int
     live: int
+    rates: tuple[int, ...]
+    latency_s: float
+    latency_clients: int
+    kept_events: int
+    grown: tuple[float, ...]
+    queries: int
 
 
 WHOLE: Final = Sizes(
@@ -41,6 +53,12 @@ WHOLE: Final = Sizes(
     consumed_clients=1000,
     consumed_repeats=3,
     live=1500,
+    rates=(50, 200, 500),
+    latency_s=20.0,
+    latency_clients=500,
+    kept_events=1000000,
+    grown=(0.01, 0.1, 1.0),
+    queries=400,
 )
 
 QUICK: Final = Sizes(
@@ -53,6 +71,12 @@ QUICK: Final = Sizes(
     consumed_clients=120,
     consumed_repeats=2,
     live=300,
+    rates=(50, 200),
+    latency_s=6.0,
+    latency_clients=120,
+    kept_events=50000,
+    grown=(0.01, 0.1, 1.0),
+    queries=100,
 )
 
 TINY: Final = Sizes(
@@ -65,5 +89,11 @@ TINY: Final = Sizes(
     consumed_clients=3,
     consumed_repeats=1,
     live=20,
+    rates=(20,),
+    latency_s=1.0,
+    latency_clients=10,
+    kept_events=300,
+    grown=(0.4, 1.0),
+    queries=3,
 )
 """Its figures mean nothing; it shows that the harness works."""

@@ -33,9 +33,9 @@ class Source:
         return f"/v1/sources/{self.id}/webhook"
 
 
-def a_rating(name: str, number: int, when: datetime) -> dict[str, Any]:
+def a_rating(name: str, number: int, when: datetime, clients: int) -> dict[str, Any]:
     """Return one session rating by one of the clients, as a CloudEvent."""
-    client = number % CLIENTS
+    client = number % clients
     return {
         "specversion": "1.0",
         "id": f"{name}-{number}",
@@ -54,12 +54,12 @@ def a_rating(name: str, number: int, when: datetime) -> dict[str, Any]:
     }
 
 
-def bodies(name: str, count: int, batch: int) -> list[bytes]:
+def bodies(name: str, count: int, batch: int, clients: int = CLIENTS) -> list[bytes]:
     """Return ``count`` bodies of ``batch`` events each; a body of one event is no list."""
     when = datetime.now(UTC) - timedelta(hours=1)
     made: list[bytes] = []
     for number in range(count):
-        events = [a_rating(name, number * batch + one, when) for one in range(batch)]
+        events = [a_rating(name, number * batch + one, when, clients) for one in range(batch)]
         made.append(orjson.dumps(events if batch > 1 else events[0]))
     return made
 
