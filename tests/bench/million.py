@@ -77,7 +77,8 @@ def run(bench: Bench) -> Findings:
         findings.costs += _live_costs(stage)
         findings.costs += found.costs
         findings.costs += weight.of(bench, stage.db, stage.stream)
-    findings.rows += _memory_rows(bench, {"ingest": list(_ingest_memory(bench))})
+    if bench.postgres is not None:
+        findings.rows += _memory_rows(bench, {"ingest": list(_ingest_memory(bench))})
     return findings
 
 
@@ -129,7 +130,7 @@ def _fill(bench: Bench, stage: Stage) -> None:
             bench.say(f"live at {share:.0%}")
             first = grown.index(share) * pool
             _measure_live(bench, stage, people[first : first + pool])
-    publish(stage.stream, stage.population.ten_years(people[-1]))
+    publish(stage.stream, stage.population.long(people[-1], bench.sizes.long_sessions))
     settle(stage.stream, stage.db)
 
 

@@ -24,7 +24,8 @@ from shared.stream.codec import encode
 from shared.stream.ports import EVENTS, Outgoing, Stream
 
 SEEDS: Final = 5
-"""Half years made up; each is of sixty clients, and clients beyond them repeat one of them."""
+CLIENTS_OF_A_SEED: Final = 60
+"""So many half years are made up, of so many clients each; further clients repeat one of them."""
 
 CLINICS: Final = 30
 """However many clients there are, they are spread over so many clinics of one organisation."""
@@ -68,7 +69,7 @@ class Population:
         self.organisation = organisation
         self.sender = sender
         self.now = now
-        self._courses = _courses(now)
+        self._courses = _courses(now, min(SEEDS, 1 + clients // CLIENTS_OF_A_SEED))
         self.people = [
             Person(number, id, clinic, therapist)
             for number, (id, clinic, therapist) in enumerate(
@@ -111,9 +112,9 @@ class Population:
             at = self.now + timedelta(milliseconds=10 * number)
             yield encode(self._told(_next_event(person, number, at), at), EVENTS)
 
-    def ten_years(self, person: Person) -> Iterator[Outgoing]:
-        """Yield ten years of one client's events: 440 sessions, each rated, some 1 650 facts."""
-        for event in _ten_years(person, self.now):
+    def long(self, person: Person, sessions: int) -> Iterator[Outgoing]:
+        """Yield one client's events over many years: a session every eight days, each rated."""
+        for event in _long(person, self.now, sessions):
             yield encode(self._told(event), EVENTS)
 
     @cached_property
@@ -148,9 +149,9 @@ def publish(stream: Stream, records: Iterable[Outgoing]) -> int:
         publisher.close()
 
 
-def _courses(now: datetime) -> list[_Course]:
+def _courses(now: datetime, seeds: int) -> list[_Course]:
     courses: dict[tuple[int, str], list[Event]] = {}
-    for seed in range(SEEDS):
+    for seed in range(seeds):
         for document in half_year(now, seed):
             courses.setdefault((seed, document["subject"]), []).append(_event(document))
     return list(courses.values())
@@ -215,34 +216,33 @@ def _srs(number: int) -> dict[str, Any]:
     return {"instrument": "srs-3", "rater": "client", "items": items}
 
 
-def _ten_years(person: Person, now: datetime) -> Iterator[Event]:
-    weeks = 440
-    began = now - timedelta(days=3_650)
+def _long(person: Person, now: datetime, sessions: int) -> Iterator[Event]:
+    began = now - timedelta(days=8 * sessions + 10)
 
     def event(type: str, name: str, at: datetime, **data: Any) -> Event:
         whole = {"clinic": person.clinic, "therapist": person.therapist, **data}
         return Event(type, "urn:simulated:years", name, at, person.id, whole)
 
     yield event("care.started", "care", began, agreed_interval_days=8)
-    for week in range(weeks):
-        starts = began + timedelta(days=8 * week + 7)
+    for number in range(sessions):
+        starts = began + timedelta(days=8 * number + 7)
         booked = starts - timedelta(days=6)
-        ends, session = starts + timedelta(minutes=50), f"s{week}"
+        ends, session = starts + timedelta(minutes=50), f"s{number}"
         yield event("session.scheduled", f"{session}/s", booked, session=session,
                     starts_at=format_time(starts), planned_minutes=50)  # fmt: skip
         yield event("session.held", f"{session}/h", ends, session=session,
                     started_at=format_time(starts), ended_at=format_time(ends))  # fmt: skip
         yield event("rating.given", f"{session}/srs", ends, rating=f"{session}/srs",
-                    session=session, **_srs(week))  # fmt: skip
-        if week % 4 == 0:
-            for instrument, rater, items, answer in _FOUR_WEEKLY:
+                    session=session, **_srs(number))  # fmt: skip
+        if number % 4 == 0:
+            for instrument, rater, items, answer in _EVERY_FOURTH:
                 yield event("rating.given", f"{session}/{instrument}", ends,
                             rating=f"{session}/{instrument}", session=session,
                             instrument=instrument, rater=rater,
                             items={str(item): answer for item in range(1, items + 1)})  # fmt: skip
 
 
-_FOUR_WEEKLY: Final = (
+_EVERY_FOURTH: Final = (
     ("wai-sr", "client", 12, 4),
     ("wai-sr-t", "therapist", 12, 4),
     ("phq-9", "client", 9, 0),

@@ -51,7 +51,7 @@ def ask(
             what = f"{title}, p{share * 100:.0f} of {len(took)}"
             figure = measured([percentile(took, share) * 1e3])
             findings.rows.append(Row(what, figure, "ms", target=target))
-    findings.costs += _folding(installation, population)
+    findings.costs += _folding(installation, population, min(FOLDED, bench.sizes.queries))
     return findings
 
 
@@ -72,14 +72,14 @@ def _took(port: int, token: str, path: Callable[[], str], count: int) -> list[fl
     return took[WARM_UP:]
 
 
-def _folding(installation: Installation, population: Population) -> list[Cost]:
+def _folding(installation: Installation, population: Population, count: int) -> list[Cost]:
     """Return what it costs to fold one timeline from the database, in this process."""
     db = Database(installation.settings.database)
     timelines = Timelines(db, Registry(db, SEALER, None))
     viewer = Viewer(installation.organisation)
-    some = [one.id for one in population.people[:-1][:FOLDED]]
+    some = [one.id for one in population.people[:-1][:count]]
     costs = []
-    for what, clients in (("a client", some), ("ten years", [population.people[-1].id] * FOLDED)):
+    for what, clients in (("a client", some), ("ten years", [population.people[-1].id] * count)):
         began = time.process_time()
         for client in clients:
             timelines.read(viewer, client)

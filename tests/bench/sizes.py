@@ -22,7 +22,8 @@ class Sizes:
         latency_s: For how long each.
         kept_events: Events that databases are filled with, client by client.
         grown: Shares of them at which the cost of the next events is taken.
-            queries: How often each question is asked.
+            long_sessions: Sessions of the client with ten years of events; 440 are 1 651 events.
+        queries: How often each question is asked.
         latency_clients: Clients with half a year of history, whom the events are about.
     """
 
@@ -40,6 +41,7 @@ class Sizes:
     latency_clients: int
     kept_events: int
     grown: tuple[float, ...]
+    long_sessions: int
     queries: int
 
 
@@ -58,6 +60,7 @@ WHOLE: Final = Sizes(
     latency_clients=500,
     kept_events=1000000,
     grown=(0.01, 0.1, 1.0),
+    long_sessions=440,
     queries=400,
 )
 
@@ -76,6 +79,7 @@ QUICK: Final = Sizes(
     latency_clients=120,
     kept_events=50000,
     grown=(0.01, 0.1, 1.0),
+    long_sessions=440,
     queries=100,
 )
 
@@ -94,6 +98,7 @@ TINY: Final = Sizes(
     latency_clients=10,
     kept_events=300,
     grown=(0.4, 1.0),
+    long_sessions=5,
     queries=3,
 )
 """Its figures mean nothing; it shows that the harness works."""
