@@ -10,7 +10,7 @@ from shared.clock import Clock
 from shared.envelope import Envelope, Event
 from shared.errors import Fault, Refused, StreamUnavailable
 from shared.events import references, with_references
-from shared.ids import CLIENT
+from shared.ids import CLIENT, event_id
 from shared.metrics import ACCEPTED, IGNORED, PUBLISH_FAILURES, PUBLISH_SECONDS
 from shared.storage.registry import Registry, Wanted
 from shared.stream.broadcast import copies
@@ -183,16 +183,21 @@ class Ingest:
         # Registered before anything is published: no record names an id that could be forgotten.
         opaque = self._registry.opaque(sender.organisation, wanted)
         taken_at = self._clock.now()
-        return [
-            Envelope(
-                organisation=sender.organisation,
-                sender=sender.source,
-                event=_made_opaque(each.event, opaque),
-                content=self._registry.content_hash(sender.organisation, each.content),
-                recorded_at=taken_at,
+        envelopes = []
+        for each in admitted:
+            event = _made_opaque(each.event, opaque)
+            envelopes.append(
+                Envelope(
+                    organisation=sender.organisation,
+                    sender=sender.source,
+                    event=event,
+                    content=self._registry.content_hash(sender.organisation, each.content),
+                    recorded_at=taken_at,
+                    # Made once, for the record and for the answer.
+                    kept_id=event_id(sender.organisation, event.subject, event.source, event.id),
+                )
             )
-            for each in admitted
-        ]
+        return envelopes
 
     def _records(self, envelope: Envelope) -> Sequence[Outgoing]:
         if envelope.client is None:

@@ -87,6 +87,8 @@ class EventType:
 
     def schema_of(self, version: int) -> type[Schema]:
         """Return the schema of one of the versions, 1 to ``version``."""
+        if version == self.version:
+            return self.schema
         return (*(one.schema for one in self.earlier), self.schema)[version - 1]
 
     def example_of(self, version: int) -> Data:

@@ -73,6 +73,10 @@ class Value(fields.Field[Any]):
             raise ValidationError(list(faults))
         return value
 
+    def takes(self, value: Any) -> bool:
+        """Return whether ``deserialize`` would return a value that was sent."""
+        return bool(self.allow_none) if value is None else not self.faults(value)
+
     def faults(self, value: Any) -> Sequence[Fault]:
         """Return what is wrong with a value that is not null, pointers relative to it."""
         raise NotImplementedError

@@ -69,6 +69,8 @@ def replaced(data: Mapping[str, Any], changes: Iterable[tuple[Path, str]]) -> di
 
 
 def _copy(held: Any) -> Any:
+    if isinstance(held, str | int):
+        return held
     if isinstance(held, Mapping):
         return {name: _copy(inner) for name, inner in held.items()}
     if isinstance(held, list):

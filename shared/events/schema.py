@@ -60,11 +60,34 @@ def faults_of(schema: type[Schema], data: object) -> list[Fault]:
     for marker, form in schema.forms:
         if marker in data:
             return faults_of(form, data)
+    if is_sound(schema, data):
+        return []
     found: list[Fault] = []
     for name, problems in instance(schema).validate(data).items():
         for problem in problems:
             found.append(_placed(schema, name, problem))
     return sorted(found, key=lambda fault: (fault.pointer, fault.code))
+
+
+def is_sound(schema: type[Schema], data: Mapping[str, Any]) -> bool:
+    """Return whether there is nothing wrong with an object that takes no other form.
+
+    Nearly everything that is sent is sound. Looking only at the fields that are there says so in
+    a fifth of the time that marshmallow's report takes; whatever is wrong, the report words.
+    """
+    known, required = _shape(schema)
+    return (
+        required <= data.keys()
+        and all(name in known and known[name].takes(held) for name, held in data.items())
+        and not any(fault for condition in schema.conditions for fault in condition.faults(data))
+    )
+
+
+@functools.cache
+def _shape(schema: type[Schema]) -> tuple[dict[str, Value], frozenset[str]]:
+    """Return the fields by their names in JSON, and the names of those that must be there."""
+    known = values(schema)
+    return known, frozenset(name for name, value in known.items() if value.required)
 
 
 def _placed(schema: type[Schema], name: str, problem: Fault | str) -> Fault:

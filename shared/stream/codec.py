@@ -23,24 +23,25 @@ def key_of(organisation: str, client: str | None) -> bytes:
 def encode(envelope: Envelope, topic: str, partition: int | None = None) -> Outgoing:
     """Return the record of an envelope; the same envelope gives the same bytes."""
     event = envelope.event
-    headers = {
-        "ce_specversion": "1.0",
-        "ce_id": envelope.id,
-        "ce_source": f"/organisations/{envelope.organisation}/sources/{envelope.sender}",
-        "ce_type": TYPE_PREFIX + event.type,
-        "ce_time": format_time(event.time),
-        "ce_dataschema": f"/schemas/{event.type}/{event.version}",
-        "ce_recordedtime": format_time(envelope.recorded_at),
-        "ce_organisation": envelope.organisation,
-        "content-type": "application/json",
-    }
+    source = f"/organisations/{envelope.organisation}/sources/{envelope.sender}"
+    headers: tuple[tuple[str, bytes], ...] = (
+        ("ce_specversion", SPECVERSION),
+        ("ce_id", envelope.id.encode()),
+        ("ce_source", source.encode()),
+        ("ce_type", f"{TYPE_PREFIX}{event.type}".encode()),
+        ("ce_time", format_time(event.time).encode()),
+        ("ce_dataschema", f"/schemas/{event.type}/{event.version}".encode()),
+        ("ce_recordedtime", format_time(envelope.recorded_at).encode()),
+        ("ce_organisation", envelope.organisation.encode()),
+        ("content-type", b"application/json"),
+    )
     if event.subject is not None:
-        headers["ce_subject"] = event.subject
+        headers = (*headers, ("ce_subject", event.subject.encode()))
     return Outgoing(
         topic=topic,
         key=key_of(envelope.organisation, event.subject),
         value=encode_value(envelope),
-        headers=tuple((name, text.encode()) for name, text in headers.items()),
+        headers=headers,
         partition=partition,
     )
 

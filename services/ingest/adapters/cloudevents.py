@@ -21,6 +21,8 @@ ATTRIBUTES: Final = frozenset(
 )  # fmt: skip
 """The context attributes that Rapport reads; any other is an extension, ignored and counted."""
 
+_USED: Final = ATTRIBUTES | {"data"}
+
 BINARY: Final = "data_base64"
 HEADER_PREFIX: Final = "ce-"
 NOT_USED: Final = "Rapport does not use this extension attribute"
@@ -82,10 +84,10 @@ def _read_object(body: Any, pointer: str) -> Reading:
         message = "Send data as a JSON object in data, not as base64."
         return Reading((), faults=(Fault(f"{pointer}/{BINARY}", message, "data_not_json"),))
     # The JSON format: a member that is null is as good as absent.
-    others = {name for name, value in body.items() if value is not None}
     ignored = tuple(
         Ignored(f"{pointer}/{escape(name)}", "attribute", NOT_USED)
-        for name in sorted(others - ATTRIBUTES - {"data"})
+        for name in sorted(body.keys() - _USED)
+        if body[name] is not None
     )
     draft = Draft(_known(body), body.get("data"), pointer, inside(pointer))
     return Reading((draft,), ignored)
@@ -93,7 +95,7 @@ def _read_object(body: Any, pointer: str) -> Reading:
 
 def _known(given: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        name: value for name, value in given.items() if name in ATTRIBUTES and value is not None
+        name: value for name, value in given.items() if value is not None and name in ATTRIBUTES
     }
 
 

@@ -14,15 +14,25 @@ from typing import Any, Final
 
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
+from kafka.partitioner import Partitioner
 
 from shared.errors import StreamUnavailable
 from shared.logs import logger
 from shared.stream.kafka.connection import Cluster, unavailable
+from shared.stream.partitioning import partition_of
 from shared.stream.ports import Outgoing
 from shared.stream.topics import MAX_RECORD_BYTES, refuse_too_large
 
 MAX_BLOCK_MS: Final = 2_000
 CLOSE_WITHIN_S: Final = 2.0
+
+
+class _ByKey(Partitioner):  # type: ignore[misc]  # kafka-python is not typed.
+    """The library's own choice for records with a key, made in a third of the time."""
+
+    def partition(self, topic: str, _: Any, key: bytes, __: Any, ___: Any, cluster: Any) -> int:
+        """Return the partition of a record."""
+        return partition_of(key, len(cluster.partitions_for_topic(topic)))
 
 
 class KafkaPublisher:
@@ -100,6 +110,7 @@ class KafkaPublisher:
                 max_block_ms=MAX_BLOCK_MS,
                 linger_ms=0,
                 max_request_size=MAX_RECORD_BYTES,
+                partitioner=_ByKey(),
                 metrics_enabled=False,
             )
         except StreamUnavailable as error:
