@@ -1,19 +1,20 @@
 """What the watcher remembers between batches: time, what is due, what holds, what is shown."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, and_, or_, select
+from sqlalchemy import Connection, select
 
+from services.alerts import questions
 from services.alerts.alert import Subject
 from services.alerts.judgement import Held
-from services.alerts.tables import NOW, Tables, upsert_all
+from services.alerts.tables import NOW, Tables
 from shared.clock import from_micros, parse_time, to_micros
 from shared.envelope import Envelope
-from shared.storage.engine import insert_or_nothing
+from shared.storage.engine import insert_or_nothing, upsert_all
 
 CHUNK: Final = 500
 """Names in one question to the database."""
@@ -53,7 +54,7 @@ class Life:
 
 def advance_clock(db: Connection, tables: Tables, partition: int, seen: datetime) -> datetime:
     """Move a partition's present forward, never back; return it."""
-    found = db.scalar(select(tables.clock.c.until).where(tables.clock.c.partition == partition))
+    found = db.scalar(questions.until(tables.clock), {"place": partition})
     until = max(to_micros(seen), found or 0)
     if found is None or until > found:
         upsert_all(db, tables.clock, [{"partition": partition, "until": until}])
@@ -83,13 +84,7 @@ def touch(db: Connection, tables: Tables, partition: int, touched: Iterable[Who]
 
 def due(db: Connection, tables: Tables, partition: int, until: datetime) -> dict[str, list[str]]:
     """Return, by organisation, the clients of a partition that are to be judged now."""
-    rows = db.execute(
-        select(tables.clients.c.organisation, tables.clients.c.client)
-        .where(
-            tables.clients.c.partition == partition, tables.clients.c.due_at <= to_micros(until)
-        )
-        .order_by(tables.clients.c.organisation, tables.clients.c.client)
-    )
+    rows = db.execute(questions.due(tables.clients), {"place": partition, "now": to_micros(until)})
     found: dict[str, list[str]] = {}
     for row in rows:
         found.setdefault(row.organisation, []).append(row.client)
@@ -139,12 +134,8 @@ def note_senders(
     rows = []
     for (organisation, sender, clinic), recorded_at in sorted(latest.items()):
         before = db.scalar(
-            select(tables.senders.c.recorded_at).where(
-                tables.senders.c.organisation == organisation,
-                tables.senders.c.sender == sender,
-                tables.senders.c.clinic == clinic,
-                tables.senders.c.partition == partition,
-            )
+            questions.sent_at(tables.senders),
+            {"whose": organisation, "source": sender, "where": clinic, "place": partition},
         )
         if before is None or before < recorded_at:
             rows.append(
@@ -173,12 +164,8 @@ def shown_numbers(
     found: dict[str, int] = {}
     wanted = sorted(clients)
     for start in range(0, len(wanted), CHUNK):
-        rows = db.execute(
-            select(tables.inbox.c.alert, tables.inbox.c.number).where(
-                tables.inbox.c.organisation == organisation,
-                tables.inbox.c.client.in_(wanted[start : start + CHUNK]),
-            )
-        )
+        some = {"whose": organisation, "some": wanted[start : start + CHUNK]}
+        rows = db.execute(questions.shown_numbers(tables.inbox), some)
         found |= {row.alert: row.number for row in rows}
     return found
 
@@ -274,16 +261,16 @@ def _inbox_row(partition: int, one: Shown) -> dict[str, Any]:
 def _replace(db: Connection, table: Any, wanted: Mapping[Who, list[dict[str, Any]]]) -> None:
     """Make the rows of each client what is wanted; touch nothing that is so already."""
     existing: dict[Who, list[dict[str, Any]]] = {who: [] for who in wanted}
-    for chunk in _chunks(list(wanted)):
-        for row in db.execute(select(table).where(_any_of(table, chunk))).mappings():
+    for some in _by_organisation(wanted):
+        for row in db.execute(questions.of_clients(table), some).mappings():
             existing[row["organisation"], row["client"]].append(dict(row))
     changed = [
         who
         for who, rows in wanted.items()
         if _in_order(table, rows) != _in_order(table, existing[who])
     ]
-    for chunk in _chunks([who for who in changed if existing[who]]):
-        db.execute(table.delete().where(_any_of(table, chunk)))
+    for some in _by_organisation(who for who in changed if existing[who]):
+        db.execute(questions.none_of_clients(table), some)
     rows = [row for who in changed for row in wanted[who]]
     if rows:
         db.execute(table.insert(), rows)
@@ -294,17 +281,11 @@ def _in_order(table: Any, rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]
     return sorted(rows, key=lambda row: [row[name] for name in names])
 
 
-def _any_of(table: Any, whose: Sequence[Who]) -> ColumnElement[bool]:
-    by_organisation: dict[str, list[str]] = {}
+def _by_organisation(whose: Iterable[Who]) -> Iterator[dict[str, Any]]:
+    """Yield what a question about clients asks of: each organisation, so many at once."""
+    clients: dict[str, list[str]] = {}
     for organisation, client in whose:
-        by_organisation.setdefault(organisation, []).append(client)
-    return or_(
-        *(
-            and_(table.c.organisation == organisation, table.c.client.in_(clients))
-            for organisation, clients in by_organisation.items()
-        )
-    )
-
-
-def _chunks(whose: list[Who]) -> Iterable[list[Who]]:
-    return (whose[start : start + CHUNK] for start in range(0, len(whose), CHUNK))
+        clients.setdefault(organisation, []).append(client)
+    for organisation, named in clients.items():
+        for start in range(0, len(named), CHUNK):
+            yield {"whose": organisation, "some": named[start : start + CHUNK]}

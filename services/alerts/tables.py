@@ -7,7 +7,7 @@ its own. The ledger, notes and leases belong to no generation.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import (
     BigInteger,
@@ -20,7 +20,6 @@ from sqlalchemy import (
     String,
     Table,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from services.alerts.rule import Rule
 from shared.storage import generations
@@ -132,17 +131,6 @@ def number_to_judge(db: Connection, rules: Sequence[Rule]) -> int:
             tell everybody, as news, what is different about the rules.
     """
     return generations.serving(db, judged_by(rules), "active")
-
-
-def upsert_all(db: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
-    """Insert rows, or replace those that have the same primary key."""
-    if not rows:
-        return
-    dialect = sqlite if db.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(table)
-    key = [column.name for column in table.primary_key.columns]
-    others = {name: statement.excluded[name] for name in rows[0] if name not in key}
-    db.execute(statement.on_conflict_do_update(index_elements=key, set_=others), rows)
 
 
 def _named(declared: Catalogue, what: str) -> str:

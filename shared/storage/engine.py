@@ -6,8 +6,9 @@ PostgreSQL needs neither, and gets the same two doors.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cache
 from pathlib import Path
 from sqlite3 import SQLITE_BUSY, SQLITE_ERROR
 from sqlite3 import OperationalError as SqliteError
@@ -108,20 +109,39 @@ class Database:
 
 def insert_or_nothing(db: Connection, table: Table) -> Insert:
     """Return an INSERT that leaves an existing row (any unique constraint) alone."""
-    if db.dialect.name == "sqlite":
+    return inserting_or_nothing(db.dialect.name, table)
+
+
+@cache
+def inserting_or_nothing(dialect: str, table: Table) -> Insert:
+    """Return the same, made once for each dialect: making it costs more than running it."""
+    if dialect == "sqlite":
         return sqlite.insert(table).on_conflict_do_nothing()
     return postgresql.insert(table).on_conflict_do_nothing()
 
 
 def upsert(db: Connection, table: Table, key: list[str], values: dict[str, Any]) -> None:
     """Insert a row, or replace the other columns of the row that has the same ``key``."""
-    dialect = sqlite if db.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(table).values(values)
-    others = {name: statement.excluded[name] for name in values if name not in key}
-    if others:
-        db.execute(statement.on_conflict_do_update(index_elements=key, set_=others))
-    else:
-        db.execute(statement.on_conflict_do_nothing(index_elements=key))
+    db.execute(_upserting(db.dialect.name, table, tuple(key), tuple(values)), values)
+
+
+def upsert_all(db: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert rows, or replace those that have the same primary key."""
+    if rows:
+        key = tuple(column.name for column in table.primary_key.columns)
+        db.execute(_upserting(db.dialect.name, table, key, tuple(rows[0])), rows)
+
+
+@cache
+def _upserting(dialect: str, table: Table, key: tuple[str, ...], names: tuple[str, ...]) -> Insert:
+    statement = (sqlite if dialect == "sqlite" else postgresql).insert(table)
+    others = {name: statement.excluded[name] for name in names if name not in key}
+    made: Insert = (
+        statement.on_conflict_do_update(index_elements=key, set_=others)
+        if others
+        else statement.on_conflict_do_nothing(index_elements=key)
+    )
+    return made
 
 
 @contextmanager

@@ -8,6 +8,7 @@ stands among the clients' facts.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -18,14 +19,17 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    Select,
     String,
     Table,
+    bindparam,
     select,
 )
+from sqlalchemy.sql.dml import ReturningInsert
 
 from shared.clock import from_micros, to_micros
 from shared.envelope import Envelope, decode_value
-from shared.storage.engine import insert_or_nothing
+from shared.storage.engine import inserting_or_nothing
 from shared.values import frozen
 
 MANY = ""
@@ -97,10 +101,7 @@ def store(db: Connection, table: Table, arrivals: Sequence[Arrival]) -> Stored:
     if not arrivals:
         return Stored((), (), ())
     rows = [_row(arrival) for arrival in arrivals]
-    key = (table.c.organisation, table.c.client, table.c.partition, table.c.source, table.c.id)
-    inserted = {
-        tuple(found) for found in db.execute(insert_or_nothing(db, table).returning(*key), rows)
-    }
+    inserted = {tuple(found) for found in db.execute(_insert(db.dialect.name, table), rows)}
     new: list[Arrival] = []
     repeated: list[Arrival] = []
     for arrival, row in zip(arrivals, rows, strict=True):
@@ -126,31 +127,37 @@ def of_clients(
     wanted = list(clients)
     found: dict[str, list[Arrival]] = {client: [] for client in wanted}
     for start in range(0, len(wanted), 500):
-        for arrival in _read(
-            db,
-            table,
-            table.c.organisation == organisation,
-            table.c.client.in_(wanted[start : start + 500]),
-        ):
+        some = {"whose": organisation, "clients": wanted[start : start + 500]}
+        for arrival in _read(db, _of_clients(table), some):
             found[arrival.envelope.event.subject or MANY].append(arrival)
     return found
 
 
 def of_many(db: Connection, table: Table, organisation: str, partition: int) -> list[Arrival]:
     """Return every fact that concerns many clients, as that partition holds them."""
-    return _read(
-        db,
-        table,
-        table.c.organisation == organisation,
-        table.c.client == MANY,
-        table.c.partition == partition,
-    )
+    return _read(db, _of_many(table), {"whose": organisation, "place": partition})
 
 
-def _read(db: Connection, table: Table, *where: ColumnElement[bool]) -> list[Arrival]:
-    """Return facts; of a row no more is read than an arrival needs, for a judgement reads many."""
+def _read(db: Connection, asked: Select[Any], of: dict[str, Any]) -> list[Arrival]:
+    rows: Sequence[Any] = db.execute(asked, of).all()
+    return [_arrival(*row) for row in rows]
+
+
+# Each question is made once: every judgement asks them, and making one costs more than asking.
+@cache
+def _of_clients(table: Table) -> Select[Any]:
+    return _asked(table, table.c.client.in_(bindparam("clients", expanding=True)))
+
+
+@cache
+def _of_many(table: Table) -> Select[Any]:
+    return _asked(table, table.c.client == MANY, table.c.partition == bindparam("place"))
+
+
+def _asked(table: Table, *which: ColumnElement[bool]) -> Select[Any]:
+    """Return what asks for facts: of a row no more than an arrival needs."""
     columns = table.c
-    asked = select(
+    return select(
         columns.partition,
         columns.value,
         columns.organisation,
@@ -161,9 +168,13 @@ def _read(db: Connection, table: Table, *where: ColumnElement[bool]) -> list[Arr
         columns.recorded_at,
         columns.client,
         columns.event,
-    )
-    rows: Sequence[Any] = db.execute(asked.where(*where)).all()
-    return [_arrival(*row) for row in rows]
+    ).where(columns.organisation == bindparam("whose"), *which)
+
+
+@cache
+def _insert(dialect: str, table: Table) -> ReturningInsert[Any]:
+    key = (table.c.organisation, table.c.client, table.c.partition, table.c.source, table.c.id)
+    return inserting_or_nothing(dialect, table).returning(*key)
 
 
 def _row(arrival: Arrival) -> dict[str, Any]:

@@ -7,6 +7,7 @@ value than it expects, and everything it did in that transaction is rolled back.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import (
     BigInteger,
@@ -16,6 +17,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    bindparam,
     func,
     select,
 )
@@ -38,6 +40,14 @@ positions = Table(
     Column("partition", Integer, primary_key=True),
     Column("next_offset", BigInteger, nullable=False),
     Column("newest_recorded", BigInteger, nullable=False),
+)
+
+
+_ADVANCE: Final = positions.update().where(
+    positions.c.consumer == bindparam("whose"),
+    positions.c.topic == bindparam("of"),
+    positions.c.partition == bindparam("place"),
+    positions.c.next_offset == bindparam("expected"),
 )
 
 
@@ -107,14 +117,15 @@ def advance(
     """
     topic, partition = place
     moved = db.execute(
-        positions.update()
-        .where(
-            positions.c.consumer == consumer,
-            positions.c.topic == topic,
-            positions.c.partition == partition,
-            positions.c.next_offset == expected.next_offset,
-        )
-        .values(next_offset=to.next_offset, newest_recorded=to.newest_recorded)
+        _ADVANCE,
+        {
+            "whose": consumer,
+            "of": topic,
+            "place": partition,
+            "expected": expected.next_offset,
+            "next_offset": to.next_offset,
+            "newest_recorded": to.newest_recorded,
+        },
     )
     if moved.rowcount != 1:
         raise PositionConflict(f"{consumer} no longer owns {topic} {partition}")
