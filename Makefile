@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 ARGS ?=
+SEEDS ?= 2000
+SEED ?=
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -23,6 +25,9 @@ bench: $(VENV)/dev ## Measure it beside the plainest thing that does the same wo
 
 faults: $(VENV)/dev ## Break it in every way we know; and again without each guard (ARGS="--only NAME --seed N")
 	@$(BIN)/python -W ignore -m tests.faults $(ARGS)
+
+simulation: $(VENV)/dev ## Simulate the whole under a virtual clock, with trouble everywhere (SEEDS=2000; SEED=123 replays one)
+	@$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) $(ARGS)
 
 check: $(VENV)/dev ## Check format, lint, types and import contracts
 	$(BIN)/ruff format --check .
@@ -58,4 +63,4 @@ $(VENV)/dev: $(VENV)/demo requirements-dev.lock
 	@$(PIP) install --quiet --require-hashes --no-deps -r requirements-dev.lock
 	@touch $@
 
-.PHONY: help demo setup test bench faults check format schemas lock clean
+.PHONY: help demo setup test bench faults simulation check format schemas lock clean

@@ -17,7 +17,7 @@ from services.alerts import outbox
 from services.alerts.ledger import STREAM, WEBHOOK
 from services.alerts.outbox import Due
 from services.alerts.steps import SOURCE
-from services.alerts.webhook import Message, Sender
+from services.alerts.webhook import Message, MessageSender
 from shared import metrics
 from shared.clock import format_time, parse_time
 from shared.envelope import TYPE_PREFIX, Envelope, Event
@@ -41,7 +41,7 @@ class Deliverer:
         database: Database,
         publisher: Publisher,
         recipients: Callable[[str], Sequence[Recipient]],
-        sender: Sender,
+        sender: MessageSender,
         *,
         publish_deadline_s: float,
         stopwatch: Callable[[], float] = time.monotonic,

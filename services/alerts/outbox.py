@@ -74,6 +74,9 @@ class Due:
     body: dict[str, Any]
 
 
+_EARLIER: Final = LEDGER.alias("earlier")
+
+
 def claim(db: Connection, channel: str, me: str, now: datetime, limit: int) -> list[Due]:
     """Lease at most ``limit`` due rows, oldest steps first.
 
@@ -233,7 +236,7 @@ def _same_step() -> ColumnElement[bool]:
 
 def _an_earlier_one_is_pending() -> ColumnElement[bool]:
     """Nobody learns of a later step of an alert before an earlier one."""
-    earlier = LEDGER.alias("earlier")
+    earlier = _EARLIER
     return exists().where(
         earlier.c.organisation == LEDGER.c.organisation,
         earlier.c.alert == LEDGER.c.alert,

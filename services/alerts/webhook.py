@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from http.client import HTTPConnection, HTTPException
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 from urllib.parse import SplitResult, urlsplit
 
 from services.alerts.ssrf import allowed
@@ -45,6 +45,13 @@ class Message:
 
     id: str
     body: bytes
+
+
+class MessageSender(Protocol):
+    """Sends one message, once: the port of the deliverer."""
+
+    def send(self, url: str, secret: bytes, message: Message, now: datetime) -> Outcome:
+        """Try once; never raises for anything that a recipient can do."""
 
 
 class Sender:

@@ -8,7 +8,7 @@ is kept sealed, for callers with the right ``identify``. No consumer reads any o
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from itertools import islice
 from typing import Any, Final
@@ -38,10 +38,26 @@ BATCH: Final = 500
 class Registry:
     """Turns references into opaque ids; safe between threads and between processes."""
 
-    def __init__(self, db: Database, sealer: Sealer, clock: Clock | None = None) -> None:
-        """Read nothing yet."""
+    def __init__(
+        self,
+        db: Database,
+        sealer: Sealer,
+        clock: Clock | None = None,
+        *,
+        make_id: Callable[[str], str] = opaque_id,
+    ) -> None:
+        """Read nothing yet.
+
+        Args:
+            db: Where the registry is.
+            sealer: Seals the references.
+            clock: Says for how long a reference is remembered.
+            make_id: Register → a new random opaque id; a world that must happen again exactly as
+                it did gives seeded ones.
+        """
         self._db = db
         self._sealer = sealer
+        self._make_id = make_id
         self._known: Cache[tuple[str, str, str], str] = Cache(clock or SystemClock(), REMEMBERED)
         self._keys: dict[str, bytes] = {}
 
@@ -142,7 +158,7 @@ class Registry:
 
     def _new_row(self, organisation: str, wanted: Wanted) -> Mapping[str, str]:
         register, name = self._name(organisation, wanted)
-        opaque = opaque_id(register)
+        opaque = self._make_id(register)
         sealed = self._sealer.seal(
             wanted[1].encode(), _reference_context(organisation, register, opaque)
         )

@@ -31,8 +31,18 @@ CLOSE_WITHIN_S: Final = 2.0
 class EmbeddedPublisher:
     """Appends to the file. Safe to call from many threads; made after any fork."""
 
-    def __init__(self, database: Database, places: Places, clock: Clock) -> None:
-        """Start nothing yet: the writer thread starts with the first publication."""
+    def __init__(
+        self, database: Database, places: Places, clock: Clock, *, own_thread: bool = True
+    ) -> None:
+        """Start nothing yet: the writer thread starts with the first publication.
+
+        Args:
+            database: The stream's file.
+            places: Its partitions.
+            clock: Stamps records.
+            own_thread: False lets whoever publishes write, where the whole world has one thread.
+        """
+        self._own_thread = own_thread
         self._database = database
         self._places = places
         self._clock = clock
@@ -54,6 +64,8 @@ class EmbeddedPublisher:
         batch = _Batch([(self._place(record), record) for record in records])
         with self._changed:
             self._enqueue(batch)
+        if not self._own_thread:
+            self.step()
         if not batch.settled.wait(deadline_s):
             self._withdraw(batch)
             raise StreamUnavailable(f"not written within {deadline_s:g} s")
@@ -100,7 +112,7 @@ class EmbeddedPublisher:
         if self._closed:
             raise StreamUnavailable("the publisher is closed")
         self._queue.append(batch)
-        if self._writer is None:
+        if self._writer is None and self._own_thread:
             self._writer = threading.Thread(
                 target=self._run, name="rapport-embedded-publisher", daemon=True
             )

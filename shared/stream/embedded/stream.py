@@ -33,6 +33,7 @@ class EmbeddedStream:
         clock: Clock | None = None,
         *,
         lease_s: float = LEASE_S,
+        own_thread: bool = True,
     ) -> None:
         """Open the file, or make it.
 
@@ -41,6 +42,8 @@ class EmbeddedStream:
             partitions: How many partitions a topic gets when it is created.
             clock: Stamps records and decides when a lease expires.
             lease_s: After how many seconds without a poll another consumer takes over.
+            own_thread: Whether publishers write on a thread of their own, so that all who wait
+                share one fsync; False under a virtual clock, in a world of one thread.
 
         Raises:
             StreamUnavailable: when the file cannot be opened.
@@ -49,6 +52,7 @@ class EmbeddedStream:
         self._partitions = partitions
         self._clock = clock or SystemClock()
         self._lease_s = lease_s
+        self._own_thread = own_thread
         self._database = Database(f"sqlite:///{path}")
         self._leases = Database(f"sqlite:///{path}", busy_timeout_ms=LEASE_LOCK_MS)
         self._places = Places(self._database)
@@ -57,7 +61,9 @@ class EmbeddedStream:
 
     def publisher(self) -> EmbeddedPublisher:
         """Open a publisher."""
-        return EmbeddedPublisher(self._database, self._places, self._clock)
+        return EmbeddedPublisher(
+            self._database, self._places, self._clock, own_thread=self._own_thread
+        )
 
     def consumer(
         self, group: str, topics: Sequence[str], start_at: Callable[[Partition], int]

@@ -1,0 +1,174 @@
+"""What must hold in the end, whatever happened on the way (the invariants of ARCHITECTURE.md)."""
+
+from collections import defaultdict
+from typing import Any, Final
+
+import orjson
+from sqlalchemy import select
+
+from services.alerts import tables
+from services.alerts.ledger import (
+    GIVEN_UP,
+    LEDGER,
+    NOBODY,
+    PENDING,
+    SENT,
+    STEPS,
+    STREAM,
+    WEBHOOK,
+)
+from services.alerts.outbox import RETRY_AFTER
+from services.alerts.webhook import signed
+from services.cli.catching_up import caught_up
+from services.projections import read_models
+from shared.clock import EPOCH
+from shared.envelope import Envelope
+from shared.storage.generations import FIRST
+from shared.stream.codec import decode
+from shared.stream.ports import ALERTS, EVENTS
+from tests.simulation.installation import ALL, PARTITIONS
+from tests.simulation.world import World
+
+RAPPORT: Final = "rapport"
+"""The sender of what Rapport writes itself."""
+
+
+def judge_arrivals(world: World) -> None:
+    """Acknowledged ⊆ stream ⊆ acknowledged ∪ unknown, for each organisation."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for envelope in on_stream(world, EVENTS):
+        if envelope.sender != RAPPORT:
+            found[envelope.organisation].add(envelope.event.id)
+    for one in ALL:
+        caller, there = world.callers[one.name], found.pop(one.id, set())
+        assert caller.acknowledged <= there, f"lost: {sorted(caller.acknowledged - there)}"
+        assert there <= caller.arrived, f"made up: {sorted(there - caller.arrived)}"
+    assert not found, f"of an organisation that does not exist: {sorted(found)}"
+
+
+def judge_end(world: World) -> None:
+    """Judge a world that has come to rest."""
+    judge_arrivals(world)
+    _at_the_ends(world)
+    _one_effect_each(world)
+    _everything_was_told(world)
+    _nobody_was_told_otherwise(world)
+    _alerts_stand_on_the_stream(world)
+
+
+def _at_the_ends(world: World) -> None:
+    """Every consumer has handled all that the stream holds, by the product's own measure."""
+    installation = world.installation
+    assert caught_up(installation.stream, installation.database), "a consumer lags"
+
+
+def on_stream(world: World, topic: str) -> list[Envelope]:
+    """Return everything that stands on a topic."""
+    installation = world.installation
+    reader = installation.stream.consumer(f"judge {len(world.trace)}", [topic], lambda _: 0)
+    found: list[Envelope] = []
+    while records := reader.poll(10_000, 0):
+        found += [decode(record) for record in records]
+    reader.close()
+    return found
+
+
+def _one_effect_each(world: World) -> None:
+    """Each event is one fact of its client, or one in every partition, for both consumers."""
+    expected: set[tuple[str, str, str]] = set()
+    for envelope in on_stream(world, EVENTS):
+        if envelope.sender != RAPPORT:
+            expected.add((envelope.organisation, envelope.client or "", envelope.event.id))
+    for table in (read_models.of(FIRST).facts.rows, tables.of(FIRST).facts):
+        asked = select(table.c.organisation, table.c.client, table.c.id).where(
+            table.c.sender != RAPPORT
+        )
+        with world.installation.database.read() as db:
+            rows = [tuple(row) for row in db.execute(asked)]
+        assert set(rows) == expected, f"{table.name} differs: {sorted(set(rows) ^ expected)}"
+        many = sum(1 for row in rows if not row[1])
+        once = sum(1 for row in expected if not row[1])
+        assert many == once * PARTITIONS
+        assert len(rows) - many == len(expected) - once
+
+
+def _everything_was_told(world: World) -> None:
+    """Nothing is pending; what counts as sent arrived; what was given up was tried often."""
+    arrived = {(one.url, one.message.id) for one in world.receivers.received}
+    for row in ledger(world):
+        assert row.status != PENDING, f"never sent: {row}"
+        if row.channel != WEBHOOK or row.recipient == NOBODY:
+            continue
+        name = (_url(row.organisation, row.recipient), row.id)
+        if row.status == SENT:
+            assert name in arrived, f"counts as sent and never arrived: {row}"
+        if row.status == GIVEN_UP:
+            assert world.receivers.unanswered[name] > len(RETRY_AFTER), f"given up early: {row}"
+
+
+def _nobody_was_told_otherwise(world: World) -> None:
+    """Whatever arrived stands in the ledger, for that recipient, under one id and in order."""
+    rows = {
+        (_url(row.organisation, row.recipient), row.id): row
+        for row in ledger(world)
+        if row.channel == WEBHOOK and row.recipient != NOBODY
+    }
+    bodies: dict[str, bytes] = {}
+    last: dict[tuple[str, str], int] = {}
+    seen: set[tuple[str, str]] = set()
+    secrets = {one.url(role): one.recipient_secret(role) for one in ALL
+               for role in one.recipients.values()}  # fmt: skip
+    for one in world.receivers.received:
+        name = (one.url, one.message.id)
+        assert name in rows, f"told what the ledger does not hold: {name}"
+        assert bodies.setdefault(one.message.id, one.message.body) == one.message.body
+        whole = signed(one.message, secrets[one.url], EPOCH)["webhook-signature"]
+        assert one.signature == whole, f"signed with another secret: {name}"
+        row = rows[name]
+        assert orjson.loads(one.message.body)["data"]["alert"] == row.alert
+        if name not in seen:
+            seen.add(name)
+            before = last.get((one.url, row.alert), 0)
+            assert before < row.number, f"told in another order: {row}"
+            last[one.url, row.alert] = row.number
+
+
+def _alerts_stand_on_the_stream(world: World) -> None:
+    """Each step of the ledger is on the topic of alerts, and nothing else; both sides agree."""
+    said = {(one.organisation, one.event.id) for one in on_stream(world, ALERTS)}
+    kept = {
+        (row.organisation, f"{row.alert}/{row.step}")
+        for row in ledger(world)
+        if row.channel == STREAM and row.status == SENT
+    }
+    assert said == kept, f"the topic of alerts differs: {sorted(said ^ kept)}"
+    with world.installation.database.read() as db:
+        steps = db.execute(select(STEPS).order_by(STEPS.c.alert, STEPS.c.number)).all()
+        newest = {
+            (organisation, alert["id"]): alert["state"]
+            for organisation, client in {(row.organisation, row.client) for row in steps}
+            for alert, _ in read_models.of(FIRST).alerts.query(db, organisation, client)
+        }
+    states = {
+        (row.organisation, row.alert): orjson.loads(row.body)["state"]
+        for row in steps
+        if (row.organisation, f"{row.alert}/{row.step}") in kept
+    }
+    assert newest == states, f"alerts are shown otherwise: {newest} {states}"
+
+
+def ledger(world: World) -> list[Any]:
+    """Return the rows of the ledger, each with the id of its step."""
+    asked = select(LEDGER, STEPS.c.id).join(
+        STEPS,
+        (STEPS.c.organisation == LEDGER.c.organisation)
+        & (STEPS.c.alert == LEDGER.c.alert)
+        & (STEPS.c.number == LEDGER.c.number),
+    )
+    with world.installation.database.read() as db:
+        return list(db.execute(asked).all())
+
+
+def _url(organisation: str, recipient: str) -> str:
+    (one,) = [one for one in ALL if one.id == organisation]
+    return one.url(one.recipients[recipient])

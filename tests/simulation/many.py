@@ -1,0 +1,54 @@
+"""Many seeds, on every core."""
+
+import gc
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from typing import Final
+
+from rich.console import Console
+from rich.progress import Progress
+
+from services.cli.serve import COLLECT_AFTER
+from shared import logs
+from tests.simulation.installation import an_installation
+from tests.simulation.simulate import SEEDS_PER_SCENARIO, Run, Simulator
+
+LARGEST_SEED: Final = 10**9
+
+
+def many(seeds: range) -> list[Run]:
+    """Run seeds, and show how far it is on a terminal; return those that failed, in order."""
+    console = Console(stderr=True)
+    failures: list[Run] = []
+    with (
+        Progress(console=console, disable=not console.is_terminal) as progress,
+        ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool,
+    ):
+        task = progress.add_task("simulating", total=len(seeds))
+        for done in as_completed([pool.submit(some, chunk) for chunk in _by_scenario(seeds)]):
+            runs = done.result()
+            failures += [run for run in runs if run.reason is not None]
+            progress.update(task, advance=len(runs))
+    return sorted(failures, key=lambda run: run.seed)
+
+
+def some(seeds: Sequence[int]) -> list[Run]:
+    """Run a few seeds in this process."""
+    logs.configure("error")
+    gc.set_threshold(*COLLECT_AFTER)
+    with an_installation() as installation:
+        simulator = Simulator(installation)
+        return [simulator.run(seed) for seed in seeds]
+
+
+def _by_scenario(seeds: range) -> Iterator[list[int]]:
+    chunk: list[int] = []
+    for seed in seeds:
+        if chunk and chunk[-1] // SEEDS_PER_SCENARIO != seed // SEEDS_PER_SCENARIO:
+            yield chunk
+            chunk = []
+        chunk.append(seed)
+    if chunk:
+        yield chunk

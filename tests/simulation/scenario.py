@@ -1,0 +1,219 @@
+"""What happens in the simulated clinics: small, seeded, and such that alerts open and close.
+
+Two organisations have the same references, ids and sources for different things, so that whatever
+is mixed up shows.
+"""
+
+import random
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from shared.clock import format_time
+
+Document = dict[str, Any]
+
+BEGIN: Final = datetime(2026, 3, 9, 9, 0, tzinfo=UTC)
+"""A Monday; three weeks later London puts its clocks forward."""
+
+STORIES_END: Final = BEGIN + timedelta(days=40)
+"""No story is told after this."""
+
+HEARTBEAT_AT: Final = BEGIN + timedelta(days=70)
+"""Each source is heard once more, so that what fell due in its silence is judged."""
+
+END: Final = HEARTBEAT_AT + timedelta(days=3)
+"""Later than the grace of any deadline after the heartbeat, sooner than the next silence."""
+
+ORGANISATIONS: Final = ("aspen", "birch")
+CLINIC: Final = "north"
+SOURCE: Final = "urn:ehr"
+LONGEST_LATENESS: Final = timedelta(days=4)
+"""Well below the 14 days after which a step is history: lateness decides nothing about news."""
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """One event, and when its system sends it."""
+
+    document: Document
+    send_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """What is to be told.
+
+    Attributes:
+        number: Makes it again.
+        tellings: By organisation, in the order of sending.
+        silent_after_hours: After how many hours a source is called silent.
+    """
+
+    number: int
+    tellings: Mapping[str, tuple[Telling, ...]]
+    silent_after_hours: int
+
+    @property
+    def clients(self) -> tuple[str, ...]:
+        """The references of all clients, which the organisations share."""
+        told = (one.document.get("subject") for of in self.tellings.values() for one in of)
+        return tuple(sorted({subject for subject in told if subject is not None}))
+
+
+def scenario(number: int) -> Scenario:
+    """Make up a scenario; the same number gives the same."""
+    chance = random.Random(f"scenario {number}")
+    silent_after_hours = chance.choice((8_784, 8_784, 96))
+    tellings = {
+        name: tuple(_organisation(chance, clients))
+        for name, clients in zip(ORGANISATIONS, (chance.randint(1, 2), 1), strict=True)
+    }
+    return Scenario(number, tellings, silent_after_hours)
+
+
+def _organisation(chance: random.Random, clients: int) -> Iterator[Telling]:
+    documents = [_document("clinic.configured", "configured", None, BEGIN - timedelta(hours=1),
+                           timezone="Europe/London",
+                           sends=["sessions", "ratings", "boundary"])]  # fmt: skip
+    for number in range(clients):
+        course = Course(chance, f"c-{number}", f"t-{chance.randint(1, 2)}")
+        course.live()
+        documents += course.documents
+    tellings = [_telling(document, chance) for document in documents]
+    yield from sorted(tellings, key=lambda one: (one.send_at, one.document["id"]))
+    yield Telling(_document("clinic.closed", "heartbeat", None, HEARTBEAT_AT,
+                            **{"from": "2026-12-24", "until": "2026-12-26",
+                               "reason": "closure"}), HEARTBEAT_AT)  # fmt: skip
+
+
+def _telling(document: Document, chance: random.Random) -> Telling:
+    at = datetime.fromisoformat(document["time"])
+    late = LONGEST_LATENESS * chance.random() if chance.random() < 0.15 else timedelta(0)
+    return Telling(document, at + late)
+
+
+class Course:
+    """One client's course of therapy while it is being made up."""
+
+    def __init__(self, chance: random.Random, client: str, therapist: str) -> None:
+        """Begin with nothing."""
+        self.documents: list[Document] = []
+        self._chance = chance
+        self._client = client
+        self._therapist = therapist
+        self._first = BEGIN + timedelta(
+            days=chance.randint(0, 4),
+            hours=chance.randint(1, 7),
+            minutes=15 * chance.randint(0, 3),
+        )
+
+    def live(self) -> None:
+        """Let care begin, a few sessions be held, and one or two stories unfold."""
+        self.tell("care.started", "begin", self._first - timedelta(hours=1),
+                  agreed_interval_days=7)  # fmt: skip
+        self.session(0)
+        for story in self._chance.sample(_STORIES, self._chance.choice((1, 1, 2))):
+            story(self)
+
+    def tell(self, event_type: str, name: str, when: datetime, **data: Any) -> None:
+        """Add an event about the client."""
+        about = {"therapist": self._therapist, **data}
+        self.documents.append(
+            _document(
+                event_type, f"{self._client}/{event_type}/{name}", self._client, when, **about
+            )
+        )
+
+    def week(self, number: float) -> datetime:
+        """Return the time of the session of a week."""
+        return self._first + timedelta(weeks=number)
+
+    def session(self, week: int) -> None:
+        """Hold the session of a week."""
+        begin, end = self.week(week), self.week(week) + timedelta(minutes=50)
+        self.tell("session.held", f"s{week}", end, session=f"s{week}",
+                  started_at=format_time(begin), ended_at=format_time(end))  # fmt: skip
+
+    def risk(self) -> None:
+        """Answer a risk item above zero, and perhaps with zero later."""
+        for week in range(1, self._chance.randint(2, 3)):
+            items = dict.fromkeys(map(str, range(1, 10)), 1) | {
+                "9": self._chance.choice((0, 2, 3))
+            }
+            self.tell("rating.given", f"phq-{week}", self.week(week), rating=f"phq-{week}",
+                      instrument="phq-9", rater="client", items=items)  # fmt: skip
+
+    def decline(self) -> None:
+        """Let the client rate each session lower than the one before."""
+        for week in range(1, 6):
+            items = {str(item): round(9.6 - 0.8 * week, 1) for item in range(1, 5)}
+            self.tell("rating.given", f"srs-{week}", self.week(week), rating=f"srs-{week}",
+                      instrument="srs-3", rater="client", items=items)  # fmt: skip
+
+    def not_held(self) -> None:
+        """Let the therapist miss a session; perhaps it was the client after all."""
+        self.tell("session.missed", "s8", self.week(2.2), session="s8", missed_by="therapist",
+                  reason="unknown")  # fmt: skip
+        if self._chance.random() < 0.5:
+            self.correct("session.missed", "s8", self.week(2.5), session="s8",
+                         missed_by="client", reason="no_show")  # fmt: skip
+
+    def cancellations(self) -> None:
+        """Let the therapist cancel three sessions in a row."""
+        for week in range(1, 4):
+            self.tell("session.cancelled", f"x{week}", self.week(week) - timedelta(hours=20),
+                      session=f"x{week}", cancelled_by="therapist", reason="conflict")  # fmt: skip
+
+    def gap(self) -> None:
+        """Hold no session for weeks, then one."""
+        self.session(4)
+
+    def boundary(self) -> None:
+        """Note a boundary event; assess it, late or never; or take it back."""
+        severity = self._chance.choice((2, 3, 4))
+        self.tell("boundary.noted", "b1", self.week(1.3), boundary_event="b1", area="time",
+                  about="therapist", concerns=self._therapist, reported_by="client",
+                  severity=severity)  # fmt: skip
+        match self._chance.choice(("assessed", "retracted", "left")):
+            case "assessed":
+                self.tell("boundary.assessed", "b1", self.week(2.6), boundary_event="b1",
+                          assessment="crossing", severity=4, assessed_by="supervisor")  # fmt: skip
+            case "retracted":
+                self.tell("record.retracted", "b1", self.week(2.1), reason="entered_in_error",
+                          target=self._target("boundary.noted", "b1"))  # fmt: skip
+
+    def correct(self, event_type: str, name: str, when: datetime, **data: Any) -> None:
+        """Correct an event."""
+        said = {"clinic": CLINIC, "therapist": self._therapist, **data}
+        self.tell("record.corrected", f"{event_type}/{name}", when,
+                  target=self._target(event_type, name), data=said)  # fmt: skip
+
+    def _target(self, event_type: str, name: str) -> Document:
+        return {"id": f"{self._client}/{event_type}/{name}", "type": f"rapport.{event_type}"}
+
+
+_STORIES: Final[tuple[Callable[[Course], None], ...]] = (
+    Course.risk,
+    Course.decline,
+    Course.not_held,
+    Course.cancellations,
+    Course.gap,
+    Course.boundary,
+)
+
+
+def _document(
+    event_type: str, id: str, subject: str | None, when: datetime, **data: Any
+) -> Document:
+    about = {} if subject is None else {"subject": subject}
+    return {
+        "specversion": "1.0",
+        "id": id,
+        "source": SOURCE,
+        "type": f"rapport.{event_type}",
+        "time": format_time(when),
+        **about,
+        "data": {"clinic": CLINIC, **data},
+    }
