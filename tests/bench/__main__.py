@@ -4,6 +4,7 @@
 """
 
 import tempfile
+import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
@@ -49,13 +50,16 @@ def main(only: tuple[str, ...], size: str | None, file: Path | None) -> None:
     except Missing as missing:
         raise click.ClickException(str(missing)) from missing
     try:
-        found = _measured(only or tuple(GROUPS), chosen, postgres)
+        wanted = only or tuple(GROUPS)
+        found = _measured(wanted, chosen, postgres)
         named = machine(postgres)
     finally:
         postgres.stop()
     draw(Console(width=WIDTH, highlight=False), named, found)
     if file is not None:
         file.write_bytes(_json(chosen, named, found))
+    if len(found) < len(wanted):
+        raise click.exceptions.Exit(1)
 
 
 def _measured(
@@ -68,7 +72,11 @@ def _measured(
     ):
         for name in names:
             bench = Bench(SIZES[size], Path(folder) / name, postgres, _told(status, name))
-            found[name] = GROUPS[name](bench)
+            try:
+                found[name] = GROUPS[name](bench)
+            except Exception:
+                # What the others found took a quarter of an hour; it is shown all the same.
+                click.echo(f"{name} failed:\n{traceback.format_exc()}", err=True)
     return found
 
 

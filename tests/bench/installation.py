@@ -8,7 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +17,7 @@ import psutil
 from services.cli.catching_up import caught_up
 from services.cli.common import opened
 from shared.config import Settings, child_environment, load
+from shared.errors import Unavailable
 from shared.storage.engine import Database
 from shared.stream.engines import open_stream
 from shared.stream.ports import Stream
@@ -27,16 +28,19 @@ from tests.support.kafka_broker import free_port
 UP_WITHIN_S: Final = 60
 DOWN_WITHIN_S: Final = 60
 SETTLED_WITHIN_S: Final = 1_200
-ASK_EVERY_S: Final = 0.2
+ASK_EVERY_S: Final = 0.5
 
 
 def settle(stream: Stream, db: Database) -> None:
     """Wait until every running consumer has handled all that the stream holds."""
     deadline = time.monotonic() + SETTLED_WITHIN_S
-    while not caught_up(stream, db):
-        if time.monotonic() > deadline:
-            raise TimeoutError("the consumers do not come to the end of the stream")
+    while time.monotonic() < deadline:
+        # On a machine as busy as a benchmark makes it, a broker may answer late.
+        with suppress(Unavailable):
+            if caught_up(stream, db):
+                return
         time.sleep(ASK_EVERY_S)
+    raise TimeoutError("the consumers do not come to the end of the stream")
 
 
 class Process:
@@ -48,6 +52,7 @@ class Process:
         self._child = subprocess.Popen(
             [sys.executable, "-W", "ignore", "-m", *command],
             env=environment,
+            stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
         self.process = psutil.Process(self._child.pid)
@@ -84,7 +89,6 @@ class Installation:
             "RAPPORT_DATABASE": database,
             "RAPPORT_SECRET_KEY": base64.b64encode(SECRET_KEY).decode(),
             "RAPPORT_PARTITIONS": str(partitions),
-            "RAPPORT_LOG_LEVEL": "error",
         }
         self.settings: Settings = load(self.variables)
         with opened(self.settings) as office:
