@@ -225,5 +225,5 @@ def _embedded(bench: Bench, ways: list[Way], findings: Findings) -> None:
         for way in ways:
             order = _order(bench, ours, way, server.port, ours.source.path)
             bench.say(f"{way.title}, embedded")
-            taken = [_loaded(order, server) for _ in range(bench.sizes.repeats)]
+            taken = [_loaded(order, server) for _ in range(bench.sizes.consumed_repeats)]
             findings.rows.append(Row(f"{way.title}, embedded engine", _rates(taken), "events/s"))

@@ -10,7 +10,6 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import cached_property
 from itertools import islice
 from typing import Any, Final
 
@@ -23,9 +22,11 @@ from shared.stream.broadcast import copies
 from shared.stream.codec import encode
 from shared.stream.ports import EVENTS, Outgoing, Stream
 
-SEEDS: Final = 5
+COURSES: Final = 300
+"""Different half years of clients; further clients repeat one of them."""
+
 CLIENTS_OF_A_SEED: Final = 60
-"""So many half years are made up, of so many clients each; further clients repeat one of them."""
+"""How many the demonstration makes up at once."""
 
 CLINICS: Final = 30
 """However many clients there are, they are spread over so many clinics of one organisation."""
@@ -63,13 +64,28 @@ class Population:
     """The clients of one organisation, each with half a year of events up to ``now``."""
 
     def __init__(
-        self, organisation: str, sender: str, registry: Registry, now: datetime, clients: int
+        self,
+        organisation: str,
+        sender: str,
+        registry: Registry,
+        now: datetime,
+        clients: int,
+        courses: int = COURSES,
     ) -> None:
-        """Register the clients and their therapists; nothing is published yet."""
+        """Register the clients and their therapists; nothing is published yet.
+
+        Args:
+            organisation: Whose clients they are.
+            sender: Id of the source that their events come through.
+            registry: Where they are registered.
+            now: The end of everybody's half year.
+            clients: How many there are.
+            courses: After so many clients their half years repeat.
+        """
         self.organisation = organisation
         self.sender = sender
         self.now = now
-        self._courses = _courses(now, min(SEEDS, 1 + clients // CLIENTS_OF_A_SEED))
+        self._courses = _courses(now, max(1, min(clients, courses)))
         self.people = [
             Person(number, id, clinic, therapist)
             for number, (id, clinic, therapist) in enumerate(
@@ -77,11 +93,13 @@ class Population:
             )
         ]
 
-    def configured(self, partitions: int) -> Iterator[Outgoing]:
-        """Yield the clinics' own settings, in every partition."""
+    def configured(
+        self, partitions: int, begin: int = 0, end: int = CLINICS
+    ) -> Iterator[Outgoing]:
+        """Yield the settings of clinics ``begin`` to ``end``, in every partition."""
         template = next(configurations(self.now))
-        for number in range(CLINICS):
-            data = {**template["data"], "clinic": _clinic(number)}
+        for number in range(begin, end):
+            data = {**template["data"], "clinic": f"clinic-{number}"}
             event = replace(_event(template), id=f"clinic/{number}", data=data)
             yield from copies(self._told(event), partitions)
 
@@ -117,11 +135,6 @@ class Population:
         for event in _long(person, self.now, sessions):
             yield encode(self._told(event), EVENTS)
 
-    @cached_property
-    def per_client(self) -> float:
-        """How many events a client has on average."""
-        return sum(map(len, self._courses)) / len(self._courses)
-
     def _course(self, person: Person) -> Iterator[Event]:
         course = self._courses[person.number % len(self._courses)]
         for event in course:
@@ -149,12 +162,17 @@ def publish(stream: Stream, records: Iterable[Outgoing]) -> int:
         publisher.close()
 
 
-def _courses(now: datetime, seeds: int) -> list[_Course]:
+def _courses(now: datetime, count: int) -> Sequence[_Course]:
     courses: dict[tuple[int, str], list[Event]] = {}
-    for seed in range(seeds):
+    for seed in range(-(-count // CLIENTS_OF_A_SEED)):
         for document in half_year(now, seed):
             courses.setdefault((seed, document["subject"]), []).append(_event(document))
-    return list(courses.values())
+    return list(courses.values())[:count]
+
+
+def events_of(now: datetime, courses: int) -> float:
+    """Return how many events a client has on average, among so many different ones."""
+    return sum(map(len, _courses(now, courses))) / courses
 
 
 def _event(document: Mapping[str, Any]) -> Event:

@@ -22,7 +22,8 @@ class Sizes:
         latency_s: For how long each.
         kept_events: Events that databases are filled with, client by client.
         grown: Shares of them at which the cost of the next events is taken.
-            long_sessions: Sessions of the client with ten years of events; 440 are 1 651 events.
+            many_clinics: So many clinics the organisation has at last.
+        long_sessions: Sessions of the client with ten years of events; 440 are 1 651 events.
         queries: How often each question is asked.
         latency_clients: Clients with half a year of history, whom the events are about.
     """
@@ -41,6 +42,7 @@ class Sizes:
     latency_clients: int
     kept_events: int
     grown: tuple[float, ...]
+    many_clinics: int
     long_sessions: int
     queries: int
 
@@ -48,11 +50,11 @@ class Sizes:
 WHOLE: Final = Sizes(
     repeats=5,
     processes=2,
-    load_s=3.0,
-    warm_up_s=1.0,
+    load_s=2.5,
+    warm_up_s=0.8,
     connections=(1, 16, 64),
     batch_connections=16,
-    consumed_clients=1000,
+    consumed_clients=600,
     consumed_repeats=3,
     live=1500,
     rates=(50, 200, 500),
@@ -60,6 +62,7 @@ WHOLE: Final = Sizes(
     latency_clients=500,
     kept_events=1000000,
     grown=(0.01, 0.1, 1.0),
+    many_clinics=300,
     long_sessions=440,
     queries=400,
 )
@@ -78,7 +81,8 @@ QUICK: Final = Sizes(
     latency_s=6.0,
     latency_clients=120,
     kept_events=50000,
-    grown=(0.01, 0.1, 1.0),
+    grown=(0.1, 1.0),
+    many_clinics=300,
     long_sessions=440,
     queries=100,
 )
@@ -98,6 +102,7 @@ TINY: Final = Sizes(
     latency_clients=10,
     kept_events=300,
     grown=(0.4, 1.0),
+    many_clinics=32,
     long_sessions=5,
     queries=3,
 )
