@@ -4,6 +4,7 @@ import random
 import signal
 import tempfile
 import time
+import traceback
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
@@ -16,6 +17,7 @@ from tests.faults.guards import ROOT, Guard
 from tests.faults.installation import Installation, Loud
 from tests.faults.journal import Journal
 from tests.support.kafka_broker import KafkaBroker, cluster_of
+from tests.support.missing import Missing
 from tests.support.postgres import PostgresServer
 from tests.support.receiver import Receiver, a_receiver
 
@@ -65,6 +67,11 @@ class World:
         self._open = ExitStack()
         self.folder = Path(self._open.enter_context(_folder()))
         self.notes: list[str] = []
+
+    @property
+    def whole(self) -> bool:
+        """Whether the tree under test has all its guards."""
+        return self.tree == ROOT
 
     def keep(self, opened: AbstractContextManager[_Value]) -> _Value:
         """Enter something and leave it at the end of the run, last one first."""
@@ -146,6 +153,7 @@ class Result:
         without: The guard that was taken out; None: the product as it is.
         violations: What did not hold.
         loud: What ended or stood still.
+        broken: The experiment's own mistake, which proves nothing either way.
     """
 
     experiment: str
@@ -154,12 +162,15 @@ class Result:
     engines: Engines
     violations: tuple[str, ...]
     loud: str | None
+    broken: str | None
     notes: tuple[str, ...]
     seconds: float
 
     @property
     def as_it_should(self) -> bool:
         """Whether all held, or, without its guard, something was noticed."""
+        if self.broken is not None:
+            return False
         if self.without is None:
             return not self.violations and self.loud is None
         return bool(self.violations) or (self.loud is not None and self.without.loud)
@@ -167,6 +178,8 @@ class Result:
     @property
     def said(self) -> str:
         """The result in words."""
+        if self.broken is not None:
+            return f"BROKEN: {self.broken}"
         found = "; ".join([*self.violations, *([f"loud: {self.loud}"] if self.loud else [])])
         if self.without is None:
             return found or "held"
@@ -218,7 +231,7 @@ def run(
     """
     began = time.monotonic()
     violations: tuple[str, ...] = ()
-    loud = None
+    loud = broken = None
     with _folder() as name:
         tree = ROOT if without is None else without.removed(Path(name))
         world = World(seed, engines, tree, short=short, postgres=postgres)
@@ -228,9 +241,15 @@ def run(
                     violations = tuple(experiment.run(world))
             except (Loud, TimeoutError) as error:
                 loud = str(error) or type(error).__name__
+            except Missing:
+                raise
+            except Exception as error:
+                broken = "".join(traceback.format_exception(error))
         notes = tuple(world.notes)
     seconds = time.monotonic() - began
-    return Result(experiment.name, without, seed, engines, violations, loud, notes, seconds)
+    return Result(
+        experiment.name, without, seed, engines, violations, loud, broken, notes, seconds
+    )
 
 
 @contextmanager

@@ -58,7 +58,11 @@ def a_receiver() -> Iterator[Receiver]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            raw = self.rfile.read(int(self.headers["Content-Length"]))
+            length = int(self.headers["Content-Length"])
+            raw = self.rfile.read(length)
+            if len(raw) < length:  # Whoever sent it died on the way: nothing was received.
+                self.close_connection = True
+                return
             headers = {name.lower(): text for name, text in self.headers.items()}
             receiver.messages.append(Received(self.path, headers, raw))
             _answer(self, receiver)

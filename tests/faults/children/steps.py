@@ -1,0 +1,180 @@
+"""Run the real workers, or ingest, in forked processes that die or stop at their n-th call.
+
+A call is a statement or a commit sent to a database (the embedded stream is one), or a request to
+a webhook. An order is one JSON object on a line of stdin; the answer is one line on stdout.
+Forking saves the second that Python takes to import everything.
+"""
+
+import json
+import os
+import pickle
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Mapping
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+from sqlalchemy import Engine, event
+from werkzeug.serving import make_server
+
+from services.alerts.watcher import Watcher
+from services.cli import serve
+from services.cli.catching_up import behind
+from services.cli.process import Worker
+from services.ingest import bootstrap as ingest
+from services.projections.projector import Projector
+from shared import logs
+from shared.clock import ManualClock
+from shared.config import Settings, load
+from shared.storage.engine import Database
+from shared.stream.engines import open_stream
+from shared.stream.ports import Stream
+
+REST_WITHIN_S: Final = 60.0
+PUBLISH_WITHIN_S: Final = 30.0
+IDLE_S: Final = 0.02
+ALL: Final = "all"
+REQUEST: Final = "http.client.send"
+
+Order = Mapping[str, Any]
+
+
+class Fuse:
+    """Counts calls while it is lit, and sends its own process a signal before the n-th."""
+
+    def __init__(self, at: int | None, number: int) -> None:
+        """Listen to every database of this process, and to every request that it makes."""
+        self.count = 0
+        self.edges: list[int] = []
+        self.lit = False
+        self._at = at
+        self._number = number
+        event.listen(Engine, "before_cursor_execute", self._called)
+        event.listen(Engine, "commit", self._shown)
+        sys.addaudithook(lambda name, _: self._shown() if name == REQUEST else None)
+
+    def _called(self, *_: object) -> None:
+        if self.lit:
+            self.count += 1
+            if self.count == self._at:
+                os.kill(os.getpid(), self._number)
+
+    def _shown(self, *_: object) -> None:
+        self._called()
+        if self.lit:
+            self.edges.append(self.count + 1)
+
+
+def main() -> None:
+    """Obey orders until stdin ends."""
+    for line in sys.stdin:
+        order = json.loads(line)
+        if "resume" in order:
+            os.kill(order["resume"], signal.SIGCONT)
+            _say(_waited(order["resume"]))
+            continue
+        sys.stdout.flush()
+        pid = os.fork()
+        if pid == 0:
+            _obey(order)
+        _say({"pid": pid} if order.get("background") else _waited(pid))
+
+
+def _waited(pid: int) -> dict[str, Any]:
+    """Return how a child ended, or that it stopped."""
+    _, status = os.waitpid(pid, os.WUNTRACED)
+    if os.WIFSTOPPED(status):
+        return {"pid": pid, "stopped": True}
+    return {"pid": pid, "code": os.waitstatus_to_exitcode(status)}
+
+
+def _say(answer: Mapping[str, Any]) -> None:
+    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()
+
+
+def _obey(order: Order) -> NoReturn:
+    code = 1
+    try:
+        logs.configure("error")
+        fuse = Fuse(order.get("at"), order.get("signal", signal.SIGKILL))
+        settings = load(order["environment"])
+        if order["what"] == "ingest":
+            _take(settings, fuse, order["port"])
+        else:
+            _work(settings, fuse, order)
+        if "report" in order:
+            Path(order["report"]).write_text(
+                json.dumps({"calls": fuse.count, "edges": fuse.edges})
+            )
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _take(settings: Settings, fuse: Fuse, port: int) -> None:
+    """Serve ingest over HTTP until SIGTERM."""
+    with closing(ingest.build(settings)) as parts:
+        server = make_server("127.0.0.1", port, ingest.application(parts), threaded=True)
+        fuse.lit = True
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        try:
+            server.serve_forever(poll_interval=0.02)
+        finally:
+            fuse.lit = False
+
+
+def _work(settings: Settings, fuse: Fuse, order: Order) -> None:
+    """Feed the stream chunk by chunk, and let the workers rest after each."""
+    clock = ManualClock(datetime.fromisoformat(order["start"]))
+    stream, database = open_stream(settings), Database(settings.database)
+    workers = dict(serve.workers(settings, clock))
+    fed = Path(order["fed"])
+    chunks = pickle.loads(Path(order["feed"]).read_bytes())  # noqa: S301 - written by the parent.
+    for number, (moment, records) in enumerate(chunks):
+        clock.set(moment)
+        if number >= int(fed.read_text() or 0):
+            with closing(stream.publisher()) as publisher:
+                publisher.publish(records, PUBLISH_WITHIN_S)
+            fed.write_text(str(number + 1))
+        _rest(workers, clock, stream, database, fuse, order["what"])
+    for worker in workers.values():
+        worker.close()
+    stream.close()
+    database.close()
+
+
+def _rest(
+    workers: Mapping[str, Worker],
+    clock: ManualClock,
+    stream: Stream,
+    database: Database,
+    fuse: Fuse,
+    lit: str,
+) -> None:
+    """Step every worker until there is nothing left to do."""
+    deadline = time.monotonic() + REST_WITHIN_S
+    consumers = {"projections": Projector, "alerts": Watcher}
+    busy = True
+    while busy or behind(stream, database, list(consumers.values())):
+        busy = False
+        for name, worker in workers.items():
+            # An idle consumer would wait a tenth of a second for more.
+            if name in consumers and not behind(stream, database, [consumers[name]]):
+                continue
+            fuse.lit = lit in (name, ALL)
+            busy = worker.step(clock.now()) or busy
+            fuse.lit = False
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"no rest within {REST_WITHIN_S:g} s")
+
+
+if __name__ == "__main__":
+    main()
