@@ -13,6 +13,9 @@ from shared.clock import format_time, parse_time
 Document = dict[str, Any]
 
 QUARTER: Final = timedelta(minutes=15)
+TOLD: Final = ("cancellations", "not_held", "gap", "boundary_serious", "boundary_unassessed")
+"""Stories that end in a notification for certain, and not only in one that waits as history."""
+
 _TIME: Final = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?Z")
 
 
@@ -20,6 +23,8 @@ def a_story(
     chance: random.Random, clients: int = 3, now: datetime | None = None
 ) -> list[Document]:
     """Return half a year of some clients with planted stories, clinics first, in order of time.
+
+    Of the first client somebody is told, whatever the seed.
 
     Args:
         chance: Picks the clients and makes up their lives.
@@ -30,7 +35,9 @@ def a_story(
     end = now or datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=1)
     since_quarter = timedelta(minutes=end.minute % 15)
     round_end = end - since_quarter
-    chosen = chance.sample(sorted(PLANTED), clients)
+    first = chance.choice([one for one in sorted(PLANTED) if PLANTED[one] in TOLD])
+    others = [one for one in sorted(PLANTED) if one != first]
+    chosen = [first, *chance.sample(others, clients - 1)]
     told = [d for d in half_year(round_end, chance.getrandbits(32)) if d["subject"] in chosen]
     clinics = {d["data"]["clinic"] for d in told}
     configured = [d for d in configurations(round_end) if d["data"]["clinic"] in clinics]

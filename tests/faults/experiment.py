@@ -244,7 +244,7 @@ def run(
             except Missing:
                 raise
             except Exception as error:
-                broken = "".join(traceback.format_exception(error))
+                broken = "".join(traceback.format_exception(error, limit=-4, chain=False))
         notes = tuple(world.notes)
     seconds = time.monotonic() - began
     return Result(

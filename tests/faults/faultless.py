@@ -70,6 +70,9 @@ def _unlike(
     for reference in sorted({d["subject"] for d in documents if d.get("subject")}):
         about = [d for d in documents if d.get("subject") in (None, reference)]
         client = installation.client(tenant, reference)
+        if client is None:
+            yield f"faultless: the reference {reference} of {tenant.name} was forgotten"
+            continue
         served = installation.get(tenant, f"/v1/clients/{client}/timeline") or {}
         mine = back(registry, tenant.organisation, _without(served), about)
         theirs = line.mapped_back(_without(line.timeline(reference)), about)

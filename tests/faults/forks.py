@@ -61,7 +61,11 @@ class Forks:
 
     def resume(self, ended: Ended) -> Ended:
         """Let a stopped process go on, and wait for its end."""
-        return self.order(resume=ended.pid)
+        return self.order(signal_to=ended.pid, number=signal.SIGCONT)
+
+    def end(self, ended: Ended) -> Ended:
+        """Ask one in the background to end, unless it has, and wait for that."""
+        return self.order(signal_to=ended.pid, number=signal.SIGTERM)
 
     def close(self) -> None:
         """Kill the program, and whatever it left stopped or in the background."""

@@ -38,6 +38,7 @@ STOP_WITHIN_S: Final = 30.0
 SETTLED_WITHIN_S: Final = 120.0
 ASK_EVERY_S: Final = 0.05
 PARTITIONS: Final = 4
+TOLD_ROLES: Final = ("leadership", "supervisor", "governance", "safeguarding")
 STOPPED: Final = '"worker_stopped"'
 
 
@@ -47,11 +48,11 @@ class Loud(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """One organisation with a source, a key and, where asked for, a recipient of alerts.
+    """One organisation with a source and a key.
 
     Attributes:
+        secret: Signs the source's webhooks.
         token: Of a key that may publish, read, act and configure.
-        recipient: Opaque id; None where nobody is told.
     """
 
     name: str
@@ -59,7 +60,6 @@ class Tenant:
     source: str
     secret: str
     token: str
-    recipient: str | None = None
 
 
 class Process:
@@ -199,18 +199,16 @@ class Installation:
     # The people in it.
 
     def tenant(self, name: str, tell: str | None = None) -> Tenant:
-        """Make an organisation with a source, a key and a recipient of alerts at ``tell``."""
+        """Make an organisation with a source and a key; ``tell``: one recipient a role there."""
         enrolment = Enrolment(self.db, self._sealer)
         organisation = enrolment.create_organisation(name).id
         source, secret = enrolment.create_source(organisation, "practice")
         rights = ["publish", "read", "act", "configure"]
         _, token = enrolment.create_key(organisation, rights, source=source)
-        recipient = None
-        if tell is not None:
-            people = Recipients(self.db, self._sealer)
-            # Both roles at one address: boundary matters and the rest have different readers.
-            recipient, _ = people.add(organisation, "all", role="leadership", url=tell)
-        made = Tenant(name, organisation, source, secret, token, recipient)
+        people = Recipients(self.db, self._sealer)
+        for role in () if tell is None else TOLD_ROLES:
+            people.add(organisation, role, role=role, url=f"{tell}/{role}")
+        made = Tenant(name, organisation, source, secret, token)
         self.tenants.append(made)
         return made
 

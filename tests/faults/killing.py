@@ -16,27 +16,26 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Table
-
 from services.alerts import ledger
 from services.alerts.tables import LEASES
 from shared.clock import ManualClock
 from shared.storage.engine import Database
-from shared.storage.positions import REBUILDABLE, positions
+from shared.storage.positions import positions
 from shared.stream.embedded.tables import LEASES as STREAM_LEASES
 from shared.stream.ports import Outgoing
 from tests.faults.checker import stood_still
 from tests.faults.content import a_story
 from tests.faults.experiment import World
 from tests.faults.folds import canonical_hash, not_a_fold, rows_of
-from tests.faults.forks import forks
-from tests.faults.installation import Installation, Tenant
+from tests.faults.forks import Forks, forks
+from tests.faults.installation import TOLD_ROLES, Installation, Tenant
 from tests.faults.notices import told_wrongly
 from tests.faults.records import contents
+from tests.support.rebuildable import every_table
 from tests.support.receiver import Receiver
 from tests.support.whole import WholeLine
 
-CHUNKS: Final = 4
+CHUNKS: Final = 3
 EVERY: Final = timedelta(minutes=20)
 """Between two chunks: each has a tick of the clock of its own."""
 
@@ -80,7 +79,7 @@ class Done:
     edges: Sequence[int]
 
 
-def prepared(world: World, tell: str, clients: int = 2) -> Prepared:
+def prepared(world: World, tell: str, clients: int = 1) -> Prepared:
     """Take a story by the front door, and cut the stream that it makes into chunks."""
     folder = world.folder / "prepared"
     folder.mkdir()
@@ -91,7 +90,8 @@ def prepared(world: World, tell: str, clients: int = 2) -> Prepared:
     story = a_story(world.chance, clients, now=start - timedelta(minutes=1))
     ends: list[dict[Any, int]] = []
     with closing(WholeLine(folder, clock)) as line:
-        line.recipients.add(line.organisation, "all", role="leadership", url=tell)
+        for role in TOLD_ROLES:
+            line.recipients.add(line.organisation, role, role=role, url=f"{tell}/{role}")
         size = -(-len(story) // CHUNKS)
         for at in range(0, len(story), size):
             line.take(story[at : at + size])
@@ -196,14 +196,27 @@ def runs(world: World, given: Prepared) -> Iterator[tuple[Run, Callable[[str], I
 
 def copied(world: World, given: Prepared, name: str) -> Installation:
     """Return an installation with a copy of the prepared database and an empty stream."""
+    return cloned(world, given.folder, name, given.tenant)
+
+
+def cloned(world: World, given: Path, name: str, tenant: Tenant) -> Installation:
+    """Return an installation with a copy of a folder's database and an empty stream."""
     folder = world.folder / name
     folder.mkdir()
-    for part in given.folder.glob("rapport.db*"):
+    for part in given.glob("rapport.db*"):
         shutil.copy(part, folder / part.name)
     (folder / "fed").write_text("")
     site = Installation(folder, tree=world.tree)
-    site.tenants.append(given.tenant)
+    site.tenants.append(tenant)
     return site
+
+
+def settled_by(children: Forks, site: Installation) -> None:
+    """Let every worker of the tree under test handle what the stream holds."""
+    feed = site.folder / "feed"
+    feed.write_bytes(pickle.dumps([(datetime.now(UTC), [])]))
+    given = Prepared(site.folder, site.tenants[0], datetime.now(UTC))
+    children.order(**_orders(given, site, "nothing"))
 
 
 def _orders(given: Prepared, site: Installation, what: str) -> dict[str, Any]:
@@ -231,10 +244,11 @@ def leases_run_out(site: Installation) -> None:
 
 def hashes_of(site: Installation) -> dict[str, str]:
     """Return the canonical hash of every table whose contents follow from what was fed."""
-    tables: list[Table] = [
-        table for table in REBUILDABLE.sorted_tables if table not in (positions, LEASES)
-    ]
-    found = {table.name: canonical_hash(rows_of(site.db, table)) for table in tables}
+    found = {
+        table.name: canonical_hash(rows_of(site.db, table))
+        for table in every_table()
+        if table not in (positions, LEASES)
+    }
     found["ledger_steps"] = canonical_hash(rows_of(site.db, ledger.STEPS))
     found["ledger"] = canonical_hash(
         {name: row[name] for name in LEDGER_SAYS} for row in rows_of(site.db, ledger.LEDGER)

@@ -13,7 +13,7 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, NoReturn
@@ -21,12 +21,10 @@ from typing import Any, Final, NoReturn
 from sqlalchemy import Engine, event
 from werkzeug.serving import make_server
 
-from services.alerts.watcher import Watcher
 from services.cli import serve
-from services.cli.catching_up import behind
+from services.cli.catching_up import ALERTS, TIMELINES, behind
 from services.cli.process import Worker
 from services.ingest import bootstrap as ingest
-from services.projections.projector import Projector
 from shared import logs
 from shared.clock import ManualClock
 from shared.config import Settings, load
@@ -73,9 +71,10 @@ def main() -> None:
     """Obey orders until stdin ends."""
     for line in sys.stdin:
         order = json.loads(line)
-        if "resume" in order:
-            os.kill(order["resume"], signal.SIGCONT)
-            _say(_waited(order["resume"]))
+        if "signal_to" in order:
+            # One that died already stays a zombie until it is waited for.
+            os.kill(order["signal_to"], order["number"])
+            _say(_waited(order["signal_to"]))
             continue
         sys.stdout.flush()
         pid = os.fork()
@@ -125,10 +124,9 @@ def _take(settings: Settings, fuse: Fuse, port: int) -> None:
         server = make_server("127.0.0.1", port, ingest.application(parts), threaded=True)
         fuse.lit = True
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-        try:
+        with suppress(SystemExit):
             server.serve_forever(poll_interval=0.02)
-        finally:
-            fuse.lit = False
+        fuse.lit = False
 
 
 def _work(settings: Settings, fuse: Fuse, order: Order) -> None:
@@ -161,13 +159,13 @@ def _rest(
 ) -> None:
     """Step every worker until there is nothing left to do."""
     deadline = time.monotonic() + REST_WITHIN_S
-    consumers = {"projections": Projector, "alerts": Watcher}
+    consumers = {"projections": TIMELINES, "alerts": ALERTS}
     busy = True
-    while busy or behind(stream, database, list(consumers.values())):
+    while busy or behind(stream, database, *consumers.values()):
         busy = False
         for name, worker in workers.items():
             # An idle consumer would wait a tenth of a second for more.
-            if name in consumers and not behind(stream, database, [consumers[name]]):
+            if name in consumers and not behind(stream, database, consumers[name]):
                 continue
             fuse.lit = lit in (name, ALL)
             busy = worker.step(clock.now()) or busy
