@@ -58,6 +58,10 @@ class PositionConflict(RapportError):
     """Somebody else advanced this position: this consumer no longer owns the partition."""
 
 
+class Busy(RapportError):
+    """The services save too much for the last records to be read meanwhile. Try again later."""
+
+
 class Superseded(PositionConflict):
     """Another generation of the tables serves now; this consumer goes over to it."""
 

@@ -18,6 +18,7 @@ COMMANDS: Mapping[str, str] = {
     "timeline": "services.cli.timeline:timeline",
     "alerts": "services.cli.alerts:alerts",
     "rules": "services.cli.alerts:rules",
+    "rebuild": "services.cli.rebuild:rebuild",
     "doctor": "services.cli.doctor:doctor",
 }
 """Name → module and command, in the order in which a newcomer meets them."""

@@ -11,8 +11,9 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -21,7 +22,7 @@ from prometheus_client import start_http_server
 from shared import metrics
 from shared.clock import Clock, SystemClock
 from shared.config import METRICS_DIR, Settings, child_environment
-from shared.errors import ConfigurationError, StreamDamaged, Unavailable
+from shared.errors import AnotherVersion, ConfigurationError, StreamDamaged, Unavailable
 from shared.logs import logger
 
 IDLE_S = 0.05
@@ -29,6 +30,9 @@ IDLE_S = 0.05
 
 BACKOFF_MIN_S, BACKOFF_MAX_S = 0.25, 10.0
 """How long a worker waits before it asks again for a stream or database that is away."""
+
+ASK_EVERY_S = 0.2
+"""How often something is asked for that another process may let go."""
 
 STOP_WITHIN_S = 15
 """How long a stop may take before the HTTP server is killed."""
@@ -175,6 +179,38 @@ def drive(name: str, worker: Worker, clock: Clock, stop: threading.Event) -> Non
         )
     finally:
         worker.close()
+
+
+def work(step: Callable[[datetime], bool], clock: Clock, waiting: Callable[[], None]) -> None:
+    """Take steps until there is none left; wait and go on where something is away.
+
+    Args:
+        step: Does a bounded piece of work; False when there is none left.
+        clock: Tells each step the present.
+        waiting: Called before each wait for what is away.
+    """
+    backoff_s = BACKOFF_MIN_S
+    busy = True
+    while busy:
+        try:
+            busy = step(clock.now())
+            backoff_s = BACKOFF_MIN_S
+        except AnotherVersion:
+            raise
+        except Unavailable:
+            waiting()
+            time.sleep(backoff_s)
+            backoff_s = min(backoff_s * 2, BACKOFF_MAX_S)
+
+
+def wait_for(holds: Callable[[], bool], within_s: float) -> bool:
+    """Ask again and again, for so long at most; return whether it came true."""
+    deadline = time.monotonic() + within_s
+    while not holds():
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(ASK_EVERY_S)
+    return True
 
 
 def finish(server: "subprocess.Popen[bytes]", threads: Sequence[threading.Thread]) -> None:

@@ -19,11 +19,17 @@ class Projector:
 
     topics = TOPICS
 
-    def __init__(self, generation: int = FIRST) -> None:
-        """Fill the tables of a generation."""
+    def __init__(self, generation: int = FIRST, *, folding: bool = True) -> None:
+        """Fill the tables of a generation.
+
+        Args:
+            generation: Which.
+            folding: False leaves out what is folded client by client: a rebuild folds later.
+        """
         self.name = read_models.catalogue(generation).consumer(TIMELINES.consumer)
         self._generation = generation
-        self._read_models: tuple[ReadModel, ...] = read_models.of(generation)
+        every: tuple[ReadModel, ...] = read_models.of(generation)
+        self._read_models = tuple(one for one in every if folding or not one.folds)
 
     def handle(self, db: Connection, items: Sequence[Item]) -> None:
         """Apply a batch to every read model; the runner commits.

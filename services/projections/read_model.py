@@ -5,7 +5,7 @@ A read model is one file in ``services/projections/read_models`` and one line in
 whose tables are its own, so that the next is built beside the one that serves and switched to.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -68,6 +68,10 @@ class ReadModel(Protocol):
         """Rises whenever ``apply`` would fill the tables otherwise."""
 
     @property
+    def folds(self) -> bool:
+        """Whether its rows are folded from all facts of a client; else each record is applied."""
+
+    @property
     def tables(self) -> tuple[Table, ...]:
         """Its tables, each named ``<what>_v<version>``."""
 
@@ -77,6 +81,13 @@ class ReadModel(Protocol):
 
     def apply(self, db: Connection, batch: Batch) -> None:
         """Save what a batch changes. Applying the same batch twice changes nothing more."""
+
+
+class Folding(ReadModel, Protocol):
+    """A read model whose rows are folded client by client: a rebuild folds each of them once."""
+
+    def fold(self, db: Connection, organisation: str, charts: Collection[Chart]) -> None:
+        """Replace the rows of clients by what all their facts come to."""
 
 
 TOPICS: tuple[str, ...] = (EVENTS, ALERTS)

@@ -107,6 +107,43 @@ class Database:
         self._reader.dispose()
 
 
+class Borrowing(Database):
+    """A database whose doors can be made to lead into a transaction that is open already."""
+
+    def __init__(self, url: str) -> None:
+        """Open nothing yet."""
+        super().__init__(url)
+        self._borrowed: Connection | None = None
+
+    @contextmanager
+    def within(self, db: Connection) -> Iterator[None]:
+        """Do everything inside a transaction, which whoever opened it commits or rolls back."""
+        self._borrowed = db
+        try:
+            yield
+        finally:
+            self._borrowed = None
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Open a transaction, or a part of the borrowed one that can be rolled back alone."""
+        if self._borrowed is None:
+            with super().write() as db:
+                yield db
+        else:
+            with self._borrowed.begin_nested():
+                yield self._borrowed
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Open a transaction for reading, or read in the borrowed one."""
+        if self._borrowed is None:
+            with super().read() as db:
+                yield db
+        else:
+            yield self._borrowed
+
+
 def insert_or_nothing(db: Connection, table: Table) -> Insert:
     """Return an INSERT that leaves an existing row (any unique constraint) alone."""
     return inserting_or_nothing(db.dialect.name, table)

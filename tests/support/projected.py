@@ -22,6 +22,7 @@ from shared.ids import CLIENT
 from shared.storage.engine import Database
 from shared.stream.codec import encode
 from shared.stream.embedded import EmbeddedStream
+from shared.stream.following import Following
 from shared.stream.ports import ALERTS, EVENTS, Outgoing
 from shared.stream.runner import Runner
 from shared.web.app import create_app
@@ -63,15 +64,19 @@ class World:
             checks={"database": db.healthy},
         )
 
-    def another_runner(self, batch_limit: int = 1_000) -> Runner:
+    def another_runner(self, batch_limit: int = 1_000) -> Following:
         """Return a runner of the projections; two of them share a group."""
-        return Runner(
-            self.stream,
+        return Following(
             self.db,
-            Projector(),
-            self.clock,
-            batch_limit=batch_limit,
-            poll_timeout_s=0.01,
+            read_models.number_serving,
+            lambda generation: Runner(
+                self.stream,
+                self.db,
+                Projector(generation),
+                self.clock,
+                batch_limit=batch_limit,
+                poll_timeout_s=0.01,
+            ),
         )
 
     def begun_again(self, folder: Path, batch_limit: int = 1_000) -> "World":

@@ -42,6 +42,7 @@ class Alerts:
 
     name = "alerts"
     version = 1
+    folds = False
 
     def __init__(self, catalogue: Catalogue) -> None:
         """Declare the tables of a generation."""

@@ -66,6 +66,7 @@ class Caseload:
 
     name = "caseload"
     version = 1
+    folds = True
 
     def __init__(
         self,
@@ -90,7 +91,33 @@ class Caseload:
                 touched[envelope.organisation].update(concerned)
         for organisation, clients in sorted(touched.items()):
             charts = self._charts(db, organisation, sorted(clients)).values()
-            self._replace(db, organisation, [chart for chart in charts if chart.own])
+            self.fold(db, organisation, charts)
+
+    def fold(self, db: Connection, organisation: str, charts: Collection[Chart]) -> None:
+        """Replace the rows of clients by what all their facts come to."""
+        charts = [chart for chart in charts if chart.own]
+        clients = [chart.client for chart in charts]
+        for table in (self._rows, self._places):
+            db.execute(
+                table.delete().where(
+                    table.c.organisation == organisation, table.c.client.in_(clients)
+                )
+            )
+        rows: list[dict[str, Any]] = []
+        places: list[dict[str, Any]] = []
+        around: dict[int, Surroundings] = {}
+        for chart in charts:
+            partition = chart.partition or 0
+            if partition not in around:
+                around[partition] = surroundings(organisation, chart.shared)
+            history = fold_within(around[partition], organisation, chart.client, chart.own)
+            found = _places(history, partition)
+            if found:
+                places += found
+                rows.append(_row(history))
+        if rows:
+            db.execute(self._rows.insert(), rows)
+            db.execute(self._places.insert(), places)
 
     def query(self, db: Connection, asked: Asked, alerts: Subquery) -> list[Row[Any]]:
         """Return a page of the caseload, worst first.
@@ -198,30 +225,6 @@ class Caseload:
                 return ()
             asked = asked.where(self._places.c[named] == data[named])
         return db.execute(asked.distinct()).scalars()
-
-    def _replace(self, db: Connection, organisation: str, charts: Collection[Chart]) -> None:
-        clients = [chart.client for chart in charts]
-        for table in (self._rows, self._places):
-            db.execute(
-                table.delete().where(
-                    table.c.organisation == organisation, table.c.client.in_(clients)
-                )
-            )
-        rows: list[dict[str, Any]] = []
-        places: list[dict[str, Any]] = []
-        around: dict[int, Surroundings] = {}
-        for chart in charts:
-            partition = chart.partition or 0
-            if partition not in around:
-                around[partition] = surroundings(organisation, chart.shared)
-            history = fold_within(around[partition], organisation, chart.client, chart.own)
-            found = _places(history, partition)
-            if found:
-                places += found
-                rows.append(_row(history))
-        if rows:
-            db.execute(self._rows.insert(), rows)
-            db.execute(self._places.insert(), places)
 
 
 def _after(rows: Subquery, last: tuple[int, int, str]) -> ColumnElement[bool]:

@@ -23,6 +23,7 @@ class Concerns:
 
     name = "concerns"
     version = 1
+    folds = True
 
     def __init__(
         self,
@@ -42,8 +43,19 @@ class Concerns:
             if event.subject and (event.type.startswith(BOUNDARY) or event.type in AMENDMENTS):
                 touched[arrival.envelope.organisation].add(event.subject)
         for organisation, clients in sorted(touched.items()):
-            for chart in self._charts(db, organisation, sorted(clients)).values():
-                self._replace(db, chart)
+            self.fold(db, organisation, self._charts(db, organisation, sorted(clients)).values())
+
+    def fold(self, db: Connection, organisation: str, charts: Collection[Chart]) -> None:
+        """Replace the rows of clients by what all their facts come to."""
+        clients = [chart.client for chart in charts]
+        db.execute(
+            self._rows.delete().where(
+                self._rows.c.organisation == organisation, self._rows.c.client.in_(clients)
+            )
+        )
+        rows = [row for chart in charts for row in _rows(chart)]
+        if rows:
+            db.execute(self._rows.insert(), rows)
 
     def query(self, organisation: str, person: str) -> Select[tuple[str]]:
         """Return a selection of the boundary events that the bearer of a key may know of."""
@@ -52,27 +64,22 @@ class Concerns:
         about_them = select(columns.event).where(mine, columns.person == person)
         return select(columns.event).where(mine, columns.event.not_in(about_them))
 
-    def _replace(self, db: Connection, chart: Chart) -> None:
-        known = matters(chart.own)
-        rows = [
-            {
-                "organisation": chart.organisation,
-                "client": chart.client,
-                "event": event,
-                "person": person,
-            }
-            for event in sorted(known.refs)
-            if (named := known.concerned(event)) is not None
-            for person in sorted(named) or [NOBODY]
-        ]
-        db.execute(
-            self._rows.delete().where(
-                self._rows.c.organisation == chart.organisation,
-                self._rows.c.client == chart.client,
-            )
-        )
-        if rows:
-            db.execute(self._rows.insert(), rows)
+
+def _rows(chart: Chart) -> list[dict[str, str]]:
+    if not any(one.event.type.startswith(BOUNDARY) for one in chart.own):
+        return []
+    known = matters(chart.own)
+    return [
+        {
+            "organisation": chart.organisation,
+            "client": chart.client,
+            "event": event,
+            "person": person,
+        }
+        for event in sorted(known.refs)
+        if (named := known.concerned(event)) is not None
+        for person in sorted(named) or [NOBODY]
+    ]
 
 
 def _table(catalogue: Catalogue, version: int) -> Table:

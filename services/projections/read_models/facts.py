@@ -36,6 +36,7 @@ class Facts:
 
     name = "facts"
     version = 1
+    folds = False
 
     def __init__(self, catalogue: Catalogue) -> None:
         """Declare the tables of a generation."""

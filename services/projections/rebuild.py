@@ -1,0 +1,75 @@
+"""What a rebuild needs to know of the timelines: who reads, who folds, what is compared."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import orjson
+from sqlalchemy import Connection, MetaData, Table, func, select
+
+from services.projections import read_models
+from services.projections.projector import Projector
+from services.projections.read_model import Folding
+from shared.storage import facts
+from shared.storage.comparing import Pair, clients_after
+from shared.storage.generations import Generation
+
+FOLDED_AT_ONCE = 200
+"""Clients of one transaction: what their facts take in memory is small, and so is what is lost
+when it is interrupted (own)."""
+
+
+class Candidate:
+    """A generation of the timelines that is to serve next."""
+
+    def __init__(self, generation: int, folded_at_once: int = FOLDED_AT_ONCE) -> None:
+        """Fill the tables of a generation."""
+        self._generation = generation
+        self._folded_at_once = folded_at_once
+        self._models = read_models.of(generation)
+        self._folding: Sequence[Folding] = (self._models.caseload, self._models.concerns)
+
+    def reader(self) -> Projector:
+        """Return what keeps the facts and the steps of alerts, and folds nobody."""
+        return Projector(self._generation, folding=False)
+
+    def follower(self) -> Projector:
+        """Return what does as the generation that serves."""
+        return Projector(self._generation)
+
+    def fold(self, db: Connection, cursor: str) -> tuple[str, int]:
+        """Fold some clients after ``cursor``, each once."""
+        after = tuple(orjson.loads(cursor)) if cursor else ("", "")
+        page = clients_after(db, self._models.facts.rows, after, self._folded_at_once)
+        by_organisation: dict[str, list[str]] = defaultdict(list)
+        for organisation, client in page:
+            if client != facts.MANY:
+                by_organisation[organisation].append(client)
+        for organisation, clients in by_organisation.items():
+            charts = self._models.facts.charts(db, organisation, clients).values()
+            for model in self._folding:
+                model.fold(db, organisation, charts)
+        return (orjson.dumps(page[-1]).decode() if page else "", len(page))
+
+    def clients(self, db: Connection) -> int:
+        """Return how many clients have facts, and how many organisations have facts of many."""
+        rows = self._models.facts.rows.c
+        distinct = select(rows.organisation, rows.client).distinct().subquery()
+        return db.execute(select(func.count()).select_from(distinct)).scalar_one()
+
+    def pairs(self, db: Connection, old: Generation) -> Sequence[Pair]:
+        """Return every table beside the same of another generation, the facts first."""
+        mine = read_models.catalogue(self._generation)
+        return [
+            Pair(
+                what.replace("_", " "),
+                Table(old.tables[what], MetaData(), autoload_with=db),
+                mine.metadata.tables[name],
+            )
+            for what, name in mine.names.items()
+            if what in old.tables
+        ]
+
+    def settle(self, db: Connection) -> int:
+        """Do nothing: nobody is told anything of a timeline."""
+        del db
+        return 0
