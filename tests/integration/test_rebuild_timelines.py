@@ -105,7 +105,7 @@ def read(world: World) -> dict[tuple[str, int], int]:
 def made_number(world: World) -> int | None:
     """Return the number of the generation that is being built."""
     found = generation(world, "building")
-    return found and found.number
+    return None if found is None else found.number
 
 
 def test_what_differs_is_listed_and_switched_only_on_demand(world: World) -> None:

@@ -31,7 +31,11 @@ def serving(world: World) -> int:
 
 @contextmanager
 def rebuilding(
-    world: World, *, of: State = "building", compare: bool = True
+    world: World,
+    *,
+    of: State = "building",
+    compare: bool = True,
+    candidate: type[Candidate] = Candidate,
 ) -> Iterator[Rebuilding]:
     """Open a rebuild as the command does: of a next generation, or of the one that was kept."""
     with world.db.write() as db:
@@ -47,7 +51,7 @@ def rebuilding(
         made = Rebuilding(
             database,
             world.stream,
-            Candidate(new.number, folded_at_once=2),
+            candidate(new.number, folded_at_once=2),
             old,
             new,
             world.clock,
