@@ -194,7 +194,7 @@ def _ordered(organisation: Organisation, rule: Rule, phase: Phase) -> tuple[Orde
     A fact from another clinic takes nothing back that was told under the orders of the one
     before. A boundary matter or a risk stays under the orders of the clinics that have any.
     """
-    if len({fact.data.get("clinic") for fact in phase.facts} - {None}) < 2:
+    if phase.derived(_stayed):
         return along([(BEGINNING, organisation.orders(rule, phase.clinic.ref))])
     stays: list[tuple[datetime, str]] = []
     for fact in phase.facts:
@@ -211,6 +211,11 @@ def _ordered(organisation: Organisation, rule: Rule, phase: Phase) -> tuple[Orde
         there = [one for one in there if one[1]] or there[:1]
         there[0] = (BEGINNING, there[0][1])
     return along(there)
+
+
+def _stayed(phase: Phase) -> bool:
+    """Return whether everything in a phase came from one clinic."""
+    return len({fact.data.get("clinic") for fact in phase.facts} - {None}) < 2
 
 
 def _judge_orphans(case: _Case, key: Key, rules: Sequence[Rule]) -> Found:

@@ -22,7 +22,7 @@ from shared.alliance.things import (
 )
 from shared.clock import format_time
 
-COMMON: Final = frozenset({"clinic", "therapist", "care"})
+COMMON: Final = ("clinic", "therapist", "care")
 """Fields that an item says once."""
 
 
@@ -43,11 +43,7 @@ def facts(several: Iterable[Fact]) -> list[dict[str, Any]]:
 
 def steps(several: Iterable[Fact], ref: str) -> list[dict[str, Any]]:
     """Return the facts of one thing; what the item says once is left out."""
-    return [
-        {name: said for name, said in one.data.items() if name not in COMMON and name != ref}
-        | _named(one)
-        for one in several
-    ]
+    return [_step(one, (*COMMON, ref)) for one in several]
 
 
 def thing(several: Sequence[Fact], ref: str) -> dict[str, Any]:
@@ -89,7 +85,7 @@ def session(one: Session) -> dict[str, Any]:
             }
             for move in one.moves
         ],
-        "events": steps(sorted((*one.facts, *one.without_effect), key=fold_order), "session"),
+        "events": steps(_all_facts(one), "session"),
     }
 
 
@@ -247,9 +243,29 @@ def conflict(one: Conflict) -> dict[str, Any]:
     }
 
 
+def _step(one: Fact, without: Iterable[str]) -> dict[str, Any]:
+    said = dict(one.data)
+    for name in without:
+        said.pop(name, None)
+    said.update(_named(one))
+    return said
+
+
+def _all_facts(one: Session) -> Sequence[Fact]:
+    if not one.without_effect:
+        return one.facts
+    return sorted((*one.facts, *one.without_effect), key=fold_order)
+
+
 def _named(one: Fact) -> dict[str, Any]:
-    named = {"event": one.event, "type": one.type, "occurred_at": format_time(one.occurred_at)}
-    return {**named, "corrected": True} if one.corrected else named
+    named: dict[str, Any] = {
+        "event": one.event,
+        "type": one.type,
+        "occurred_at": format_time(one.occurred_at),
+    }
+    if one.corrected:
+        named["corrected"] = True
+    return named
 
 
 def _last(several: Sequence[Fact]) -> dict[str, Any]:

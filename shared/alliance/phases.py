@@ -294,10 +294,11 @@ def _therapists_of_sessions(facts: Sequence[Fact]) -> dict[str, set[str]]:
     for fact in facts:
         if fact.type.startswith("session."):
             data = fact.data
-            names = named.get(data["session"])
-            if names is None:
-                names = named[data["session"]] = set()
-            names.update(data[key] for key in ("therapist", "to_therapist") if key in data)
+            names = named.setdefault(data["session"], set())
+            if "therapist" in data:
+                names.add(data["therapist"])
+            if "to_therapist" in data:
+                names.add(data["to_therapist"])
     return named
 
 
