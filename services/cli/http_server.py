@@ -26,10 +26,20 @@ def end_with(parent: int) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
+def _may_end() -> None:
+    """Let a worker that is told to stop while it still starts end at once.
+
+    Until it serves, it would answer with the handler of the process that looks after the workers:
+    the signal would be lost, and the worker serve on until it is killed.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
 def main() -> None:
     """Serve what the command line says, as ``granian`` does."""
     # Before the workers are forked, which inherit it.
     gc.set_threshold(*COLLECT_AFTER)
+    os.register_at_fork(after_in_child=_may_end)
     threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
     entrypoint()  # type: ignore[no-untyped-call]  # granian's is not typed.
 

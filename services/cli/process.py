@@ -14,6 +14,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Protocol
 
@@ -134,6 +135,10 @@ def serve_http(
                "--workers", str(processes), "--blocking-threads", str(BLOCKING_THREADS),
                "--log-level", "error", "--workers-kill-timeout", str(STOP_WITHIN_S - 5),
                target]  # fmt: skip
+    if processes > 1:
+        # The others go on meanwhile. One that keeps failing ends the server, for all to see; one
+        # that is alone ends it at once, and whoever started us decides.
+        command.insert(-1, "--respawn-failed-workers")
     # A process group of its own: Ctrl-C reaches the parent alone, which then stops in order.
     return subprocess.Popen(command, start_new_session=True, env=environment)  # noqa: S603 - ours.
 
@@ -221,7 +226,9 @@ def finish(server: "subprocess.Popen[bytes]", threads: Sequence[threading.Thread
             server.wait(STOP_WITHIN_S)
         except subprocess.TimeoutExpired:
             log.error("http_server_killed")
-            server.kill()
-            server.wait()
+    # Whether it ended in order or was killed: no worker of it may go on listening on the port.
+    with suppress(ProcessLookupError):
+        os.killpg(server.pid, signal.SIGKILL)
+    server.wait()
     for thread in threads:
         thread.join(STOP_WITHIN_S)

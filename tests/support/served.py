@@ -20,8 +20,14 @@ ANSWER_WITHIN_S = 30
 class Served:
     """A running ``python -m services.ingest``; stopped at the end of a ``with``."""
 
-    def __init__(self, settings: Settings, **variables: str) -> None:
-        """Start it on the stream and database of ``settings``, and wait until it answers."""
+    def __init__(self, settings: Settings, *options: str, **variables: str) -> None:
+        """Start it on the stream and database of ``settings``, and wait until it answers.
+
+        Args:
+            settings: Of the installation.
+            options: Of the command, such as ``--workers``.
+            variables: Further settings, by the names of ``RAPPORT_…`` without the prefix.
+        """
         self.port = free_port()
         environment = {
             "RAPPORT_DATA_DIR": str(settings.data_dir),
@@ -31,7 +37,7 @@ class Served:
             **{f"RAPPORT_{name}": text for name, text in variables.items()},
         }
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "services.ingest"],
+            [sys.executable, "-m", "services.ingest", *options],
             env={**os.environ, **environment},  # noqa: TID251 - a child of the test.
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
