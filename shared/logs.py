@@ -3,7 +3,8 @@
 import logging
 import sys
 from collections.abc import MutableMapping
-from typing import Any
+from contextlib import suppress
+from typing import Any, BinaryIO, cast
 
 import orjson
 import structlog
@@ -33,7 +34,7 @@ def configure(level: str = "info") -> None:
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         # Bytes go past the encoder of texts: a line per request is written in one call.
-        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
+        logger_factory=structlog.BytesLoggerFactory(cast(BinaryIO, _Unfailing())),
         cache_logger_on_first_use=True,
     )
 
@@ -46,6 +47,18 @@ def logger(service: str) -> structlog.typing.FilteringBoundLogger:
 
 def _line(fields: MutableMapping[str, Any], **_: Any) -> bytes:
     return orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)
+
+
+class _Unfailing:
+    """Stderr, but for its failures: a worker must not die of a log on a disk that is full."""
+
+    def write(self, line: bytes) -> None:
+        with suppress(OSError):
+            sys.stderr.buffer.write(line)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            sys.stderr.buffer.flush()
 
 
 def _only_allowed(_: object, __: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -1,0 +1,192 @@
+"""PostgreSQL killed, standing still, and its connections reset, all under load."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from typing import Final
+
+from tests.faults.checker import Expectation, violations
+from tests.faults.experiment import EMBEDDED_POSTGRES, Experiment, World
+from tests.faults.guards import Edit, Guard
+from tests.faults.installation import Installation, Process, Tenant
+from tests.faults.journal import Journal, Sender
+from tests.faults.parts.load import Load, a_rating_of
+from tests.faults.parts.postgres import BreakablePostgres
+from tests.faults.parts.proxy import Proxy
+from tests.support.receiver import Receiver
+
+KILLS: Final = 2
+UNDER_WAY: Final = 10
+BACK_WITHIN_S: Final = 60.0
+
+KNOWN_WITHIN_S: Final = 4.0
+"""Known references need no database; this machine may be busy."""
+
+REFUSED_WITHIN_S: Final = 12.0
+"""Five seconds for an answer, three to connect, and a busy machine."""
+
+STILL_S: Final = 16.0
+CALLERS: Final = 64
+"""As many as one HTTP process serves at once."""
+
+RESETS_S: Final = 6.0
+
+WAITED_FOR: Final = Guard(
+    name="a-database-that-is-away-is-waited-for",
+    file="shared/storage/engine.py",
+    old="    except (OperationalError, InterfaceError, PoolTimeout) as error:\n"
+    "        if _is_our_mistake(error):",
+    new="    except (InterfaceError, PoolTimeout) as error:\n        if _is_our_mistake(error):",
+    also=(
+        Edit(
+            "shared/storage/engine.py",
+            "        if error.connection_invalidated:\n",
+            "        if error is None:\n",
+        ),
+    ),
+    loud=True,
+)
+
+
+class Site:
+    """An installation on a PostgreSQL that may come to harm, with a journal and a receiver."""
+
+    def __init__(self, world: World, address: str, through: str | None = None) -> None:
+        """Start everything.
+
+        Args:
+            world: What it is kept in.
+            address: The URL of the database.
+            through: The URL that the processes use instead.
+        """
+        self.world = world
+        self.site: Installation = world.installation(database=address)
+        self.receiver: Receiver = world.receiver()
+        self.journal: Journal = world.journal()
+        self.tenant: Tenant = self.site.tenant("north", self.receiver.url)
+        self.up: Process = self.site.start("up", "up", RAPPORT_DATABASE=through or address).ready()
+        self.sender = Sender(self.journal, lambda: self.up.address, self.tenant)
+        self._probes = 0
+
+    def probe(self, client: str, expected: str, within_s: float) -> Iterator[str]:
+        """Send one rating; say so where it does not end as expected, or not in time."""
+        self._probes += 1
+        began = time.monotonic()
+        sending = self.sender.send([a_rating_of(client, f"probe-{client}-{self._probes}")])
+        took = time.monotonic() - began
+        how = sending.why if sending.state == "unknown" else sending.state
+        if how != expected:
+            yield f"a rating of {client} ended as {how}, not {expected}"
+        if took > within_s:
+            yield f"a rating of {client} took {took:.1f} s"
+
+    def ended(self) -> Iterator[str]:
+        """Send what is unknown again, wait until all is handled and told, and check."""
+        self.sender.send_unknowns_again()
+        self.site.wait_settled()
+        self.world.note(f"{self.journal.counts()}, {len(self.receiver.messages)} notifications")
+        yield from violations(
+            self.site, self.journal, Expectation(messages=self.receiver.messages)
+        )
+
+
+def run_killed(world: World) -> Iterator[str]:
+    """Kill it; known references go on, unknown ones wait, and all goes on at its return."""
+    server = world.keep(closing(BreakablePostgres()))
+    site = Site(world, server.url)
+    with Load(site.sender, world.chance) as load:
+        for _ in range(KILLS):
+            load.wait_acknowledged(UNDER_WAY, BACK_WITHIN_S)
+            yield from site.probe("regular-1", "acknowledged", BACK_WITHIN_S)
+            with server.away():
+                yield from site.probe("regular-1", "acknowledged", KNOWN_WITHIN_S)
+                yield from site.probe("stranger", "status 503", REFUSED_WITHIN_S)
+                time.sleep(world.chance.uniform(0, 1))
+        load.wait_acknowledged(UNDER_WAY, BACK_WITHIN_S)
+    yield from site.ended()
+
+
+def run_still(world: World) -> Iterator[str]:
+    """Hold it still under many callers: nobody waits long, and known references go on."""
+    server = world.keep(closing(BreakablePostgres()))
+    site = Site(world, server.url)
+    with Load(site.sender, world.chance) as load:
+        load.wait_acknowledged(UNDER_WAY, BACK_WITHIN_S)
+        yield from site.probe("regular-1", "acknowledged", BACK_WITHIN_S)
+        with server.frozen(), ThreadPoolExecutor(CALLERS) as pool:
+            until = time.monotonic() + STILL_S
+            calls = [pool.submit(_call_until, site, until, n) for n in range(CALLERS)]
+            yield from site.probe("stranger", "status 503", REFUSED_WITHIN_S)
+            # By now whoever was first to wait has been told.
+            for _ in range(5):
+                yield from site.probe("regular-1", "acknowledged", KNOWN_WITHIN_S)
+            for call in calls:
+                call.result()
+        load.wait_acknowledged(UNDER_WAY, BACK_WITHIN_S)
+    yield from site.ended()
+
+
+def run_resets(world: World) -> Iterator[str]:
+    """Reset its connections again and again, and cut answers in the middle."""
+    server = world.keep(closing(BreakablePostgres()))
+    proxy = world.keep(closing(Proxy(server.port)))
+    site = Site(world, server.url, through=server.url_through(proxy.port))
+    with Load(site.sender, world.chance) as load:
+        load.wait_acknowledged(UNDER_WAY, BACK_WITHIN_S)
+        until = time.monotonic() + RESETS_S
+        while time.monotonic() < until:
+            proxy.reset_all()
+            time.sleep(world.chance.uniform(0.05, 0.4))
+        with proxy.being("reset"):
+            time.sleep(2)
+        with proxy.being("cut"):
+            time.sleep(2)
+        load.wait_acknowledged(UNDER_WAY, BACK_WITHIN_S)
+    yield from site.ended()
+
+
+def _call_until(site: Site, until: float, caller: int) -> None:
+    number = 0
+    while time.monotonic() < until:
+        number += 1
+        site.sender.send([a_rating_of(f"crowd-{caller}", f"crowd-{caller}-{number}")])
+        time.sleep(0.2)
+
+
+KILLED = Experiment(
+    "postgres-killed",
+    run_killed,
+    (
+        Guard(
+            name="known-references-are-remembered",
+            file="shared/storage/registry.py",
+            old="            remembered = self._known.get((organisation, register, text))",
+            new="            remembered = None",
+        ),
+        WAITED_FOR,
+    ),
+    (EMBEDDED_POSTGRES,),
+)
+
+STILL = Experiment(
+    "postgres-still",
+    run_still,
+    (
+        Guard(
+            name="no-wait-without-a-limit",
+            file="shared/storage/engine.py",
+            old="            limit_waits(self._writer, answer_within_s)\n",
+            new="",
+        ),
+        Guard(
+            name="few-wait-for-what-hangs",
+            file="shared/storage/engine.py",
+            old="            self._gate = Gate(answer_within_s + CONNECT_TIMEOUT_S).passed\n",
+            new="",
+        ),
+    ),
+    (EMBEDDED_POSTGRES,),
+)
+
+RESETS = Experiment("postgres-resets", run_resets, (WAITED_FOR,), (EMBEDDED_POSTGRES,))
