@@ -15,8 +15,10 @@ from services.alerts.bootstrap import EVERY_RULE
 from services.alerts.watcher import Watcher
 from services.cli.serve import COLLECT_AFTER
 from services.projections.projector import Projector
+from shared.storage import positions
 from shared.storage.accounts import Accounts
 from shared.storage.engine import Database
+from shared.storage.generations import FIRST
 from shared.storage.migrate import migrate
 from shared.storage.registry import Registry
 from shared.stream.engines import open_stream
@@ -27,10 +29,10 @@ from tests.bench.findings import Cost, Findings, Row, Target
 from tests.bench.installation import Installation
 from tests.bench.measuring import Measured, interleaved, measured, ratio
 from tests.bench.population import Population, publish
-from tests.bench.reading import Meter, Reader, Spent, read_plainly
+from tests.bench.reading import Meter, Reader, Spent, discard, read_plainly, rebuild
 from tests.support.accounts import SEALER
 from tests.support.databases import sqlite_url
-from tests.support.rebuildable import dropped, prepare
+from tests.support.rebuildable import prepare
 
 REBUILD_RATE: Final = Target(15_000)
 REBUILD_RATIO: Final = Target(0.5, of="ratio")
@@ -93,19 +95,22 @@ class Setting:
             handler = Watcher(EVERY_RULE, Accounts(self.db, SEALER, None).recipients)
         return Reader(self.source.stream, self.db, handler, limit)
 
-    def emptied(self) -> None:
-        """Forget every table that the stream can fill again."""
+    def unjudged(self) -> None:
+        """Forget the tables of the alerts that the stream can fill again."""
+        theirs = positions.positions.c.consumer == tables.CONSUMER
         with self.db.write() as db:
-            dropped(db)
-        prepare(self.db)
+            tables.declared(FIRST).metadata.drop_all(db)
+            db.execute(positions.positions.delete().where(theirs))
+        tables.prepare(self.db, EVERY_RULE)
 
 
 def run(bench: Bench) -> Findings:
     """Measure both consumers on PostgreSQL and on SQLite, reading the same real Kafka."""
     findings = Findings()
     findings.notes += [
-        "From the beginning: simulated clients' events in the order of time, all clients mixed."
-        " The alerts read below their mark, where facts are stored and each client judged once.",
+        "Consumers read simulated clients' events in the order of time, all clients mixed."
+        " Rebuilt: as rapport rebuild does up to the switch. The alerts read again below their"
+        " mark, where facts are stored and each client is judged once.",
         f"Live: every event is of another client; at most {BATCH_LIMIT} (or {FEW}) in a batch.",
         "The plain counterpart inserts key, value and place of the same records,"
         f" {BATCH_LIMIT} in a transaction, by COPY or executemany.",
@@ -140,37 +145,65 @@ def _setting(source: Source, url: str, server: psutil.Process | None) -> Iterato
 
 
 def _from_the_beginning(bench: Bench, setting: Setting, findings: Findings) -> None:
-    source, db = setting.source, setting.db
+    source, db, title = setting.source, setting.db, setting.title
     with db.write() as connection:
         for place, end in source.stream.ends(EVENTS).items():
             ledger.set_mark(connection, tables.CONSUMER, place.number, end)
-
-    def again(name: str) -> Spent:
-        setting.emptied()
-        return setting.meter.spent(source.events, lambda: _read(setting, name))
-
-    broker = source.address.removeprefix(KAFKA)
-    sides: dict[str, Callable[[], Spent]] = {
-        "projections": lambda: again("projections"),
-        "alerts": lambda: again("alerts"),
-    }
-    if broker != source.address:
-        sides["plain"] = lambda: setting.meter.spent(
-            source.events, lambda: read_plainly(broker, db.url, source.events)
-        )
+    bench.say(f"{title}: projections as they serve")
+    serving = [setting.meter.spent(source.events, lambda: _read(setting, "projections"))]
     taken = interleaved(
-        sides, bench.sizes.consumed_repeats, lambda what: bench.say(f"{setting.title}: {what}")
+        _sides(setting),
+        bench.sizes.consumed_repeats,
+        lambda what: bench.say(f"{title}: {what}"),
     )
-    for name in ("projections", "alerts"):
-        findings.rows += _rows_from_the_beginning(setting, name, taken)
-        findings.costs += _costs(name, taken[name], f"from the beginning, {setting.title}")
+    rebuilt, alerts = taken["rebuild"], taken["alerts"]
+    judged = db.dialect == "postgresql"
+    findings.rows += _beside(setting, "projections rebuilt", rebuilt, taken, judged=judged)
+    for what, spent in (
+        ("projections rebuilt and compared", taken["rebuild and compare"]),
+        ("projections as they serve, from nothing", serving),
+    ):
+        findings.rows.append(Row(f"{what}, {title}", _rates(spent), "events/s"))
+    findings.rows += _beside(setting, "alerts read again", alerts, taken, judged=False)
+    findings.costs += _costs("projections", rebuilt, f"rebuilt, {title}")
+    findings.costs += _costs("alerts", alerts, f"read again, {title}")
 
 
-def _rows_from_the_beginning(
-    setting: Setting, name: str, taken: Mapping[str, list[Spent]]
+def _sides(setting: Setting) -> dict[str, Callable[[], Spent]]:
+    source, db, meter = setting.source, setting.db, setting.meter
+
+    def rebuilt(*, compare: bool) -> Spent:
+        work = functools.partial(rebuild, source.stream, db.url, compare=compare)
+        spent = meter.spent(source.events, work)
+        discard(db)
+        return spent
+
+    def alerts() -> Spent:
+        setting.unjudged()
+        return meter.spent(source.events, lambda: _read(setting, "alerts"))
+
+    sides: dict[str, Callable[[], Spent]] = {
+        "rebuild": lambda: rebuilt(compare=False),
+        "rebuild and compare": lambda: rebuilt(compare=True),
+        "alerts": alerts,
+    }
+    broker = source.address.removeprefix(KAFKA)
+    if broker != source.address:
+        plain = functools.partial(read_plainly, broker, db.url, source.events)
+        sides["plain"] = lambda: meter.spent(source.events, plain)
+    return sides
+
+
+def _beside(
+    setting: Setting,
+    what: str,
+    spent: list[Spent],
+    taken: Mapping[str, list[Spent]],
+    *,
+    judged: bool,
 ) -> Iterator[Row]:
-    title, ours = f"{name} from the beginning, {setting.title}", _rates(taken[name])
-    judged = name == "projections" and setting.db.dialect == "postgresql"
+    """Yield the rows of one consumer: by itself, and beside the plain one."""
+    title, ours = f"{what}, {setting.title}", _rates(spent)
     yield Row(title, ours, "events/s", target=REBUILD_RATE if judged else None)
     if "plain" in taken:
         plain = _rates(taken["plain"])
@@ -217,9 +250,15 @@ def _rates(taken: list[Spent]) -> Measured:
 
 
 def _costs(name: str, taken: list[Spent], note: str) -> list[Cost]:
+    """Return what an event cost on a database that has a server, as a large installation does."""
+
     def per_event(seconds: Callable[[Spent], float]) -> float:
         return measured([seconds(one) / one.events * 1e6 for one in taken]).median
 
-    own = Cost(name, per_event(lambda one: one.cpu_s), "µs CPU/event", note)
     theirs = per_event(lambda one: one.database_cpu_s)
-    return [own, Cost(f"{name}: database", theirs, "µs CPU/event", note)] if theirs else [own]
+    if not theirs:
+        return []
+    return [
+        Cost(name, per_event(lambda one: one.cpu_s), "µs CPU/event", note),
+        Cost(f"{name}: database", theirs, "µs CPU/event", note),
+    ]

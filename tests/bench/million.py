@@ -67,8 +67,8 @@ def run(bench: Bench) -> Findings:
         " import brings them; in between,"
         f" {LIVE_EACH} events of each of some clients come live, as many clients each time. Both"
         " consumers and the database share the cores.",
-        "Memory is that of all processes of a service together; pages that they share count"
-        " once for each.",
+        "Memory is that of all processes of a service together (ingest with one worker); pages"
+        " that they share count once for each.",
     ]
     with _stage(bench) as stage:
         _fill(bench, stage)
@@ -203,7 +203,7 @@ def _ingest_memory(bench: Bench) -> Iterator[float]:
     with ExitStack() as stack:
         address = stack.enter_context(bench.stream())
         ours = Installation(bench.place(), address, stack.enter_context(bench.database()))
-        process = stack.enter_context(bench.services(ours, "ingest"))["ingest"]
+        process = stack.enter_context(ours.running("serve", "ingest"))
         sent = 0
         for share in REMEMBERED:
             wanted = share * bench.sizes.kept_events

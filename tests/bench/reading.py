@@ -14,9 +14,13 @@ import psycopg
 from kafka import KafkaConsumer
 from sqlalchemy import Connection, make_url
 
+from services.projections.read_models import TIMELINES
+from services.projections.rebuild import Candidate
 from shared.clock import SystemClock
-from shared.storage.engine import Database
+from shared.storage import generations
+from shared.storage.engine import Borrowing, Database
 from shared.stream.ports import EVENTS, Stream
+from shared.stream.rebuilding import Rebuilding
 from shared.stream.runner import BATCH_LIMIT, Handler, Item, Runner
 from tests.bench.measuring import cpu_s
 
@@ -119,6 +123,40 @@ class Reader:
     ) -> None:
         """Leave the group."""
         self._runner.close()
+
+
+def rebuild(stream: Stream, url: str, *, compare: bool) -> None:
+    """Build the next generation of the timelines, as ``rapport rebuild`` does up to the switch.
+
+    Args:
+        stream: What is read.
+        url: Of a database whose serving generation has read all of it.
+        compare: Whether the two are compared, client by client.
+    """
+    database, clock = Borrowing(url), SystemClock()
+    with database.write() as db:
+        new = generations.begin(db, TIMELINES)
+        old = generations.in_state(db, TIMELINES.name, "active")
+    if old is None:
+        raise RuntimeError("no generation serves")
+    candidate = Candidate(new.number)
+    rebuilding = Rebuilding(database, stream, candidate, old, new, clock, compare=compare)
+    try:
+        while rebuilding.step(clock.now()):
+            pass
+        if rebuilding.finish(clock.now(), "nothing").differences:
+            raise RuntimeError("what was rebuilt differs from what serves")
+    finally:
+        rebuilding.close()
+        database.close()
+
+
+def discard(db: Database) -> None:
+    """Drop the generation of the timelines that was built."""
+    with db.write() as connection:
+        built = generations.in_state(connection, TIMELINES.name, "building")
+        if built is not None:
+            generations.drop(connection, built)
 
 
 def read_plainly(broker: str, url: str, count: int) -> None:

@@ -10,7 +10,7 @@ from shared.stream.ports import EVENTS, Stream
 from tests.bench.bench import Bench
 from tests.bench.findings import Cost
 
-LEAST_BYTES: Final = 1.0
+LEAST_BYTES: Final = 10.0
 """Tables that hold less per event are left out."""
 
 UNIT: Final = "bytes/event"
