@@ -1,6 +1,7 @@
-"""What can go wrong, grouped by what the caller does next: correct, retry, or stop."""
+"""What can go wrong, grouped by what the caller does next: correct, retry, park, or stop."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 
@@ -67,7 +68,24 @@ class Superseded(PositionConflict):
 
 
 class Unreadable(RapportError):
-    """A record on the stream cannot be read. The consumer stops; its position has not moved."""
+    """A record on the stream cannot be read."""
+
+
+class ClientFault(RapportError):
+    """One client cannot be judged or folded; whoever else a record is about can be."""
+
+    def __init__(self, organisation: str, client: str) -> None:
+        """Name the client by opaque ids; the cause says what went wrong."""
+        super().__init__(f"{organisation} {client}")
+        self.who = (organisation, client)
+
+
+class TooManyParked(RapportError):
+    """So much cannot be handled that the release is at fault; the consumer stands still.
+
+    Its position has not moved. Mend or roll back the release and start it again; then see
+    ``rapport parked list`` and ``rapport parked retry --all``.
+    """
 
 
 class StreamDamaged(Unreadable):
@@ -84,3 +102,22 @@ class ConfigurationError(RapportError):
         """List every problem at once."""
         super().__init__("\n".join(problems))
         self.problems = tuple(problems)
+
+
+TRANSIENT = (Unavailable, PositionConflict)
+"""What another attempt may mend, without anything being different about the record."""
+
+
+@contextmanager
+def blamed_on(organisation: str, client: str) -> Iterator[None]:
+    """Say of whatever cannot be handled inside that it is this client's.
+
+    Raises:
+        ClientFault: from the cause; what is transient is raised as it is.
+    """
+    try:
+        yield
+    except (*TRANSIENT, ClientFault):
+        raise
+    except Exception as cause:
+        raise ClientFault(organisation, client) from cause

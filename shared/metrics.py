@@ -86,6 +86,24 @@ CONSUMER_STOPPED = Gauge(
     "1 while a consumer stands still on a record that it cannot handle, else 0.",
     ["consumer"],
 )
+PARKED_CLIENTS = Gauge(
+    "rapport_parked_clients",
+    "Clients whose records wait for an operator; the facts that concern many count as one.",
+    ["consumer"],
+)
+PARKED_RECORDS = Gauge(
+    "rapport_parked_records",
+    "Records that wait for an operator: those that could not be handled, and all behind them.",
+    ["consumer"],
+)
+PARKED = Counter(
+    "rapport_parked_total", "Records that could not be handled, and were parked.", ["consumer"]
+)
+QUARANTINED = Counter(
+    "rapport_quarantined_total",
+    "Records that nobody can decode, put on the topic rapport.quarantine.",
+    ["consumer"],
+)
 
 # Alerts -----------------------------------------------------------------------------------------
 OPEN_ALERTS = Gauge(

@@ -39,6 +39,7 @@ class Organisation:
     def __init__(self, organisation: str, envelopes: Sequence[Envelope]) -> None:
         """Read the facts that stand, as one partition holds them."""
         self.id = organisation
+        self.envelopes = envelopes
         self.facts: tuple[Fact, ...] = standing(envelopes).facts
         self.around: Surroundings = surroundings(organisation, envelopes)
         self.silences: Silences = silences(self.facts)

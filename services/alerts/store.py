@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from services.alerts import questions
 from services.alerts.alert import Subject
@@ -82,12 +82,23 @@ def touch(db: Connection, tables: Tables, partition: int, touched: Iterable[Who]
     upsert_all(db, tables.clients, rows)
 
 
-def due(db: Connection, tables: Tables, partition: int, until: datetime) -> dict[str, list[str]]:
-    """Return, by organisation, the clients of a partition that are to be judged now."""
+def clients_known(db: Connection, tables: Tables) -> int:
+    """Return how many clients (and sources) were ever touched."""
+    return db.execute(select(func.count()).select_from(tables.clients)).scalar_one()
+
+
+def due(
+    db: Connection, tables: Tables, partition: int, until: datetime, held: Collection[Who]
+) -> dict[str, list[str]]:
+    """Return, by organisation, the clients of a partition that are to be judged now.
+
+    Those who are held back are not: they stay due until they are judged.
+    """
     rows = db.execute(questions.due(tables.clients), {"place": partition, "now": to_micros(until)})
     found: dict[str, list[str]] = {}
     for row in rows:
-        found.setdefault(row.organisation, []).append(row.client)
+        if (row.organisation, row.client) not in held:
+            found.setdefault(row.organisation, []).append(row.client)
     return found
 
 

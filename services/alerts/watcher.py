@@ -5,7 +5,8 @@ episodes, steps and the ledger, all or nothing. Telling happens later, from the 
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -22,13 +23,15 @@ from services.alerts.steps import Decided, Known
 from services.alerts.store import Life, Shown, Who
 from shared import metrics
 from shared.alliance.amendments import AMENDMENTS
-from shared.clock import parse_time
+from shared.clock import EPOCH, parse_time
 from shared.envelope import Envelope
+from shared.errors import blamed_on
 from shared.storage import facts, generations
 from shared.storage.accounts import Recipient
-from shared.storage.facts import Stored
+from shared.storage.facts import Arrival, Stored
+from shared.stream.handling import Item
+from shared.stream.parking import MANY
 from shared.stream.ports import EVENTS
-from shared.stream.runner import Item
 
 TICK: Final = "clock.ticked"
 RAPPORT: Final = "rapport"
@@ -40,6 +43,14 @@ FIRST: Final = 0
 FEED_TYPES: Final = frozenset({"feed.silent", "feed.resumed"})
 
 LATE_AFTER: Final = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What a judgement of several clients comes to; stale is what is not shown as it is."""
+
+    all: list[Found]
+    stale: list[Shown]
 
 
 class Watcher:
@@ -66,7 +77,7 @@ class Watcher:
         self._feed_rules = [rule for rule in rules if isinstance(rule, FeedRule)]
         self._recipients = recipients
 
-    def handle(self, db: Connection, items: Sequence[Item]) -> None:
+    def handle(self, db: Connection, items: Sequence[Item], held: Collection[Who]) -> None:
         """Store what came, and judge whom it concerns and what has fallen due.
 
         Raises:
@@ -81,7 +92,35 @@ class Watcher:
                 db, self._tables, partition, max(_present(one) for one in batch)
             )
             self._take(db, partition, batch)
-            self._judge_due(db, partition, batch[-1].record.offset + 1, until)
+            self._judge_due(db, partition, batch[-1].record.offset + 1, until, held)
+
+    def redo(self, db: Connection, item: Item, held: Collection[Who]) -> None:
+        """Store what had to wait; whomever it concerns is due from now on."""
+        generations.hold(db, tables.NAME, self._tables.generation, "active")
+        store.advance_clock(db, self._tables, item.record.partition, _present(item))
+        self._take(db, item.record.partition, [item])
+
+    def refresh(
+        self, db: Connection, who: Who, partition: int, next_offset: int, *, last: bool
+    ) -> None:
+        """Judge one client anew at the present of its partition.
+
+        Only the last judgement is kept: states in between would be told for true.
+        """
+        if who[1] == MANY:
+            return
+        generations.hold(db, tables.NAME, self._tables.generation, "active")
+        store.touch(db, self._tables, partition, {who})
+        if next_offset < ledger.mark_of(db, self.name, partition):
+            return  # Where the mark is reached it is judged with everybody else.
+        until = store.advance_clock(db, self._tables, partition, EPOCH)
+        judged = self._judged(db, partition, who[0], [who[1]], until)
+        if last:
+            self._keep(db, partition, judged, until)
+
+    def clients_known(self, db: Connection) -> int:
+        """Return how many clients were ever judged."""
+        return store.clients_known(db, self._tables)
 
     def _take(self, db: Connection, partition: int, batch: Sequence[Item]) -> None:
         """Store the facts of a batch, and note whom they concern."""
@@ -97,7 +136,20 @@ class Watcher:
         for arrival in stored.new:
             touched |= self._concerned(db, partition, arrival.envelope)
         store.touch(db, self._tables, partition, touched)
+        self._read_at_once(db, partition, stored.new)
         self._count(stored)
+
+    def _read_at_once(self, db: Connection, partition: int, new: Sequence[Arrival]) -> None:
+        """Read what concerns many where it arrives, even if it concerns nobody yet.
+
+        What cannot be read must be found at that fact, not at the next client who meets it.
+        """
+        for organisation in sorted({one.envelope.organisation for one in new
+                                    if one.envelope.client is None}):  # fmt: skip
+            around = self._around(db, partition, organisation)
+            around.history_after("")
+            for rule in self._rules:
+                around.orders(rule, "")
 
     def _concerned(self, db: Connection, partition: int, envelope: Envelope) -> set[Who]:
         """Return who is to be judged again because of an event."""
@@ -122,7 +174,12 @@ class Watcher:
         return store.clients_of(db, self._tables, organisation, partition, clinics=clinics)
 
     def _judge_due(
-        self, db: Connection, partition: int, next_offset: int, until: datetime
+        self,
+        db: Connection,
+        partition: int,
+        next_offset: int,
+        until: datetime,
+        held: Collection[Who],
     ) -> None:
         """Judge what is due, unless this partition was already judged further than it stands.
 
@@ -131,45 +188,67 @@ class Watcher:
         """
         if next_offset < ledger.mark_of(db, self.name, partition):
             return
-        for organisation, clients in store.due(db, self._tables, partition, until).items():
+        for organisation, clients in store.due(db, self._tables, partition, until, held).items():
             for start in range(0, len(clients), store.CHUNK):
                 some = clients[start : start + store.CHUNK]
-                self._judge(db, partition, organisation, some, until)
+                judged = self._judged(db, partition, organisation, some, until)
+                self._keep(db, partition, judged, until)
         ledger.set_mark(db, self.name, partition, next_offset)
 
-    def _judge(
+    def _around(self, db: Connection, partition: int, organisation: str) -> Organisation:
+        many = facts.of_many(db, self._tables.facts, organisation, partition)
+        return Organisation(organisation, [arrival.envelope for arrival in many])
+
+    def _judged(
         self,
         db: Connection,
         partition: int,
         organisation: str,
         clients: Sequence[str],
         until: datetime,
-    ) -> None:
-        many = facts.of_many(db, self._tables.facts, organisation, partition)
-        around = Organisation(organisation, [arrival.envelope for arrival in many])
+    ) -> _Judged:
+        """Judge clients; write nothing.
+
+        Raises:
+            ClientFault: naming the one who cannot be judged.
+        """
+        around = self._around(db, partition, organisation)
         arrivals = facts.of_clients(db, self._tables.facts, organisation, clients)
         alerts = ledger.known_alerts(db, organisation, clients)
         shown = store.shown_numbers(db, self._tables, organisation, clients)
-        found: list[Found] = []
-        stale: list[Shown] = []
+        found = _Judged([], [])
         for client in clients:
-            own = [arrival.envelope for arrival in arrivals[client]]
-            known = _acted_on(alerts[client], [*own, *(one.envelope for one in many)])
-            if own:
-                one = judge_client(around, client, own, self._rules, known, until)
-                found.append(one)
-                stale += _stale(organisation, known, one.steps, shown)
-            if not own and client not in around.silences:
-                # Nothing is known of it (any more): let it be due no longer.
-                found.append(Found(Life((organisation, client), None, 0, (), ()), ()))
-            for rule in self._feed_rules if client in around.silences else ():
-                one = judge_source(around, client, rule, known, until)
-                found.append(one)
-                stale += _stale(organisation, known, one.steps, shown)
-        steps = [step for one in found for step in one.steps]
-        store.save(db, self._tables, partition, [one.life for one in found])
+            with blamed_on(organisation, client):
+                own = [arrival.envelope for arrival in arrivals[client]]
+                known = _acted_on(alerts[client], [*own, *around.envelopes])
+                for one in self._judge(around, client, own, known, until):
+                    found.all.append(one)
+                    if own or client in around.silences:
+                        found.stale.extend(_stale(organisation, known, one.steps, shown))
+        return found
+
+    def _judge(
+        self,
+        around: Organisation,
+        client: str,
+        own: Sequence[Envelope],
+        known: Mapping[Key, Sequence[Known]],
+        until: datetime,
+    ) -> Iterable[Found]:
+        if own:
+            yield judge_client(around, client, own, self._rules, known, until)
+        elif client not in around.silences:
+            # Nothing is known of it (any more): let it be due no longer.
+            yield Found(Life((around.id, client), None, 0, (), ()), ())
+        for rule in self._feed_rules if client in around.silences else ():
+            yield judge_source(around, client, rule, known, until)
+
+    def _keep(self, db: Connection, partition: int, found: _Judged, until: datetime) -> None:
+        """Write what was judged, and what to tell of it."""
+        steps = [step for one in found.all for step in one.steps]
+        store.save(db, self._tables, partition, [one.life for one in found.all])
         ledger.keep(db, [(step, self._tellings(db, step)) for step in steps], until)
-        store.show(db, self._tables, partition, [*stale, *map(_shown, steps)])
+        store.show(db, self._tables, partition, [*found.stale, *map(_shown, steps)])
         for step in steps:
             metrics.ALERT_STEPS.labels(step.body["family"], step.kind).inc()
 

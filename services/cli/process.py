@@ -172,7 +172,9 @@ def drive(name: str, worker: Worker, clock: Clock, stop: threading.Event) -> Non
                 stop.wait(backoff_s)
                 backoff_s = min(backoff_s * 2, BACKOFF_MAX_S)
     except Exception as error:
-        # Parking does not exist yet: a worker that cannot go on stands still, for all to see.
+        # What a record is to blame for was parked. Whatever is left concerns the whole worker (too
+        # much was parked, the position is gone, the stream is damaged): it stands still, for all
+        # to see, until somebody has looked.
         metrics.CONSUMER_STOPPED.labels(name).set(1)
         last = traceback.extract_tb(error.__traceback__)[-1]
         log.error(

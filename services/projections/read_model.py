@@ -13,8 +13,9 @@ from sqlalchemy import Connection, Table
 
 from shared.envelope import Envelope
 from shared.storage.facts import Arrival
+from shared.stream.handling import Item
+from shared.stream.parking import Who
 from shared.stream.ports import ALERTS, EVENTS
-from shared.stream.runner import Item
 
 
 @dataclass(slots=True)
@@ -24,12 +25,14 @@ class Batch:
     Attributes:
         consumer: Name of the consumer, for its metrics.
         items: Everything that was read, in the order of the stream.
+        held: Clients who are held back: nothing is folded for them, whoever else a fact concerns.
         new: The facts among them that took effect for the first time. The read model ``facts``,
             first in the tuple, fills it in for those that follow.
     """
 
     consumer: str
     items: Sequence[Item]
+    held: Collection[Who] = ()
     new: Sequence[Arrival] = ()
 
     def of(self, topic: str) -> list[Item]:

@@ -131,6 +131,21 @@ def advance(
         raise PositionConflict(f"{consumer} no longer owns {topic} {partition}")
 
 
+def lock(db: Connection, consumer: str, partition: int) -> Mapping[str, int]:
+    """Let no consumer move on in a partition until the end of this transaction; move nothing.
+
+    SQLite needs nothing: every write transaction is BEGIN IMMEDIATE.
+
+    Returns:
+        Topic → offset of the first record not handled yet, of the topics that were ever read.
+    """
+    mine = select(positions.c.topic, positions.c.next_offset).where(
+        positions.c.consumer == consumer, positions.c.partition == partition
+    )
+    rows = db.execute(mine.order_by(positions.c.topic).with_for_update()).all()
+    return {row.topic: row.next_offset for row in rows}
+
+
 def all_of(db: Connection, consumer: str) -> Mapping[tuple[str, int], Position]:
     """Return every position of a consumer, by topic and partition."""
     rows = db.execute(select(positions).where(positions.c.consumer == consumer))

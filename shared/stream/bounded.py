@@ -34,6 +34,10 @@ class BoundedStream:
         """Return the offset after the last record of each partition."""
         return self._stream.ends(topic)
 
+    def begins(self, topic: str) -> Mapping[Partition, int]:
+        """Return the offset of the first record of each partition that retention left."""
+        return self._stream.begins(topic)
+
     def healthy(self) -> bool:
         """Return whether the stream answers now."""
         return self._stream.healthy()

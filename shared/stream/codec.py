@@ -5,14 +5,19 @@ source and id stay inside the value, never in a header or key. The seam at which
 data will later be sealed with the client's own key.
 """
 
+import re
 from typing import Final
 
 from shared.clock import format_time, parse_time
 from shared.envelope import TYPE_PREFIX, Envelope, decode_value, encode_value
 from shared.errors import Unreadable
+from shared.events import EVENT_TYPES
 from shared.stream.ports import Outgoing, Record
 
 SPECVERSION: Final = b"1.0"
+
+_ID = re.compile(r"[!-~]{1,64}")
+"""What an opaque id can be: what else stands in its place names nobody."""
 
 
 def key_of(organisation: str, client: str | None) -> bytes:
@@ -58,7 +63,7 @@ def decode(record: Record) -> Envelope:
             raise ValueError("ce_specversion is not 1.0")
         ce_type = headers["ce_type"].decode()
         subject = headers.get("ce_subject")
-        return decode_value(
+        envelope = decode_value(
             record.value,
             organisation=headers["ce_organisation"].decode(),
             sender=headers["ce_source"].decode().rpartition("/")[2],
@@ -68,5 +73,21 @@ def decode(record: Record) -> Envelope:
             recorded_at=parse_time(headers["ce_recordedtime"].decode()),
             subject=None if subject is None else subject.decode(),
         )
+        _check_whose(envelope)
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise Unreadable(f"{record.place} offset {record.offset}: {error}") from error
+    return envelope
+
+
+def _check_whose(envelope: Envelope) -> None:
+    """Refuse what is nobody's: nobody could be held back for it.
+
+    Raises:
+        ValueError: when the organisation, or the client of a fact about one, is not named.
+    """
+    for name in (envelope.organisation, envelope.client):
+        if name is not None and not _ID.fullmatch(name):
+            raise ValueError("it names somebody by no opaque id")
+    known = EVENT_TYPES.get(envelope.event.type)
+    if known is not None and known.scope == "client" and envelope.client is None:
+        raise ValueError("it is about a client and names none")

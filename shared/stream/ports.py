@@ -122,6 +122,9 @@ class Stream(Protocol):
     def ends(self, topic: str) -> Mapping[Partition, int]:
         """Return the offset after the last record of each partition (for lag)."""
 
+    def begins(self, topic: str) -> Mapping[Partition, int]:
+        """Return the offset of the first record of each partition that retention left."""
+
     def healthy(self) -> bool:
         """Return whether the stream answers now; never raises, never takes longer than 2 s."""
 

@@ -20,8 +20,9 @@ from shared.storage.comparing import Comparison, Difference, Pair
 from shared.storage.engine import Borrowing
 from shared.storage.generations import LEASE, Generation, Stage
 from shared.stream.bounded import BoundedStream
+from shared.stream.handling import Handler
 from shared.stream.ports import Partition, Stream
-from shared.stream.runner import Handler, Runner
+from shared.stream.runner import Runner
 
 READ_AT_ONCE: Final = 5_000
 """Records of one transaction while nobody is folded (own: more gains no speed, measured)."""

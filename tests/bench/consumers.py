@@ -22,8 +22,9 @@ from shared.storage.generations import FIRST
 from shared.storage.migrate import migrate
 from shared.storage.registry import Registry
 from shared.stream.engines import open_stream
+from shared.stream.handling import Handler
 from shared.stream.ports import EVENTS
-from shared.stream.runner import BATCH_LIMIT, Handler
+from shared.stream.runner import BATCH_LIMIT
 from tests.bench.bench import KAFKA, Bench
 from tests.bench.findings import Cost, Findings, Row, Target
 from tests.bench.installation import Installation

@@ -3,7 +3,7 @@
 import sqlite3
 import time
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from types import TracebackType
@@ -19,9 +19,11 @@ from services.projections.rebuild import Candidate
 from shared.clock import SystemClock
 from shared.storage import generations
 from shared.storage.engine import Borrowing, Database
+from shared.stream.handling import Handler, Item
+from shared.stream.parking import Who
 from shared.stream.ports import EVENTS, Stream
 from shared.stream.rebuilding import Rebuilding
-from shared.stream.runner import BATCH_LIMIT, Handler, Item, Runner
+from shared.stream.runner import BATCH_LIMIT, Runner
 from tests.bench.measuring import cpu_s
 
 PATIENCE_S: Final = 600.0
@@ -84,10 +86,13 @@ class Counting:
         self.name = handler.name
         self.topics = handler.topics
         self.count = 0
+        self.redo = handler.redo
+        self.refresh = handler.refresh
+        self.clients_known = handler.clients_known
 
-    def handle(self, db: Connection, items: Sequence[Item]) -> None:
+    def handle(self, db: Connection, items: Sequence[Item], held: Collection[Who]) -> None:
         """Handle a batch, and count it."""
-        self._handler.handle(db, items)
+        self._handler.handle(db, items, held)
         self.count += len(items)
 
 

@@ -18,6 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from services.alerts import outbox
 from services.alerts.ledger import LEDGER, WEBHOOK
 from services.alerts.webhook import Sender
+from shared.errors import DatabaseUnavailable
 from shared.storage.accounts import Recipient
 from tests.support import events as an
 from tests.support.alerting import AlertsWorld, cancellations, sample
@@ -229,8 +230,8 @@ def test_a_rolled_back_judgement_tells_once(world: AlertsWorld, receiver: Receiv
     world.a_recipient("boss", receiver.url)
     world.tell(*cancellations(1), settle=False)
 
-    class Lost(Exception):
-        """The process ends here."""
+    class Lost(DatabaseUnavailable):
+        """The database goes away here."""
 
     recipients = world.office.accounts.recipients
     calls = []

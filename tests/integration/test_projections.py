@@ -8,18 +8,20 @@ from pathlib import Path
 import orjson
 import pytest
 from prometheus_client import REGISTRY
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection, text
 
 from services.projections import read_models
 from services.projections.projector import CONSUMER
+from services.projections.read_model import Batch
 from shared.envelope import Envelope
+from shared.errors import DatabaseUnavailable
 from shared.storage import positions
 from shared.storage.generations import FIRST
 from shared.stream.codec import encode
 from shared.stream.ports import EVENTS
 from tests.support import events as an
 from tests.support.databases import DIALECTS, migrated, url_of
+from tests.support.poison import NoTables
 from tests.support.projected import World, an_alert_step
 
 
@@ -130,14 +132,16 @@ def test_the_same_records_again_change_no_row(world: World, tmp_path: Path) -> N
 
 
 def test_what_fails_midway_leaves_nothing(world: World) -> None:
-    """When the database refuses a row, neither rows nor position of the batch are there."""
+    """When the database goes away midway, neither rows nor position of the batch are there."""
     world.tell(an.a_session_held("s1", an.on(7)))
     before, place = rows(world), stood(world)
-    refuse(world, "caseload_v1")
-    with pytest.raises(DBAPIError):
+    world.runner.close()
+    world.runner = world.another_runner(more=[Away()])
+    with pytest.raises(DatabaseUnavailable):
         world.tell(*a_course())
     assert (rows(world), stood(world)) == (before, place)
-    allow(world, "caseload_v1")
+    world.runner.close()
+    world.runner = world.another_runner()
     world.project()
     assert [one["session"] for one in world.timeline()["sessions"]] == ["s1", "s2", "s3"]
 
@@ -239,29 +243,9 @@ def test_the_last_tick_says_until_when_it_was_judged(world: World) -> None:
     assert world.timeline()["judged_at"] == "2026-02-04T10:00:00Z"
 
 
-def refuse(world: World, table: str) -> None:
-    """Have the database itself refuse every new row of a table."""
-    with world.db.write() as db:
-        for statement in REFUSE[db.dialect.name]:
-            db.execute(text(statement.format(table=table)))
+class Away(NoTables):
+    """A read model whose database has gone."""
 
-
-def allow(world: World, table: str) -> None:
-    """Have the database take new rows again."""
-    with world.db.write() as db:
-        ending = "" if db.dialect.name == "sqlite" else f" ON {table}"
-        db.execute(text(f"DROP TRIGGER refuse_{table}{ending}"))
-
-
-REFUSE = {
-    "sqlite": (
-        "CREATE TRIGGER refuse_{table} BEFORE INSERT ON {table}"
-        " BEGIN SELECT RAISE(ABORT, 'no'); END",
-    ),
-    "postgresql": (
-        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
-        " $$ BEGIN RAISE EXCEPTION 'no'; END $$",
-        "CREATE TRIGGER refuse_{table} BEFORE INSERT ON {table}"
-        " FOR EACH ROW EXECUTE FUNCTION refuse()",
-    ),
-}
+    def apply(self, db: Connection, batch: Batch) -> None:
+        """Find nobody there."""
+        raise DatabaseUnavailable

@@ -16,8 +16,9 @@ from services.projections.projector import Projector
 from shared.storage.accounts import Accounts
 from shared.storage.registry import Registry
 from shared.stream.following import Following
+from shared.stream.handling import Handler
 from shared.stream.ports import EVENTS
-from shared.stream.runner import Handler, Runner
+from shared.stream.runner import Runner
 from tests.simulation.installation import SEALER, Installation
 from tests.simulation.receivers import Receivers
 

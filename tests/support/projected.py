@@ -3,7 +3,7 @@
 Facts enter as envelopes on the stream; what comes out is asked over HTTP, as a caller would.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,6 +15,7 @@ from werkzeug.test import TestResponse
 
 from services.projections import api, read_models
 from services.projections.projector import Projector
+from services.projections.read_model import ReadModel
 from services.projections.timelines import Timelines
 from shared.clock import ManualClock, format_time
 from shared.envelope import Envelope
@@ -64,7 +65,9 @@ class World:
             checks={"database": db.healthy},
         )
 
-    def another_runner(self, batch_limit: int = 1_000) -> Following:
+    def another_runner(
+        self, batch_limit: int = 1_000, more: Sequence[ReadModel] = ()
+    ) -> Following:
         """Return a runner of the projections; two of them share a group."""
         return Following(
             self.db,
@@ -72,7 +75,7 @@ class World:
             lambda generation: Runner(
                 self.stream,
                 self.db,
-                Projector(generation),
+                Projector(generation, more=more),
                 self.clock,
                 batch_limit=batch_limit,
                 poll_timeout_s=0.01,

@@ -30,7 +30,7 @@ envelopes = st.builds(
     sender=st.just("src_1"),
     event=st.builds(
         Event,
-        type=st.sampled_from(["session.held", "clinic.configured"]),
+        type=st.sampled_from(["record.retracted", "clinic.configured"]),
         source=texts,
         id=texts,
         time=times,
@@ -83,3 +83,15 @@ def test_a_damaged_value_is_unreadable(value: bytes) -> None:
     sent = codec.encode(Envelope("org_1", "src_1", event, "c", EPOCH), EVENTS)
     with pytest.raises(Unreadable):
         codec.decode(as_record(sent, value=value))
+
+
+@pytest.mark.parametrize(
+    ("organisation", "client"),
+    [("org_1", None), ("org_1", ""), ("", "cl_1"), ("o" * 65, "cl_1"), ("org_1", "a\0b")],
+)
+def test_what_names_nobody_is_unreadable(organisation: str, client: str | None) -> None:
+    """A fact about a client who is not named, or by no opaque id, can be held for nobody."""
+    event = Event("session.held", "s", "1", EPOCH, client, {})
+    sent = codec.encode(Envelope(organisation, "src_1", event, "c", EPOCH), EVENTS)
+    with pytest.raises(Unreadable):
+        codec.decode(as_record(sent))

@@ -32,6 +32,7 @@ from shared.alliance.history import History, fold_within
 from shared.alliance.standing import by_raters
 from shared.clock import to_micros
 from shared.envelope import Envelope
+from shared.errors import blamed_on
 from shared.storage.generations import Catalogue
 
 URGENT, ATTENTION, FALLING, LOW, REST = range(5)
@@ -87,8 +88,11 @@ class Caseload:
             if envelope.client is not None:
                 touched[envelope.organisation].add(envelope.client)
             else:
-                concerned = self._concerned(db, envelope, arrival.partition)
-                touched[envelope.organisation].update(concerned)
+                touched[envelope.organisation].update(
+                    client
+                    for client in self._concerned(db, envelope, arrival.partition)
+                    if (envelope.organisation, client) not in batch.held
+                )
         for organisation, clients in sorted(touched.items()):
             charts = self._charts(db, organisation, sorted(clients)).values()
             self.fold(db, organisation, charts)
@@ -110,14 +114,25 @@ class Caseload:
             partition = chart.partition or 0
             if partition not in around:
                 around[partition] = surroundings(organisation, chart.shared)
-            history = fold_within(around[partition], organisation, chart.client, chart.own)
-            found = _places(history, partition)
-            if found:
-                places += found
-                rows.append(_row(history))
+            with blamed_on(organisation, chart.client):
+                history = fold_within(around[partition], organisation, chart.client, chart.own)
+                found = _places(history, partition)
+                if found:
+                    places += found
+                    rows.append(_row(history))
         if rows:
             db.execute(self._rows.insert(), rows)
             db.execute(self._places.insert(), places)
+
+    def refresh(self, db: Connection, organisation: str, client: str) -> None:
+        """Fold one client anew, and replace its rows."""
+        chart = self._charts(db, organisation, [client])[client]
+        if chart.own:
+            self.fold(db, organisation, [chart])
+
+    def size(self, db: Connection) -> int:
+        """Return how many clients there are, of all organisations."""
+        return db.execute(select(func.count()).select_from(self._rows)).scalar_one()
 
     def query(self, db: Connection, asked: Asked, alerts: Subquery) -> list[Row[Any]]:
         """Return a page of the caseload, worst first.

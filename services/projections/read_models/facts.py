@@ -16,14 +16,15 @@ from sqlalchemy import (
 
 from services.projections.read_model import Batch, Chart
 from shared import metrics
+from shared.alliance.clinics import surroundings
 from shared.clock import from_micros, to_micros
 from shared.envelope import Envelope
 from shared.storage import facts
 from shared.storage.engine import insert_or_nothing
 from shared.storage.facts import Arrival
 from shared.storage.generations import Catalogue
+from shared.stream.handling import Item
 from shared.stream.ports import EVENTS
-from shared.stream.runner import Item
 
 LATE_AFTER = timedelta(days=1)
 """Sessions are entered by the next day as a rule; what comes later is counted (own)."""
@@ -54,6 +55,7 @@ class Facts:
         _keep_conflicts(db, self._conflicts, stored.conflicts)
         _keep_ticks(db, self._ticks, ticks)
         batch.new = stored.new
+        _read_at_once(db, self.rows, stored.new)
         metrics.DUPLICATES.labels(batch.consumer).inc(len(stored.duplicates))
         metrics.CONFLICTS.labels(batch.consumer).inc(len(stored.conflicts))
         metrics.LATE.labels(batch.consumer).inc(sum(map(_late, stored.new)))
@@ -102,6 +104,17 @@ class Facts:
         if known_at is not None:
             asked = asked.where(columns.recorded_at <= to_micros(known_at))
         return {row.event: row.contents for row in db.execute(asked.group_by(columns.event))}
+
+
+def _read_at_once(db: Connection, table: Table, new: Sequence[Arrival]) -> None:
+    """Read what concerns many where it arrives, even if it concerns nobody yet.
+
+    What cannot be read must be found at that fact, not at the next client who meets it.
+    """
+    places = {(one.envelope.organisation, one.partition) for one in new if not one.envelope.client}
+    for organisation, partition in sorted(places):
+        shared = facts.of_many(db, table, organisation, partition)
+        surroundings(organisation, _envelopes(shared))
 
 
 def _keep_conflicts(db: Connection, table: Table, conflicts: Sequence[Arrival]) -> None:

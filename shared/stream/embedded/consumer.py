@@ -17,8 +17,8 @@ from shared.stream.embedded.tables import (
     RECORDS,
     Places,
     answering,
-    unpack_headers,
 )
+from shared.stream.headers import unpack_headers
 from shared.stream.ports import Partition, Record
 
 FIRST_WAIT_S: Final = 0.005

@@ -18,7 +18,8 @@ from shared.errors import StreamUnavailable
 from shared.logs import logger
 from shared.storage.engine import Database
 from shared.stream.embedded.damage import checksum
-from shared.stream.embedded.tables import PARTITIONS, RECORDS, Places, pack_headers
+from shared.stream.embedded.tables import PARTITIONS, RECORDS, Places
+from shared.stream.headers import pack_headers
 from shared.stream.partitioning import partition_of
 from shared.stream.ports import Outgoing
 from shared.stream.topics import refuse_too_large

@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection, delete, func, inspect, select, text, update
+from sqlalchemy import Column, Connection, delete, func, inspect, select, text, update
 
 from shared.clock import Clock, SystemClock, to_micros
 from shared.errors import StreamDamaged, StreamUnavailable
@@ -82,10 +82,11 @@ class EmbeddedStream:
 
     def ends(self, topic: str) -> Mapping[Partition, int]:
         """Return the offset after the last record of each partition."""
-        partitions = self._places.partitions(topic)
-        wanted = select(PARTITIONS.c.place, PARTITIONS.c.ends).where(PARTITIONS.c.topic == topic)
-        with answering(), self._database.read() as db:
-            return {partitions[place]: end for place, end in db.execute(wanted)}
+        return self._offsets(topic, PARTITIONS.c.ends)
+
+    def begins(self, topic: str) -> Mapping[Partition, int]:
+        """Return the offset of the first record of each partition that retention left."""
+        return self._offsets(topic, PARTITIONS.c.begins)
 
     def healthy(self) -> bool:
         """Return whether the file can be read; readers never wait for a writer."""
@@ -122,6 +123,12 @@ class EmbeddedStream:
         """Close every connection."""
         self._database.close()
         self._leases.close()
+
+    def _offsets(self, topic: str, which: Column[int]) -> Mapping[Partition, int]:
+        partitions = self._places.partitions(topic)
+        wanted = select(PARTITIONS.c.place, which).where(PARTITIONS.c.topic == topic)
+        with answering(), self._database.read() as db:
+            return {partitions[place]: offset for place, offset in db.execute(wanted)}
 
     def _expire(self, db: Connection, topic: Topic) -> None:
         if topic.kept_days is None:

@@ -6,7 +6,6 @@ from sqlite3 import SQLITE_CORRUPT, SQLITE_NOTADB
 from sqlite3 import DatabaseError as SqliteError
 from typing import Final
 
-import orjson
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -148,13 +147,3 @@ class Places:
             for topic, place in db.execute(ordered):
                 found[topic] = (*found.get(topic, ()), place)
         return found
-
-
-def pack_headers(headers: tuple[tuple[str, bytes], ...]) -> bytes:
-    """Return headers as one JSON array; Latin-1 keeps every byte of their values."""
-    return orjson.dumps([(name, value.decode("latin-1")) for name, value in headers])
-
-
-def unpack_headers(packed: bytes) -> tuple[tuple[str, bytes], ...]:
-    """Return the headers that ``pack_headers`` packed."""
-    return tuple((name, value.encode("latin-1")) for name, value in orjson.loads(packed))

@@ -80,10 +80,15 @@ class KafkaStream:
 
     def ends(self, topic: str) -> Mapping[Partition, int]:
         """Return the offset after the last record of each partition."""
+        return self._offsets(topic, OffsetSpec.LATEST)
+
+    def begins(self, topic: str) -> Mapping[Partition, int]:
+        """Return the offset of the first record of each partition that retention left."""
+        return self._offsets(topic, OffsetSpec.EARLIEST)
+
+    def _offsets(self, topic: str, which: Any) -> Mapping[Partition, int]:
         name = self._cluster.prefix + topic
-        wanted = {
-            TopicPartition(name, n): OffsetSpec.LATEST for n in range(self.partitions(topic))
-        }
+        wanted = {TopicPartition(name, n): which for n in range(self.partitions(topic))}
         with self._admin() as admin:
             found = admin.list_partition_offsets(wanted)
         return {Partition(topic, place.partition): at.offset for place, at in found.items()}

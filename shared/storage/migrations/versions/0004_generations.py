@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0004_generations"
-down_revision = "0002_ledger"
+down_revision = "0003_parked"
 branch_labels = None
 depends_on = None
 

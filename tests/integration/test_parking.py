@@ -1,0 +1,135 @@
+"""A record that cannot be handled: parked with its client, while everybody else goes on."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import orjson
+import pytest
+
+from services.projections.projector import CONSUMER, Projector
+from shared.envelope import Envelope
+from shared.errors import TooManyParked
+from shared.storage import positions
+from shared.storage.engine import Database
+from shared.stream.codec import encode
+from shared.stream.ports import EVENTS
+from tests.support import events as an
+from tests.support.poison import Fragile, FragileModel, parked_rows, retry, spoiled, states
+from tests.support.projected import World
+
+BEN, CAT = "cl_ben", "cl_cat"
+
+
+@pytest.fixture
+def fragile() -> Fragile:
+    """Return a release that can handle everybody so far."""
+    return Fragile()
+
+
+@pytest.fixture
+def world(db: Database, tmp_path: Path, fragile: Fragile) -> Iterator[World]:
+    """Yield a world whose projections have a mistake in them."""
+    made = World(db, tmp_path)
+    begin(made, fragile)
+    yield made
+    made.close()
+
+
+def begin(world: World, fragile: Fragile) -> None:
+    """Start a release anew."""
+    world.runner.close()
+    world.runner = world.another_runner(more=[FragileModel(fragile)])
+
+
+def sessions(count: int, client: str = an.CLIENT, first: int = 1) -> list[Envelope]:
+    """Return held sessions of a client, one a week."""
+    return [
+        an.a_session_held(f"s{n}", an.on(7 * n), client=client, id=f"{client}/{n}")
+        for n in range(first, first + count)
+    ]
+
+
+def shown(world: World, client: str) -> list[str]:
+    """Return the sessions on a client's timeline."""
+    return [one["session"] for one in world.timeline(client)["sessions"]]
+
+
+def test_one_record_in_a_batch_of_a_thousand(world: World, fragile: Fragile) -> None:
+    """The record that fails is parked and its client's later ones wait; all others go on."""
+    fragile.events.add(f"{an.CLIENT}/3")
+    others = [f"cl_{n}" for n in range(99)]
+    world.tell(*(one for n in range(1, 11) for name in [an.CLIENT, *others]
+                 for one in sessions(1, name, n)))  # fmt: skip
+    assert shown(world, an.CLIENT) == ["s1", "s2"]
+    assert all(len(shown(world, name)) == 10 for name in others[::20])
+    assert states(world.db) == [(world.client(), state) for state in ["parked", *["queued"] * 7]]
+    assert sum(at.next_offset for at in _positions(world).values()) == 1_000
+
+
+def test_what_is_kept_of_a_failure(world: World, fragile: Fragile) -> None:
+    """The raw record with its headers, the error's class and place; never its message."""
+    fragile.events.add("poison")
+    sent = world.placed(an.a_session_held("s1", an.on(7), id="poison"))
+    world.publish([encode(sent, EVENTS)])
+    (row,) = parked_rows(world.db)
+    record = encode(sent, EVENTS)
+    assert (row.key, row.value) == (record.key, record.value)
+    assert tuple(map(tuple, orjson.loads(row.headers))) == tuple(
+        (name, value.decode()) for name, value in record.headers
+    )
+    assert (row.consumer, row.topic, row.error) == ("projections.v1", EVENTS, "Bug")
+    assert row.code_place.endswith(tuple("0123456789"))
+    assert b"Karenina" not in repr(tuple(row)).encode()
+
+
+def test_retried_after_the_release_that_mends_it(
+    world: World, fragile: Fragile, tmp_path: Path
+) -> None:
+    """The queue is handled head to tail; the timeline is that of a run without the fault."""
+    told = [*sessions(5), *sessions(2, BEN)]
+    fragile.events.add(f"{an.CLIENT}/2")
+    world.tell(*told)
+    before = _positions(world)
+    (still,) = retry(world.db, Projector(more=[FragileModel(fragile)]), world.clock)
+    assert (still.handled, still.left, still.error) == (0, 4, "Bug")
+    assert [row.attempts for row in parked_rows(world.db)] == [2, 0, 0, 0]
+    fragile.events.clear()
+    (done,) = retry(world.db, Projector(more=[FragileModel(fragile)]), world.clock)
+    assert (done.handled, done.left) == (4, 0)
+    assert _positions(world) == before
+    found = world.timeline()
+    other = world.begun_again(tmp_path / "again")
+    other.tell(*told)
+    assert other.timeline() == found
+    other.close()
+
+
+def test_a_shared_fact_that_fails_for_one_client(world: World) -> None:
+    """Who cannot be folded is parked alone; the fact counts for everybody else."""
+    wrong = an.a_session_held("s2", an.on(14), id="wrong")
+    world.tell(*sessions(1), *sessions(1, BEN), an.a_therapist_away("2026-02-02", "2026-02-09"))
+    assert states(world.db) == []
+    world.publish([spoiled(world.placed(wrong), ce_time=b"9999-12-31T23:59:59Z")])
+    assert shown(world, BEN) == ["s1"]
+
+
+def test_too_many_clients_stop_the_consumer(world: World, fragile: Fragile) -> None:
+    """A release that fails for more than ten clients within the hour stands still, losing none."""
+    names = [f"cl_{n}" for n in range(12)]
+    fragile.clients |= {world.client(name) for name in names}
+    with pytest.raises(TooManyParked, match="within an hour"):
+        world.tell(*(one for name in names for one in sessions(1, name)))
+    assert len(states(world.db)) == 10
+    stood = _positions(world)
+    with pytest.raises(TooManyParked):
+        world.project()
+    assert _positions(world) == stood
+    fragile.clients.clear()
+    world.project()
+    retry(world.db, Projector(), world.clock)
+    assert [shown(world, name) for name in names] == [["s1"]] * 12
+
+
+def _positions(world: World) -> dict[tuple[str, int], positions.Position]:
+    with world.db.read() as db:
+        return dict(positions.all_of(db, CONSUMER))
