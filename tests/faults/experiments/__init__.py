@@ -14,6 +14,7 @@ from tests.faults.experiments import (
     killed_ingest,
     killed_projections,
     killed_ticker,
+    poison,
     postgres_away,
 )
 
@@ -38,4 +39,5 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     damaged_stream.FLIPPED_KAFKA,
     damaged_stream.FLIPPED_EMBEDDED,
     hostile_receiver.EXPERIMENT,
+    poison.EXPERIMENT,
 )

@@ -133,18 +133,19 @@ def _removed_from_the_file(scene: Scene, place: Partition, stood: int) -> None:
 
 def _flipped_in_a_segment(scene: Scene, place: Partition, stood: int) -> None:
     assert scene.broker is not None
+    text = _unread(scene, place, stood + HARMED)
     scene.broker.stop()
     folder = scene.broker.folder / "data" / f"{place.topic}-{place.number}"
     [segment] = [one for one in folder.glob("*.log") if one.stat().st_size]
-    _flip(segment, _unread(scene, place, stood + HARMED).encode(), scene.world.chance)
+    _flip(segment, text, scene.world.chance)
     scene.broker.restart()
 
 
 def _flipped_in_the_file(scene: Scene, place: Partition, stood: int) -> None:
-    path = scene.site.settings.stream_file
+    path, text = scene.site.settings.stream_file, _unread(scene, place, stood + HARMED)
     with closing(sqlite3.connect(path)) as db:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    _flip(path, _unread(scene, place, stood + HARMED).encode(), scene.world.chance)
+    _flip(path, text, scene.world.chance)
 
 
 def _unread(scene: Scene, place: Partition, offset: int) -> str:
@@ -160,11 +161,10 @@ def _unread(scene: Scene, place: Partition, offset: int) -> str:
     return str(json.loads(found[0].value)["id"])
 
 
-def _flip(path: Path, text: bytes, chance: random.Random) -> None:
+def _flip(path: Path, text: str, chance: random.Random) -> None:
     """Change one digit of an id inside its record: what is left is still well-formed JSON."""
     whole = bytearray(path.read_bytes())
-    quoted = b'"' + text + b'"'
-    at = whole.index(quoted) + 1 + chance.randrange(text.index(b"-") + 1, len(text))
+    at = whole.index(f'"{text}"'.encode()) + 1 + chance.randrange(text.index("-") + 1, len(text))
     whole[at] ^= 1
     path.write_bytes(whole)
 

@@ -48,10 +48,10 @@ def run(world: World) -> Iterator[str]:
     hostile = [world.keep(a_hostile(manner)) for manner in MANNERS]
     fine = world.keep(a_hostile("fine"))
     journal = world.journal()
-    tenant = site.tenant("north", fine.url)
+    tenant = site.tenant("north")
     people = Recipients(site.db, Sealer(load_secret_key(site.settings, site.db)))
-    for number, one in enumerate(hostile):
-        people.add(tenant.organisation, f"hostile-{number}", role="leadership", url=one.url)
+    for number, one in enumerate([*hostile, fine]):
+        people.add(tenant.organisation, f"recipient-{number}", role="leadership", url=one.url)
     up = site.up().ready()
     sender = Sender(journal, lambda: up.address, tenant)
     with _memory(up.pid) as grown:

@@ -27,6 +27,7 @@ REFUSED_WITHIN_S: Final = 12.0
 """Five seconds for an answer, three to connect, and a busy machine."""
 
 STILL_S: Final = 16.0
+CALL_EVERY_S: Final = 2.0
 CALLERS: Final = 64
 """As many as one HTTP process serves at once."""
 
@@ -151,7 +152,7 @@ def _call_until(site: Site, until: float, caller: int) -> None:
     while time.monotonic() < until:
         number += 1
         site.sender.send([a_rating_of(f"crowd-{caller}", f"crowd-{caller}-{number}")])
-        time.sleep(0.2)
+        time.sleep(CALL_EVERY_S)
 
 
 KILLED = Experiment(
