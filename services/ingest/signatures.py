@@ -107,6 +107,4 @@ def _wellformed(headers: SignatureHeaders) -> tuple[str, str, list[bytes]]:
 
 
 def _sign(secret: bytes, prefix: bytes, body: bytes) -> bytes:
-    digest = hmac.new(secret, prefix, hashlib.sha256)
-    digest.update(body)
-    return base64.b64encode(digest.digest())
+    return base64.b64encode(hmac.digest(secret, prefix + body, hashlib.sha256))
