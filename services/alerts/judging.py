@@ -39,11 +39,12 @@ class Organisation:
     def __init__(self, organisation: str, envelopes: Sequence[Envelope]) -> None:
         """Read the facts that stand, as one partition holds them."""
         self.id = organisation
-        self.envelopes = envelopes
         self.facts: tuple[Fact, ...] = standing(envelopes).facts
         self.around: Surroundings = surroundings(organisation, envelopes)
         self.silences: Silences = silences(self.facts)
         self.actions: list[Action] = actions_in(envelopes)
+        self.acted_on: frozenset[str] = frozenset(action.alert for action in self.actions)
+        self._history_after: dict[str, timedelta] = {}
         self._orders: dict[tuple[str, str], tuple[Order, ...]] = {}
 
     def orders(self, rule: Rule, clinic: str) -> tuple[Order, ...]:
@@ -55,8 +56,10 @@ class Organisation:
 
     def history_after(self, clinic: str) -> timedelta:
         """Return how old a step may be when it becomes known, to be news."""
-        days = setting("history_after_days", DELIVERY_DEFAULTS, clinic, self.facts, DELIVERY)
-        return timedelta(days=days)
+        if clinic not in self._history_after:
+            days = setting("history_after_days", DELIVERY_DEFAULTS, clinic, self.facts, DELIVERY)
+            self._history_after[clinic] = timedelta(days=days)
+        return self._history_after[clinic]
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,7 @@ class Tables:
         inbox: The alerts as they are shown.
         concerned: Who must never read an alert.
         senders: When each source last sent something for each clinic, backfill aside.
+        shared: A sum over the facts about many clients that each partition holds.
     """
 
     generation: int
@@ -75,6 +76,7 @@ class Tables:
     inbox: Table
     concerned: Table
     senders: Table
+    shared: Table
 
 
 @cache
@@ -98,6 +100,7 @@ def of(generation: int) -> Tables:
         inbox=_inbox(metadata, _named(declared, "inbox")),
         concerned=_concerned(metadata, _named(declared, "concerned")),
         senders=_senders(metadata, _named(declared, "senders")),
+        shared=_shared(metadata, _named(declared, "shared")),
     )
 
 
@@ -231,4 +234,14 @@ def _senders(metadata: MetaData, name: str) -> Table:
         Column("clinic", String(64), primary_key=True),
         Column("partition", Integer, primary_key=True, autoincrement=False),
         Column("recorded_at", BigInteger, nullable=False),
+    )
+
+
+def _shared(metadata: MetaData, name: str) -> Table:
+    return Table(
+        name,
+        metadata,
+        Column("organisation", String(40), primary_key=True),
+        Column("partition", Integer, primary_key=True, autoincrement=False),
+        Column("sum", String(64), nullable=False),
     )

@@ -12,12 +12,13 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from services.alerts import ledger, store, tables
+from services.alerts import ledger, organisations, store, tables
 from services.alerts.alert import ACTIONS
 from services.alerts.audience import audience
 from services.alerts.concerns import UNKNOWN
 from services.alerts.judging import Found, Organisation, judge_client, judge_source
 from services.alerts.ledger import Key
+from services.alerts.organisations import Organisations
 from services.alerts.rule import FeedRule, Rule
 from services.alerts.steps import Decided, Known
 from services.alerts.store import Life, Shown, Who
@@ -76,6 +77,7 @@ class Watcher:
         self._rules = [rule for rule in rules if not isinstance(rule, FeedRule)]
         self._feed_rules = [rule for rule in rules if isinstance(rule, FeedRule)]
         self._recipients = recipients
+        self._organisations = Organisations(self._tables)
 
     def handle(self, db: Connection, items: Sequence[Item], held: Collection[Who]) -> None:
         """Store what came, and judge whom it concerns and what has fallen due.
@@ -126,6 +128,7 @@ class Watcher:
         """Store the facts of a batch, and note whom they concern."""
         told = [one for one in batch if one.envelope.event.type != TICK]
         stored = facts.store(db, self._tables.facts, [one.arrival for one in told])
+        organisations.note(db, self._tables, partition, stored.new)
         store.note_senders(
             db,
             self._tables,
@@ -146,7 +149,7 @@ class Watcher:
         """
         for organisation in sorted({one.envelope.organisation for one in new
                                     if one.envelope.client is None}):  # fmt: skip
-            around = self._around(db, partition, organisation)
+            around = self._organisations.of(db, organisation, partition)
             around.history_after("")
             for rule in self._rules:
                 around.orders(rule, "")
@@ -195,10 +198,6 @@ class Watcher:
                 self._keep(db, partition, judged, until)
         ledger.set_mark(db, self.name, partition, next_offset)
 
-    def _around(self, db: Connection, partition: int, organisation: str) -> Organisation:
-        many = facts.of_many(db, self._tables.facts, organisation, partition)
-        return Organisation(organisation, [arrival.envelope for arrival in many])
-
     def _judged(
         self,
         db: Connection,
@@ -212,7 +211,7 @@ class Watcher:
         Raises:
             ClientFault: naming the one who cannot be judged.
         """
-        around = self._around(db, partition, organisation)
+        around = self._organisations.of(db, organisation, partition)
         arrivals = facts.of_clients(db, self._tables.facts, organisation, clients)
         alerts = ledger.known_alerts(db, organisation, clients)
         shown = store.shown_numbers(db, self._tables, organisation, clients)
@@ -220,7 +219,7 @@ class Watcher:
         for client in clients:
             with blamed_on(organisation, client):
                 own = [arrival.envelope for arrival in arrivals[client]]
-                known = _acted_on(alerts[client], [*own, *around.envelopes])
+                known = _acted_on(alerts[client], own, around)
                 for one in self._judge(around, client, own, known, until):
                     found.all.append(one)
                     if own or client in around.silences:
@@ -292,10 +291,11 @@ def _present(item: Item) -> datetime:
 
 
 def _acted_on(
-    alerts: Mapping[Key, Sequence[Known]], envelopes: Iterable[Envelope]
+    alerts: Mapping[Key, Sequence[Known]], envelopes: Iterable[Envelope], around: Organisation
 ) -> dict[Key, list[Known]]:
     """Return the alerts, each that somebody has acted on taken as told."""
-    acted = {one.event.data["alert"] for one in envelopes if one.event.type in ACTIONS}
+    own = {one.event.data["alert"] for one in envelopes if one.event.type in ACTIONS}
+    acted = around.acted_on | own
     return {
         key: [one if one.alert not in acted else one.known_to_somebody() for one in known]
         for key, known in alerts.items()
