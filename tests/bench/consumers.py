@@ -112,7 +112,8 @@ def run(bench: Bench) -> Findings:
         "Consumers read simulated clients' events in the order of time, all clients mixed."
         " Rebuilt: as rapport rebuild does up to the switch. The alerts read again below their"
         " mark, where facts are stored and each client is judged once.",
-        f"Live: every event is of another client; at most {BATCH_LIMIT} (or {FEW}) in a batch.",
+        f"Live: {bench.sizes.consumed_clients} clients take turns, one event each; at most"
+        f" {BATCH_LIMIT} (or {FEW}) records in a batch.",
         "The plain counterpart inserts key, value and place of the same records,"
         f" {BATCH_LIMIT} in a transaction, by COPY or executemany.",
     ]

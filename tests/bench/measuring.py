@@ -2,6 +2,7 @@
 
 import statistics
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -80,9 +81,12 @@ def percentile(figures: Sequence[float], share: float) -> float:
 
 def cpu_s(process: psutil.Process) -> float:
     """Return the CPU seconds that a process and its descendants have used, ended ones too."""
-    times = [one.cpu_times() for one in _family(process)]
-    living = sum(one.user + one.system for one in times)
-    return float(living + sum(one.children_user + one.children_system for one in times))
+    used = 0.0
+    for one in _family(process):
+        # One that has just ended is in what its parent says of its children, who is asked later.
+        with suppress(psutil.NoSuchProcess):
+            used += sum(one.cpu_times()[:4])
+    return used
 
 
 def resident_mb(process: psutil.Process) -> float:
@@ -91,4 +95,5 @@ def resident_mb(process: psutil.Process) -> float:
 
 
 def _family(process: psutil.Process) -> Sequence[psutil.Process]:
-    return (process, *process.children(recursive=True))
+    """Return its descendants, the youngest first, and itself."""
+    return (*reversed(process.children(recursive=True)), process)
