@@ -25,15 +25,18 @@ from sqlalchemy import (
     bindparam,
     select,
 )
-from sqlalchemy.sql.dml import ReturningInsert
 
 from shared.clock import from_micros, to_micros
 from shared.envelope import Envelope, decode_value
-from shared.storage.engine import inserting_or_nothing
+from shared.storage.bulk import insert_new
 from shared.values import frozen
 
 MANY = ""
 """Stands in the column ``client`` for an event that concerns many clients."""
+
+_Row = tuple[Any, ...]
+_KEY = 5
+"""So many columns, the first ones, are *same event*; the event's own id follows them."""
 
 
 @frozen
@@ -100,17 +103,21 @@ def store(db: Connection, table: Table, arrivals: Sequence[Arrival]) -> Stored:
     arrivals = [arrival for arrival in arrivals if not arrival.elsewhere]
     if not arrivals:
         return Stored((), (), ())
+    first: dict[tuple[Any, ...], _Row] = {}
     rows = [_row(arrival) for arrival in arrivals]
-    inserted = {tuple(found) for found in db.execute(_insert(db.dialect.name, table), rows)}
+    for row in rows:
+        first.setdefault(row[:_KEY], row)
+    inserted = insert_new(db, table, list(first.values()), ("partition", "event"))
+    if len(inserted) == len(rows):
+        return Stored(arrivals, (), ())
     new: list[Arrival] = []
-    repeated: list[Arrival] = []
+    repeated: list[tuple[Arrival, _Row]] = []
     for arrival, row in zip(arrivals, rows, strict=True):
-        name = _key(row)
-        if name in inserted:
-            inserted.remove(name)
+        # Of several in one batch the first is it.
+        if (arrival.partition, row[_KEY]) in inserted and first[row[:_KEY]] is row:
             new.append(arrival)
         else:
-            repeated.append(arrival)
+            repeated.append((arrival, row))
     duplicates, conflicts = _sorted_out(db, table, repeated)
     return Stored(new, duplicates, conflicts)
 
@@ -171,33 +178,24 @@ def _asked(table: Table, *which: ColumnElement[bool]) -> Select[Any]:
     ).where(columns.organisation == bindparam("whose"), *which)
 
 
-@cache
-def _insert(dialect: str, table: Table) -> ReturningInsert[Any]:
-    key = (table.c.organisation, table.c.client, table.c.partition, table.c.source, table.c.id)
-    return inserting_or_nothing(dialect, table).returning(*key)
-
-
-def _row(arrival: Arrival) -> dict[str, Any]:
+def _row(arrival: Arrival) -> _Row:
+    """Return the columns of a fact, in the order of the table; the key comes first."""
     envelope, event = arrival.envelope, arrival.envelope.event
-    return {
-        "organisation": envelope.organisation,
-        "client": event.subject or MANY,
-        "partition": arrival.partition,
-        "source": event.source,
-        "id": event.id,
-        "event": envelope.id,
-        "type": event.type,
-        "version": event.version,
-        "sender": envelope.sender,
-        "occurred_at": to_micros(event.time),
-        "recorded_at": to_micros(envelope.recorded_at),
-        "content": envelope.content,
-        "value": arrival.value,
-    }
-
-
-def _key(row: dict[str, Any]) -> tuple[Any, ...]:
-    return (row["organisation"], row["client"], row["partition"], row["source"], row["id"])
+    return (
+        envelope.organisation,
+        event.subject or MANY,
+        arrival.partition,
+        event.source,
+        event.id,
+        envelope.id,
+        event.type,
+        event.version,
+        envelope.sender,
+        to_micros(event.time),
+        to_micros(envelope.recorded_at),
+        envelope.content,
+        arrival.value,
+    )
 
 
 def _arrival(
@@ -227,20 +225,13 @@ def _arrival(
 
 
 def _sorted_out(
-    db: Connection, table: Table, repeated: Sequence[Arrival]
+    db: Connection, table: Table, repeated: Sequence[tuple[Arrival, _Row]]
 ) -> tuple[list[Arrival], list[Arrival]]:
     duplicates: list[Arrival] = []
     conflicts: list[Arrival] = []
-    for arrival in repeated:
-        row = _row(arrival)
-        first = db.execute(
-            select(table.c.content).where(
-                table.c.organisation == row["organisation"],
-                table.c.client == row["client"],
-                table.c.partition == row["partition"],
-                table.c.source == row["source"],
-                table.c.id == row["id"],
-            )
-        ).scalar_one()
-        (duplicates if first == row["content"] else conflicts).append(arrival)
+    key = list(table.primary_key.columns)
+    for arrival, row in repeated:
+        same = (column == value for column, value in zip(key, row[:_KEY], strict=True))
+        first = db.execute(select(table.c.content).where(*same)).scalar_one()
+        (duplicates if first == arrival.envelope.content else conflicts).append(arrival)
     return duplicates, conflicts

@@ -85,6 +85,27 @@ def test_one_effect_per_event(database: Database) -> None:
     assert kept == [an_arrival()]
 
 
+def test_many_at_once_are_told_apart_like_few(database: Database) -> None:
+    """Of a large batch, what is new, repeated within it, there before or in conflict is said."""
+    before = [an_arrival(str(number), client=f"cl_{number % 7}") for number in range(50)]
+    fresh = [an_arrival(str(number), client=f"cl_{number % 7}") for number in range(50, 450)]
+    shared = [an_arrival("m", client=None, partition=number) for number in range(3)]
+    with database.write() as db:
+        assert len(facts.store(db, FACTS, before).new) == 50
+        batch = [*before[:20], *fresh, *shared, fresh[5], an_arrival("60", client="cl_4")]
+        batch += [an_arrival("61", client="cl_5", content="other")]
+        found = facts.store(db, FACTS, batch)
+        everything = facts.store(db, FACTS, [an_arrival(f"x{n}") for n in range(300)])
+        kept = facts.of_client(db, FACTS, "org_1", "cl_4")
+    assert list(found.new) == [*fresh, *shared]
+    assert list(found.duplicates) == [*before[:20], fresh[5], an_arrival("60", client="cl_4")]
+    assert [one.envelope.event.id for one in found.conflicts] == ["61"]
+    assert len(everything.new) == 300
+    assert sorted(kept, key=repr) == sorted(
+        (one for one in [*before, *fresh] if one.envelope.client == "cl_4"), key=repr
+    )
+
+
 def test_the_same_id_elsewhere_is_another_event(database: Database) -> None:
     """Other client, other organisation, other partition of a fact for many: all are kept."""
     arrivals = [

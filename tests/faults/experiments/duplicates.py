@@ -39,8 +39,8 @@ EXPERIMENT = Experiment(
         Guard(
             name="same-event-recognised",
             file="shared/storage/facts.py",
-            old='"id": event.id,',
-            new='"id": f"{event.id} {to_micros(envelope.recorded_at)}",',
+            old="        event.id,\n        envelope.id,",
+            new='        f"{event.id} {to_micros(envelope.recorded_at)}",\n        envelope.id,',
         ),
     ),
     engines=(EMBEDDED, KAFKA),
