@@ -11,7 +11,7 @@ from tests.faults.experiment import EMBEDDED_POSTGRES, Experiment, World
 from tests.faults.guards import Edit, Guard
 from tests.faults.installation import Installation, Process, Tenant
 from tests.faults.journal import Journal, Sender
-from tests.faults.parts.load import Load, a_rating_of
+from tests.faults.parts.load import Load, Sent, a_rating_of
 from tests.faults.parts.postgres import BreakablePostgres
 from tests.faults.parts.proxy import Proxy
 from tests.support.receiver import Receiver
@@ -27,6 +27,13 @@ REFUSED_WITHIN_S: Final = 12.0
 """Five seconds for an answer, three to connect, and a busy machine."""
 
 STILL_S: Final = 16.0
+FIRST_S: Final = 9.0
+"""By then whoever came first has been told that it does not answer."""
+
+WAITED_S: Final = 2.5
+"""Connecting to what stands still takes three seconds."""
+
+FEW: Final = 6
 CALL_EVERY_S: Final = 2.0
 CALLERS: Final = 64
 """As many as one HTTP process serves at once."""
@@ -109,21 +116,24 @@ def run_killed(world: World) -> Iterator[str]:
 
 
 def run_still(world: World) -> Iterator[str]:
-    """Hold it still under many callers: nobody waits long, and known references go on."""
+    """Hold it still under many callers: few wait, nobody for long, and known references go on."""
     server = world.keep(closing(BreakablePostgres()))
     site = Site(world, server.url)
     with Load(site.sender, world.chance) as load:
         load.wait_acknowledged(UNDER_WAY, BACK_WITHIN_S)
         yield from site.probe("regular-1", "acknowledged", BACK_WITHIN_S)
         with server.frozen(), ThreadPoolExecutor(CALLERS) as pool:
-            until = time.monotonic() + STILL_S
-            calls = [pool.submit(_call_until, site, until, n) for n in range(CALLERS)]
+            # Who comes first is given a connection that was sound a moment ago.
             yield from site.probe("stranger", "status 503", REFUSED_WITHIN_S)
-            # By now whoever was first to wait has been told.
+            began = time.monotonic()
+            calls = [pool.submit(_call_until, site, began + STILL_S, n) for n in range(CALLERS)]
             for _ in range(5):
                 yield from site.probe("regular-1", "acknowledged", KNOWN_WITHIN_S)
-            for call in calls:
-                call.result()
+            took = [one for call in calls for one in call.result() if one.began > began + FIRST_S]
+        waited = sum(one.took_s > WAITED_S for one in took)
+        world.note(f"{waited} of {len(took)} waited while it was known to stand still")
+        if waited > FEW or not took:
+            yield f"{waited} of {len(took)} callers waited for a database that stands still"
         load.wait_acknowledged(UNDER_WAY, BACK_WITHIN_S)
     yield from site.ended()
 
@@ -147,12 +157,14 @@ def run_resets(world: World) -> Iterator[str]:
     yield from site.ended()
 
 
-def _call_until(site: Site, until: float, caller: int) -> None:
-    number = 0
-    while time.monotonic() < until:
-        number += 1
-        site.sender.send([a_rating_of(f"crowd-{caller}", f"crowd-{caller}-{number}")])
+def _call_until(site: Site, until: float, caller: int) -> list[Sent]:
+    sent: list[Sent] = []
+    while (began := time.monotonic()) < until:
+        name = f"crowd-{caller}-{len(sent)}"
+        sending = site.sender.send([a_rating_of(f"crowd-{caller}", name)])
+        sent.append(Sent(began, time.monotonic() - began, sending))
         time.sleep(CALL_EVERY_S)
+    return sent
 
 
 KILLED = Experiment(
