@@ -1,8 +1,10 @@
 """A disk that is really full: under the embedded engine, and under PostgreSQL."""
 
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Final
 
 from tests.faults.checker import Expectation, violations
@@ -50,7 +52,10 @@ def run_embedded(world: World) -> Iterator[str]:
 
 def run_postgres(world: World) -> Iterator[str]:
     """Fill the disk of PostgreSQL: whoever needs it waits, and goes on once there is room."""
-    disk = world.keep(a_small_disk(world.folder / "disk", POSTGRES_MB))
+    # PostgreSQL runs as somebody else, who must be able to reach its folder.
+    above = Path(world.keep(tempfile.TemporaryDirectory(prefix="rapport-disk-")))
+    above.chmod(0o711)
+    disk = world.keep(a_small_disk(above / "disk", POSTGRES_MB))
     server = world.keep(closing(BreakablePostgres(disk.folder)))
     site = Site(world, server.url)
     with Load(site.sender, world.chance) as load:

@@ -17,6 +17,7 @@ from tests.faults.parts.proxy import Proxy
 from tests.support.receiver import Receiver
 
 KILLS: Final = 2
+BOUND_S: Final = 400.0
 UNDER_WAY: Final = 10
 BACK_WITHIN_S: Final = 60.0
 
@@ -26,7 +27,7 @@ KNOWN_WITHIN_S: Final = 4.0
 REFUSED_WITHIN_S: Final = 12.0
 """Five seconds for an answer, three to connect, and a busy machine."""
 
-STILL_S: Final = 16.0
+STILL_S: Final = 14.0
 FIRST_S: Final = 9.0
 """By then whoever came first has been told that it does not answer."""
 
@@ -34,7 +35,8 @@ WAITED_S: Final = 2.5
 """Connecting to what stands still takes three seconds."""
 
 FEW: Final = 6
-CALL_EVERY_S: Final = 2.0
+STRANGERS: Final = 8
+CALL_EVERY_S: Final = 3.0
 CALLERS: Final = 64
 """As many as one HTTP process serves at once."""
 
@@ -161,7 +163,7 @@ def _call_until(site: Site, until: float, caller: int) -> list[Sent]:
     sent: list[Sent] = []
     while (began := time.monotonic()) < until:
         name = f"crowd-{caller}-{len(sent)}"
-        sending = site.sender.send([a_rating_of(f"crowd-{caller}", name)])
+        sending = site.sender.send([a_rating_of(f"crowd-{caller % STRANGERS}", name)])
         sent.append(Sent(began, time.monotonic() - began, sending))
         time.sleep(CALL_EVERY_S)
     return sent
@@ -200,6 +202,7 @@ STILL = Experiment(
         ),
     ),
     (EMBEDDED_POSTGRES,),
+    bound_s=BOUND_S,
 )
 
 RESETS = Experiment("postgres-resets", run_resets, (WAITED_FOR,), (EMBEDDED_POSTGRES,))

@@ -22,6 +22,9 @@ THREADS: Final = 4
 PAUSE_S: Final = 0.05
 """Between two requests of one thread: a load, not a flood."""
 
+PAUSE_AFTER_FAILURE_S: Final = 0.5
+"""What is refused at once would otherwise fill the journal."""
+
 REGULARS: Final = 10
 NEW_OF_TEN: Final = 1
 LONGEST_REQUEST_S: Final = 30.0
@@ -106,13 +109,15 @@ class Load:
         return time.monotonic() - began
 
     def _run(self) -> None:
-        while not self._stopping.wait(PAUSE_S):
+        pause_s = PAUSE_S
+        while not self._stopping.wait(pause_s):
             documents = self._next()
             began = time.monotonic()
             sending = self._sender.send(documents)
             with self._changed:
                 self._sent.append(Sent(began, time.monotonic() - began, sending))
                 self._changed.notify_all()
+            pause_s = PAUSE_S if sending.state == "acknowledged" else PAUSE_AFTER_FAILURE_S
 
     def _next(self) -> Sequence[Document]:
         with self._changed:
