@@ -57,6 +57,14 @@ class InboxSchema(Schema):
         allow_none=True,
         metadata={"description": "Cursor of the next page; null on the last."},
     )
+    parked = fields.List(
+        fields.String(),
+        required=True,
+        metadata={
+            "description": "The clients among them whose alerts are not up to date, because"
+            " records wait for an operator."
+        },
+    )
 
 
 class SnoozeSchema(Schema):
@@ -107,7 +115,7 @@ class Desk:
         except ValueError as error:
             fault = Fault("/query/cursor", f"not a cursor: {error}", "invalid_cursor")
             raise Problem(422, "refused", errors=[fault]) from error
-        return {"alerts": found.alerts, "next": found.next}
+        return {"alerts": found.alerts, "next": found.next, "parked": found.parked}
 
     def one(self, alert: str) -> dict[str, Any]:
         """Return one alert.

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from flask import Flask
+from sqlalchemy import Connection
 
 from services.alerts import api, tables
 from services.alerts.deliveries import Deliverer
@@ -128,6 +129,15 @@ def workers(settings: Settings, clock: Clock | None = None) -> Mapping[str, Work
     clock = clock or SystemClock()
     made = {"alerts": _watching, "ticker": _ticking, "deliverer": _delivering, "gauges": _counting}
     return {name: make(settings, clock) for name, make in made.items()}
+
+
+def handler(db: Connection, accounts: Accounts) -> Watcher:
+    """Return the handler of what serves, for trying again what it had to park.
+
+    Raises:
+        AnotherVersion: when other rules judged what serves.
+    """
+    return Watcher(EVERY_RULE, accounts.recipients, tables.number_to_judge(db, EVERY_RULE))
 
 
 def wsgi() -> Flask:

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
 from services.alerts.concerns import UNKNOWN
 from services.alerts.tables import Tables, shown
+from shared.stream import parking
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +30,15 @@ class Viewer:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some alerts, and the cursor of the next page; None on the last."""
+    """Some alerts, and the cursor of the next page; None on the last.
+
+    Attributes:
+        parked: The clients among them of whom records wait for an operator.
+    """
 
     alerts: Sequence[Mapping[str, Any]]
     next: str | None
+    parked: Sequence[str]
 
 
 def page(
@@ -70,7 +76,9 @@ def page(
     rows = db.execute(ordered.limit(limit + 1)).all()
     found = rows[:limit]
     more = _written(found[-1].effective_at, found[-1].alert) if len(rows) > limit else None
-    return Page([orjson.loads(row.body) for row in found], more)
+    bodies = [orjson.loads(row.body) for row in found]
+    about = {body["client"] for body in bodies}
+    return Page(bodies, more, sorted(parking.waiting(db, viewer.organisation, about)))
 
 
 def one(db: Connection, viewer: Viewer, alert: str) -> dict[str, Any] | None:

@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, str] = {
     "alerts": "services.cli.alerts:alerts",
     "rules": "services.cli.alerts:rules",
     "rebuild": "services.cli.rebuild:rebuild",
+    "parked": "services.cli.parked:parked",
     "doctor": "services.cli.doctor:doctor",
 }
 """Name → module and command, in the order in which a newcomer meets them."""

@@ -20,6 +20,7 @@ from services.projections.timelines import Timelines, Viewer
 from shared.clock import format_time, from_micros, parse_time
 from shared.errors import Fault
 from shared.storage.engine import Database
+from shared.stream import parking
 from shared.web.auth import caller, require
 from shared.web.blueprint import Blueprint, problems
 from shared.web.errors import Problem
@@ -101,6 +102,10 @@ class ClientSchema(Schema):
         metadata={"description": "End of the last held session.", "format": "date-time"},
     )
     open_alerts = fields.Nested(OpenAlertsSchema, required=True)
+    parked = fields.Boolean(
+        required=True,
+        metadata={"description": "Records of the client wait for an operator: not up to date."},
+    )
 
 
 class CaseloadSchema(Schema):
@@ -132,7 +137,8 @@ def _add_timelines(calls: Blueprint, timelines: Timelines) -> None:
         """Give the alliance timeline of a client.
 
         The ETag names everything but `judged_at`; with If-None-Match the answer may be 304. A
-        client who was accepted but is not projected yet has an empty timeline.
+        client who was accepted but is not projected yet has an empty timeline. Where records
+        of the client wait for an operator, `parked` says since when it is not up to date.
         """
         timeline = _timeline(timelines, client, asked)
         tagged = {name: value for name, value in timeline.items() if name != VOLATILE}
@@ -200,11 +206,13 @@ def _caseload(database: Database, asked: dict[str, Any]) -> dict[str, Any]:
         cleared = None if person is None else models.concerns.query(viewer.organisation, person)
         alerts = models.alerts.open_by_client(viewer.organisation, viewer.clinics, cleared)
         rows = models.caseload.query(db, query, alerts)
-        places = models.caseload.places(db, query, [row.client for row in rows])
+        clients = [row.client for row in rows]
+        places = models.caseload.places(db, query, clients)
+        waiting = parking.waiting(db, viewer.organisation, clients)
     shown = rows[:limit]
     last = shown[-1] if len(rows) > limit else None
     return {
-        "clients": [_client(row, *places[row.client]) for row in shown],
+        "clients": [_client(row, *places[row.client], row.client in waiting) for row in shown],
         "next": last and cursors.write((last.rank, last.since, last.client), filters),
     }
 
@@ -217,7 +225,7 @@ def _after(cursor: str, filters: dict[str, str | None]) -> cursors.Place:
         raise Problem(422, "refused", errors=[fault]) from error
 
 
-def _client(row: Any, clinic: str, therapist: str) -> dict[str, Any]:
+def _client(row: Any, clinic: str, therapist: str, parked: bool) -> dict[str, Any]:
     held = row.last_held
     return {
         "client": row.client,
@@ -230,6 +238,7 @@ def _client(row: Any, clinic: str, therapist: str) -> dict[str, Any]:
             "attention": row.attention,
             "information": row.information,
         },
+        "parked": parked,
     }
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from flask import Flask
+from sqlalchemy import Connection
 
 from services.projections import api, read_models
 from services.projections.projector import Projector
@@ -110,6 +111,15 @@ def worker(settings: Settings, clock: Clock | None = None) -> Worker:
     """
     stream = open_stream(settings)
     return Worker(stream, Database(settings.database), clock or SystemClock())
+
+
+def handler(db: Connection) -> Projector:
+    """Return the handler of what serves, for trying again what it had to park.
+
+    Raises:
+        AnotherVersion: when other code filled what serves.
+    """
+    return Projector(read_models.number_serving(db))
 
 
 def wsgi() -> Flask:

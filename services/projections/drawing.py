@@ -108,10 +108,9 @@ class _Sheet:
             self._text(LEFT, self._y + 24, "Nothing is known yet.", "ink")
             self._y += ROW + 4
         if self._story.simulated:
-            node(self._root, "rect", class_="badge", x=LEFT, y=self._y, width=RIGHT - LEFT,
-                 height=ROW + 4, rx=6)  # fmt: skip
-            self._text(WIDTH / 2, self._y + 25, "Simulated data: no real person", "mid ink lane")
-            self._y += ROW + 12
+            self._badge(["Simulated data: no real person"])
+        if self._story.parked:
+            self._badge(_wrapped(self._story.parked, NARROW_CHARACTERS))
         self._top = self._y + ROW
 
     def phases(self) -> None:
@@ -213,6 +212,14 @@ class _Sheet:
         self._root.set("width", "100%")
         self._ground.set("height", number(self._y))
         return tostring(self._root, encoding="unicode")
+
+    def _badge(self, lines: Sequence[str]) -> None:
+        height = ROW * len(lines) + 4
+        node(self._root, "rect", class_="badge", x=LEFT, y=self._y, width=RIGHT - LEFT,
+             height=height, rx=6)  # fmt: skip
+        for row, line in enumerate(lines):
+            self._text(WIDTH / 2, self._y + 25 + ROW * row, line, "mid ink lane")
+        self._y += height + 8
 
     def _lane(self, title: str, nothing: str) -> None:
         self._text(LEFT, self._y + 26, f"{title}: {nothing}" if nothing else title, "lane ink")

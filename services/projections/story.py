@@ -84,6 +84,7 @@ class Story:
     Attributes:
         start: The first thing that happened.
         end: The last, or what was asked about; never the present.
+        parked: That it is not up to date, in one sentence; empty where it is.
         state: Falling, low, steady, rising or unknown.
         standing: The standing of each rater, in sentences.
         alerts: Open alerts, the most urgent first; ``says`` is the reason.
@@ -91,6 +92,7 @@ class Story:
 
     client: str
     simulated: bool
+    parked: str
     start: datetime
     end: datetime
     state: str
@@ -114,8 +116,9 @@ class Story:
         """The story in sentences, for who does not see it."""
         first = f"From {day(self.start)} to {day(self.end)}."
         simulated = ["Simulated data: no real person."] if self.simulated else []
+        parked = [self.parked] if self.parked else []
         alerts = [f"Open alert, {alert.kind}: {alert.label}." for alert in self.alerts]
-        return " ".join([*simulated, first, counted(self), *self.standing, *alerts])
+        return " ".join([*simulated, *parked, first, counted(self), *self.standing, *alerts])
 
     @property
     def is_empty(self) -> bool:
@@ -145,6 +148,7 @@ def read(timeline: Mapping[str, Any]) -> Story:
     return Story(
         client=timeline["client"],
         simulated=bool(timeline.get("simulated")),
+        parked=_parked(timeline.get("parked")),
         start=min(moments, default=datetime(1970, 1, 1, tzinfo=UTC)),
         end=max(moments, default=datetime(1970, 1, 1, tzinfo=UTC)),
         state=standing["state"],
@@ -172,6 +176,14 @@ def counted(story: Story) -> str:
         numbers[mark.kind.partition(":")[0]] += 1
     said = ", ".join(f"{number} {what}" for what, number in numbers.items())
     return f"Sessions: {said}." if said else "No sessions."
+
+
+def _parked(parked: Mapping[str, Any] | None) -> str:
+    if parked is None:
+        return ""
+    records = parked["records"]
+    waiting = "1 record waits" if records == 1 else f"{records} records wait"
+    return f"Not up to date since {day(parse_time(parked['since']))}: {waiting} for an operator."
 
 
 def _phases(timeline: Mapping[str, Any]) -> tuple[Bar, ...]:

@@ -64,8 +64,9 @@ def show(timeline: Mapping[str, Any], console: Console) -> None:
     """Print a timeline."""
     story = read(timeline)
     console.print(Text(story.title, style="bold"))
-    if story.simulated:
-        console.print(Text("SIMULATED DATA: no real person", style="bold reverse"))
+    badges = ["SIMULATED DATA: no real person"] if story.simulated else []
+    for badge in [*badges, story.parked] if story.parked else badges:
+        console.print(Text(badge, style="bold reverse"))
     if story.is_empty:
         console.print("Nothing is known yet.")
         return

@@ -18,6 +18,7 @@ from shared.alliance.timeline import timeline
 from shared.clock import format_time, parse_time
 from shared.storage.engine import Database
 from shared.storage.registry import Registry
+from shared.stream import parking
 
 SIMULATED = "urn:simulated"
 """A source that begins so holds made-up data, and every timeline with it says so."""
@@ -78,8 +79,21 @@ class Timelines:
                 "judged_at": _judged_at(db, models, chart),
                 "alerts": _alerts(db, models, viewer, client, known, valid_at, known_at),
                 "conflicts": _conflicts(db, models, chart, known_at),
+                "parked": _parked(db, chart),
                 "simulated": any(one.event.source.startswith(SIMULATED) for one in own),
             }
+
+
+def _parked(db: Connection, chart: Chart) -> dict[str, Any] | None:
+    """Return what of the client waits for an operator, so that nobody takes it for up to date."""
+    found = parking.waiting(db, chart.organisation, [chart.client]).get(chart.client)
+    if found is None:
+        return None
+    return {
+        "since": format_time(found.since),
+        "records": found.records,
+        "consumers": list(found.consumers),
+    }
 
 
 def _folded(chart: Chart, valid_at: datetime | None, known_at: datetime | None) -> dict[str, Any]:

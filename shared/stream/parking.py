@@ -34,6 +34,7 @@ from sqlalchemy import (
 from shared.clock import from_micros, to_micros
 from shared.errors import ClientFault, TooManyParked
 from shared.storage.engine import insert_or_nothing
+from shared.storage.generations import GENERATIONS
 from shared.storage.kept import ID, KEPT
 from shared.stream.headers import pack_headers, unpack_headers
 from shared.stream.ports import Partition, Record
@@ -252,17 +253,12 @@ def counts(db: Connection, consumer: str) -> tuple[int, int]:
     return clients, int(records or 0)
 
 
-def waiting(
-    db: Connection, organisation: str, clients: Collection[str], family: str = ""
-) -> dict[str, Waiting]:
+def waiting(db: Connection, organisation: str, clients: Collection[str]) -> dict[str, Waiting]:
     """Return client → what waits for an operator, for those of some clients who are held back.
 
-    Args:
-        db: Any transaction.
-        organisation: Whose clients.
-        clients: Of any number.
-        family: Only of consumers whose names begin so.
+    What waits for a generation that does not serve is of no concern to who reads.
     """
+    serving = select(GENERATIONS.c.consumer).where(GENERATIONS.c.state == "active")
     found: dict[str, Waiting] = {}
     names = sorted(clients)
     for start in range(0, len(names), CHUNK):
@@ -276,7 +272,7 @@ def waiting(
             .where(
                 TABLE.c.organisation == organisation,
                 TABLE.c.client.in_(names[start : start + CHUNK]),
-                TABLE.c.consumer.startswith(family),
+                TABLE.c.consumer.in_(serving),
                 TABLE.c.held,
             )
             .group_by(TABLE.c.client, TABLE.c.consumer)

@@ -1,21 +1,25 @@
 """A record that cannot be handled: parked with its client, while everybody else goes on."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import orjson
 import pytest
+from rich.console import Console
 
+from services.projections import terminal
 from services.projections.projector import CONSUMER, Projector
 from shared.envelope import Envelope
 from shared.errors import TooManyParked
 from shared.storage import positions
 from shared.storage.engine import Database
 from shared.stream.codec import encode
-from shared.stream.ports import EVENTS
+from shared.stream.ports import ALERTS, EVENTS
 from tests.support import events as an
 from tests.support.poison import Fragile, FragileModel, parked_rows, retry, spoiled, states
-from tests.support.projected import World
+from tests.support.projected import World, an_alert_step
 
 BEN, CAT = "cl_ben", "cl_cat"
 
@@ -104,13 +108,74 @@ def test_retried_after_the_release_that_mends_it(
     other.close()
 
 
-def test_a_shared_fact_that_fails_for_one_client(world: World) -> None:
-    """Who cannot be folded is parked alone; the fact counts for everybody else."""
-    wrong = an.a_session_held("s2", an.on(14), id="wrong")
-    world.tell(*sessions(1), *sessions(1, BEN), an.a_therapist_away("2026-02-02", "2026-02-09"))
-    assert states(world.db) == []
-    world.publish([spoiled(world.placed(wrong), ce_time=b"9999-12-31T23:59:59Z")])
-    assert shown(world, BEN) == ["s1"]
+def test_a_parked_client_is_shown_as_such(world: World, fragile: Fragile) -> None:
+    """In the timeline's JSON, drawing and page and in the caseload; others as ever."""
+    world.tell(*sessions(1), *sessions(1, BEN))
+    assert (world.timeline()["parked"], world.timeline(BEN)["parked"]) == (None, None)
+    fragile.clients.add(world.client())
+    world.tell(*sessions(2, first=2))
+    found = world.timeline()
+    assert found["parked"] == {
+        "since": "2027-02-09T10:00:00Z", "records": 2, "consumers": ["projections.v1"]
+    }  # fmt: skip
+    said = "Not up to date since 9 Feb 2027: 2 records wait for an operator."
+    path = f"/v1/clients/{world.client()}/timeline"
+    assert said in world.get(f"{path}.html").text
+    assert "Not up to date since" in world.get(f"{path}.svg").text
+    assert world.timeline(BEN)["parked"] is None
+    rows = orjson.loads(world.get("/v1/clients").data)["clients"]
+    assert {row["client"]: row["parked"] for row in rows} == {
+        world.client(): True, world.client(BEN): False
+    }  # fmt: skip
+
+
+def test_a_parked_client_without_facts_is_shown_as_such(world: World, fragile: Fragile) -> None:
+    """Where even the first record could not be handled, the empty timeline says so."""
+    fragile.clients.add(world.client())
+    world.tell(*sessions(1))
+    found = world.timeline()
+    assert (found["sessions"], found["parked"]["records"]) == ([], 1)
+    out = StringIO()
+    terminal.show(found, Console(file=out, width=100))
+    assert "1 record waits for an operator." in out.getvalue()
+
+
+def test_a_fold_that_fails_for_one_client(world: World) -> None:
+    """Data that no fold can compute with park their client; a later fact of many spares nobody."""
+    late = spoiled(world.placed(sessions(1)[0]), ce_time=b"9999-12-31T23:59:59Z")
+    world.tell(*sessions(1, BEN))
+    world.publish([late])
+    world.tell(an.a_therapist_away("2026-02-02", "2026-02-09"), *sessions(1, BEN, 2))
+    assert shown(world, BEN) == ["s1", "s2"]
+    assert {client for client, _ in states(world.db)} <= {world.client()}
+
+
+def test_a_step_of_an_alert_that_cannot_be_kept(world: World) -> None:
+    """On the topic of alerts as well: parked with its client, who keeps being projected."""
+    broken = an_alert_step(client=world.client(), alert="a1")
+    data = {name: said for name, said in broken.event.data.items() if name != "history"}
+    world.alert(
+        replace(broken, event=replace(broken.event, data=data)),
+        an_alert_step(client=world.client(), alert="a2"),
+        an_alert_step(client=world.client(BEN), alert="a3"),
+    )
+    world.tell(*sessions(1), *sessions(1, BEN))
+    assert [row.topic for row in parked_rows(world.db)] == [ALERTS, ALERTS]
+    assert shown(world, an.CLIENT) == ["s1"]
+    assert (len(world.timeline()["alerts"]), len(world.timeline(BEN)["alerts"])) == (0, 1)
+
+
+def test_a_fact_of_many_folds_nobody_who_is_held_back(world: World, fragile: Fragile) -> None:
+    """Retried, the client is folded anew from everything that came meanwhile."""
+    world.tell(*sessions(1), *sessions(1, BEN))
+    fragile.events.add("poison")
+    world.tell(an.a_session_held("s2", an.on(14), id="poison"))
+    world.tell(an.a_therapist_away("2026-02-02", "2026-02-09"))
+    assert world.caseload() == world.caseload("?clinic=elm")
+    fragile.events.clear()
+    (done,) = retry(world.db, Projector(more=[FragileModel(fragile)]), world.clock)
+    assert done.left == 0
+    assert shown(world, an.CLIENT) == ["s1", "s2"]
 
 
 def test_too_many_clients_stop_the_consumer(world: World, fragile: Fragile) -> None:
