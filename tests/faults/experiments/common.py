@@ -7,7 +7,7 @@ from tests.faults.guards import Guard
 POSITION_APART: Final = Guard(
     name="position-saved-with-its-effect",
     file="shared/stream/runner.py",
-    old="                self._handler.handle(db, items)\n",
-    new="            with self._database.write() as db:\n"
-    "                self._handler.handle(db, items)\n",
+    old="            if items:\n                self._handler.handle(db, items, held.clients)\n",
+    new="        with self._database.write() as db:\n"
+    "            if items:\n                self._handler.handle(db, items, held.clients)\n",
 )
