@@ -5,8 +5,11 @@ from tests.faults.experiments import (
     broker_away,
     broker_cluster,
     broker_killed,
+    calendar_days,
+    clock_steps,
     damaged_stream,
     disk_full,
+    disorder,
     duplicates,
     hostile_receiver,
     killed_alerts,
@@ -16,10 +19,12 @@ from tests.faults.experiments import (
     killed_ticker,
     poison,
     postgres_away,
+    ticker_off,
 )
 
 EXPERIMENTS: tuple[Experiment, ...] = (
     duplicates.EXPERIMENT,
+    disorder.EXPERIMENT,
     killed_ingest.EXPERIMENT,
     killed_projections.EXPERIMENT,
     killed_alerts.EXPERIMENT,
@@ -40,4 +45,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     damaged_stream.FLIPPED_EMBEDDED,
     hostile_receiver.EXPERIMENT,
     poison.EXPERIMENT,
+    ticker_off.EXPERIMENT,
+    clock_steps.EXPERIMENT,
+    calendar_days.EXPERIMENT,
 )
