@@ -26,7 +26,7 @@ from shared import metrics
 from shared.alliance.amendments import AMENDMENTS
 from shared.clock import EPOCH, parse_time
 from shared.envelope import Envelope
-from shared.errors import blamed_on
+from shared.errors import Unreadable, blamed_on
 from shared.storage import facts, generations
 from shared.storage.accounts import Recipient
 from shared.storage.facts import Arrival, Stored
@@ -44,6 +44,9 @@ FIRST: Final = 0
 FEED_TYPES: Final = frozenset({"feed.silent", "feed.resumed"})
 
 LATE_AFTER: Final = timedelta(days=1)
+
+FUTURE: Final = timedelta(days=3_650)
+"""Own: no clock is so far ahead of the stream's own; a virtual one may be ahead of it by years."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,11 +286,17 @@ class Watcher:
 
 
 def _present(item: Item) -> datetime:
-    """Return the latest moment that a record speaks of as the present."""
-    event, recorded_at = item.envelope.event, item.envelope.recorded_at
-    return (
-        max(recorded_at, parse_time(event.data["tick_at"])) if event.type == TICK else recorded_at
-    )
+    """Return the latest moment that a record speaks of as the present.
+
+    Raises:
+        Unreadable: when that is absurd: time never goes back, so every deadline would be over.
+    """
+    event, present = item.envelope.event, item.envelope.recorded_at
+    if event.type == TICK:
+        present = max(present, parse_time(event.data["tick_at"]))
+    if present - item.record.appended_at > FUTURE:
+        raise Unreadable("it speaks of a time that cannot be the present")
+    return present
 
 
 def _acted_on(

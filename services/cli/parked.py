@@ -208,7 +208,8 @@ def _queues(
 ) -> list[Queue]:
     whose = None if organisation is None else _whose(office, organisation)
     with office.db.read() as db:
-        return redrive.queues(db, organisation=whose, client=client, consumer=consumer)
+        found = redrive.queues(db, organisation=whose, client=client, consumer=consumer)
+        return found if consumer is not None else redrive.of_serving(found, db)
 
 
 def _named(

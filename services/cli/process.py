@@ -23,7 +23,13 @@ from prometheus_client import start_http_server
 from shared import metrics
 from shared.clock import Clock, SystemClock
 from shared.config import METRICS_DIR, Settings, child_environment
-from shared.errors import AnotherVersion, ConfigurationError, StreamDamaged, Unavailable
+from shared.errors import (
+    AnotherVersion,
+    ConfigurationError,
+    StreamDamaged,
+    TooManyParked,
+    Unavailable,
+)
 from shared.logs import logger
 
 IDLE_S = 0.05
@@ -182,7 +188,7 @@ def drive(name: str, worker: Worker, clock: Clock, stop: threading.Event) -> Non
             worker=name,
             error=type(error).__name__,
             where=f"{os.path.basename(last.filename)}:{last.lineno}",  # noqa: PTH119 - a name.
-            reason=str(error) if isinstance(error, StreamDamaged) else None,
+            reason=str(error) if isinstance(error, StreamDamaged | TooManyParked) else None,
         )
     finally:
         worker.close()

@@ -20,6 +20,7 @@ from shared.storage import generations
 from shared.storage.comparing import Difference
 from shared.storage.engine import Borrowing
 from shared.storage.generations import LEASE, Generation, TableSet
+from shared.stream import succession
 from shared.stream.engines import open_stream
 from shared.stream.rebuilding import Accept, Candidate, Outcome, Rebuilding
 
@@ -118,6 +119,7 @@ class _Run:
         with self.office.db.write() as db:
             kept = generations.in_state(db, name, "previous")
             new = generations.begin(db, self.kind.tables)
+            succession.forget_dropped(db)
             gone = kept is not None and generations.in_state(db, name, "previous") is None
             old = generations.in_state(db, name, "active")
         if kept is not None and gone:
@@ -264,6 +266,7 @@ def _drop(office: Office, kind: Kind, state: generations.State) -> None:
         if not generations.claim(db, found, "", office.clock.now()):
             raise click.UsageError("another rapport rebuild is at work on it; end that first")
         generations.drop(db, found)
+        succession.forget_dropped(db)
     click.echo(f"Generation {found.number} of {name} was dropped.", err=True)
 
 

@@ -91,15 +91,15 @@ TABLE = Table(
 """``held``: the row holds its client back. An evicted one does until the client is retried."""
 
 
-_PLACES = (TABLE.c.organisation, TABLE.c.client, TABLE.c.topic, TABLE.c.partition)
+PLACES = (TABLE.c.organisation, TABLE.c.client, TABLE.c.topic, TABLE.c.partition)
 
 # What every transaction asks is made once: making a question costs more than asking it.
 _HEADS: Final = (
-    select(*_PLACES, func.min(TABLE.c.offset))
+    select(*PLACES, func.min(TABLE.c.offset))
     .where(TABLE.c.consumer == bindparam("reader"), TABLE.c.held)
-    .group_by(*_PLACES)
+    .group_by(*PLACES)
 )
-_LEFT_OUT: Final = select(*_PLACES, TABLE.c.offset).where(
+_LEFT_OUT: Final = select(*PLACES, TABLE.c.offset).where(
     TABLE.c.state == EVICTED,
     # Of every version of the consumer: the next leaves out what this one leaves out.
     or_(

@@ -19,6 +19,7 @@ from shared.storage import generations, positions
 from shared.storage.comparing import Comparison, Difference, Pair
 from shared.storage.engine import Borrowing
 from shared.storage.generations import LEASE, Generation, Stage
+from shared.stream import succession
 from shared.stream.bounded import BoundedStream
 from shared.stream.handling import Handler
 from shared.stream.ports import Partition, Stream
@@ -270,7 +271,13 @@ class Rebuilding:
 
     def _limit(self) -> Mapping[Partition, int]:
         with self._database.read() as db:
-            return {place: at.next_offset for place, at in _positions(db, self._old).items()}
+            limit = {place: at.next_offset for place, at in _positions(db, self._old).items()}
+            # Nobody is folded while it reads: whoever cannot be must be known before.
+            rows = succession.to_inherit(db, self._old.consumer, self._new.consumer)
+        if rows:
+            with self._database.write() as db:
+                succession.inherit(db, rows)
+        return limit
 
 
 def _positions(db: Connection, of: Generation) -> dict[Partition, positions.Position]:

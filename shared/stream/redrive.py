@@ -17,6 +17,7 @@ from shared.events import upcast
 from shared.logs import logger
 from shared.storage import positions
 from shared.storage.engine import Database
+from shared.storage.generations import GENERATIONS
 from shared.stream import codec, parking
 from shared.stream.handling import Handler, Item
 from shared.stream.parking import EVICTED, PARKED, TABLE, Who
@@ -63,6 +64,13 @@ class Retried:
     left: int
     error: str = ""
     code_place: str = ""
+
+
+def of_serving(found: Sequence[Queue], db: Connection) -> list[Queue]:
+    """Return the queues of what serves: another generation is tried again when it serves."""
+    asked = select(GENERATIONS.c.consumer).where(GENERATIONS.c.state != "active")
+    others = set(db.execute(asked).scalars())
+    return [queue for queue in found if queue.consumer not in others]
 
 
 def queues(db: Connection, *, organisation: str | None = None, client: str | None = None,

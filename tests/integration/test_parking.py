@@ -18,7 +18,7 @@ from shared.storage.engine import Database
 from shared.stream.codec import encode
 from shared.stream.ports import ALERTS, EVENTS
 from tests.support import events as an
-from tests.support.poison import Fragile, FragileModel, parked_rows, retry, spoiled, states
+from tests.support.poison import Fragile, FragileModel, parked_rows, retry, states, without_data
 from tests.support.projected import World, an_alert_step
 
 BEN, CAT = "cl_ben", "cl_cat"
@@ -142,12 +142,11 @@ def test_a_parked_client_without_facts_is_shown_as_such(world: World, fragile: F
 
 def test_a_fold_that_fails_for_one_client(world: World) -> None:
     """Data that no fold can compute with park their client; a later fact of many spares nobody."""
-    late = spoiled(world.placed(sessions(1)[0]), ce_time=b"9999-12-31T23:59:59Z")
-    world.tell(*sessions(1, BEN))
-    world.publish([late])
+    world.tell(*sessions(1, BEN), without_data(sessions(1)[0]))
     world.tell(an.a_therapist_away("2026-02-02", "2026-02-09"), *sessions(1, BEN, 2))
     assert shown(world, BEN) == ["s1", "s2"]
-    assert {client for client, _ in states(world.db)} <= {world.client()}
+    assert states(world.db) == [(world.client(), "parked")]
+    assert shown(world, an.CLIENT) == []
 
 
 def test_a_step_of_an_alert_that_cannot_be_kept(world: World) -> None:

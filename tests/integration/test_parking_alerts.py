@@ -9,6 +9,7 @@ import pytest
 
 from services.alerts.rule import Rule
 from services.alerts.watcher import Watcher
+from shared.clock import format_time, parse_time
 from shared.envelope import Envelope
 from shared.storage.engine import Database
 from shared.stream.parking import MANY
@@ -173,3 +174,19 @@ def test_deadlines_of_a_parked_client_are_suspended(world: AlertsWorld, fragile:
     assert {one["client"] for one in world.shown()} == {ANNA, BEN}
     (quiet,) = [one for one in world.shown() if one["client"] == ANNA]
     assert (quiet["rule"], quiet["historical"]) == ("test-quiet", False)
+
+
+def test_a_present_that_cannot_be(world: AlertsWorld) -> None:
+    """A record that speaks of the year 9999 moves no clock, so no deadline is over for anybody."""
+    world.tell(held(1), held(1, client=BEN))
+    far = parse_time("9999-12-31T00:00:00Z")
+    absurd = [
+        an.a_session_held("x", an.on(2), recorded_at=far),
+        an.an_event("clock.ticked", an.on(2), {"tick_at": format_time(far)}, client=None),
+    ]
+    now = world.clock.now()
+    world.tell(*absurd)
+    world.clock.set(now)
+    world.tell(held(3, client=BEN))
+    assert world.shown() == []
+    assert {row.error for row in parked_rows(world.db)} == {"Unreadable"}

@@ -1,6 +1,6 @@
 """What cannot be handled: records, a read model and a rule that fail for whom a test names."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -121,14 +121,14 @@ def retry(database: Database, handler: Handler, clock: Clock) -> list[Retried]:
     return [worker.retry(queue) for queue in waiting]
 
 
+def without_data(envelope: Envelope) -> Envelope:
+    """Return an event that no fold can compute with, as no ingest would let it through."""
+    return replace(envelope, event=replace(envelope.event, data={}))
+
+
 def spoiled(envelope: Envelope, **headers: bytes | None) -> Outgoing:
     """Return the record of an envelope with headers changed, or taken away."""
     sent = encode(envelope, EVENTS)
     changed = {**dict(sent.headers), **headers}
     kept = tuple((name, value) for name, value in changed.items() if value is not None)
     return replace(sent, headers=kept)
-
-
-def only(names: Collection[str], of: Sequence[Retried]) -> list[Retried]:
-    """Return what became of the queues of some clients."""
-    return [one for one in of if one.queue.who[1] in names]

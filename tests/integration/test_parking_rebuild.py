@@ -1,0 +1,57 @@
+"""A rebuild beside what serves, while a client of it is parked."""
+
+from services.projections import bootstrap
+from shared.storage.engine import Database
+from shared.stream import succession
+from tests.support import events as an
+from tests.support.poison import parked_rows, retry, without_data
+from tests.support.projected import World
+from tests.support.rebuilt import built, rebuilding, rebuilt, serving
+
+BEN = "cl_ben"
+
+
+def test_who_is_parked_stays_so_in_the_next_generation(world: World, db: Database) -> None:
+    """The rebuild leaves out what waits, holds no difference, and the queue can be retried."""
+    told = [an.a_session_held(f"s{n}", an.on(7 * n), id=f"s{n}") for n in (1, 2, 3)]
+    world.tell(told[0], without_data(told[1]), told[2], an.a_session_held("s1", client=BEN))
+    before = world.timeline()
+    assert before["parked"]["records"] == 2
+    outcome = rebuilt(world)
+    assert (outcome.switched, outcome.differences, serving(world)) == (True, [], 2)
+    world.project()
+    after = world.timeline()
+    assert after["parked"]["consumers"] == ["projections.v1.g2"]
+    assert after["parked"] | before["parked"] == before["parked"]
+    with db.read() as reading:
+        handler = bootstrap.handler(reading)
+    (still,) = retry(db, handler, world.clock)
+    assert (still.queue.consumer, still.left) == ("projections.v1.g2", 2)
+
+
+def test_who_is_parked_while_it_reads_is_so_in_both(world: World, db: Database) -> None:
+    """What serves parks a record that the next has not come to; the next never folds it."""
+    world.tell(*(an.a_session_held(f"b{n}", an.on(n), client=BEN) for n in range(20)))
+    poison = without_data(an.a_session_held("s1", an.on(1), id="s1"))
+
+    def once() -> None:
+        if not parked_rows(db):
+            world.tell(poison)
+
+    with rebuilding(world) as made:
+        built(world, made, once)
+        assert made.finish(world.clock.now(), "the same").switched
+    held = {row.consumer for row in parked_rows(db)}
+    assert held == {"projections.v1", "projections.v1.g2"}
+
+
+def test_what_waited_for_a_dropped_generation_is_forgotten(world: World, db: Database) -> None:
+    """Decisions stay; records that nobody will ever retry do not."""
+    world.tell(without_data(an.a_session_held("s1", an.on(1))))
+    rebuilt(world)
+    rebuilt(world)
+    with db.write() as writing:
+        succession.forget_dropped(writing)
+    assert {row.consumer for row in parked_rows(db)} == {
+        "projections.v1.g2", "projections.v1.g3"
+    }  # fmt: skip
