@@ -288,7 +288,7 @@ def test_killed_at_any_call_it_loses_and_doubles_nothing(tmp_path: Path) -> None
 
 def _killed_once(folder: Path, nth: int) -> bool:
     points = Points()
-    strike = Strike(Fault(nth, "crash"), lambda _: None)
+    strike = Strike([Fault("crash", "any", nth)])
     stream = EmbeddedStream(folder / "stream.db", 2)
     stream.create_topics()
     with migrated(sqlite_url(folder)) as db, closing(TallyWorld(stream, db)) as world:
@@ -313,7 +313,7 @@ def _killed_once(folder: Path, nth: int) -> bool:
         runner.close()
         watched.close()
     stream.close()
-    return strike.at is not None
+    return strike.hits > 0
 
 
 def test_a_redrive_beside_the_running_consumer(world: TallyWorld) -> None:

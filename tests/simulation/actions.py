@@ -1,5 +1,6 @@
 """What can happen in a simulated world: the vocabulary of schedules, seeded or found by search."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
@@ -22,7 +23,8 @@ class Send:
         count: How many events are in the request.
         replica: Which ingest process takes it.
         fate: What the network does with it.
-        fault: What hits the process meanwhile.
+        faults: What hits the process meanwhile.
+        meanwhile: What others do while it is paused.
     """
 
     organisation: str
@@ -30,11 +32,12 @@ class Send:
     count: int
     replica: str
     fate: Fate
-    fault: Fault | None = None
+    faults: tuple[Fault, ...] = ()
+    meanwhile: tuple["Action", ...] = ()
 
     def __str__(self) -> str:
         """Return it as the schedule prints it."""
-        hit = f" {self.fault}" if self.fault else ""
+        hit = _said(self.faults)
         return (
             f"send {self.organisation}[{self.pick}]×{self.count} {self.fate} {self.replica}{hit}"
         )
@@ -58,18 +61,18 @@ class Step:
     Attributes:
         process: Whose worker; a process that is down is started.
         worker: Which.
-        fault: What hits the step.
+        faults: What hits the step.
         meanwhile: What others do during a pause of this step.
     """
 
     process: str
     worker: str
-    fault: Fault | None = None
+    faults: tuple[Fault, ...] = ()
     meanwhile: tuple["Action", ...] = ()
 
     def __str__(self) -> str:
         """Return it as the schedule prints it."""
-        hit = f" {self.fault}" if self.fault else ""
+        hit = _said(self.faults)
         return f"step {self.process}.{self.worker}{hit}"
 
 
@@ -113,3 +116,7 @@ class Mind:
 
 
 Action = Send | Arrive | Step | End | Pass | Mind
+
+
+def _said(faults: Sequence[Fault]) -> str:
+    return "".join(f", {fault}" for fault in faults)

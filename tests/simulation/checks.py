@@ -55,6 +55,14 @@ class Checks:
         """Ask the database."""
         return self._database.execute(question, values).fetchall()
 
+    def forget(self) -> None:
+        """Let everything begin anew: somebody has emptied the tables on purpose."""
+        self._before = self._measured()
+
+    def ends(self) -> dict[tuple[Any, ...], int]:
+        """Return how long each partition is."""
+        return {name: value for name, value in self._before.items() if name[0] == "end"}
+
     def work(self) -> set[tuple[str, str]]:
         """Return (kind of process, worker) of those who would find something to do now."""
         now = to_micros(self._installation.clock.now())

@@ -24,6 +24,7 @@ from services.projections import read_models
 from shared.clock import EPOCH
 from shared.envelope import Envelope
 from shared.storage.generations import FIRST
+from shared.stream import parking
 from shared.stream.codec import decode
 from shared.stream.ports import ALERTS, EVENTS
 from tests.simulation.installation import ALL, PARTITIONS
@@ -50,6 +51,7 @@ def judge_end(world: World) -> None:
     """Judge a world that has come to rest."""
     judge_arrivals(world)
     _at_the_ends(world)
+    _nothing_parked(world)
     _one_effect_each(world)
     _everything_was_told(world)
     _nobody_was_told_otherwise(world)
@@ -60,6 +62,13 @@ def _at_the_ends(world: World) -> None:
     """Every consumer has handled all that the stream holds, by the product's own measure."""
     installation = world.installation
     assert caught_up(installation.stream, installation.database), "a consumer lags"
+
+
+def _nothing_parked(world: World) -> None:
+    """No record failed for any reason of its own: everything that was sent can be handled."""
+    with world.installation.database.read() as db:
+        parked = db.execute(select(parking.TABLE.c.error, parking.TABLE.c.code_place)).all()
+    assert not parked, f"parked: {parked}"
 
 
 def on_stream(world: World, topic: str) -> list[Envelope]:

@@ -4,6 +4,7 @@ import gc
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import closing
 from multiprocessing import get_context
 from typing import Final
 
@@ -24,7 +25,9 @@ def many(seeds: range) -> list[Run]:
     failures: list[Run] = []
     with (
         Progress(console=console, disable=not console.is_terminal) as progress,
-        ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool,
+        ProcessPoolExecutor(
+            os.cpu_count(), mp_context=get_context("spawn"), initializer=prepare
+        ) as pool,
     ):
         task = progress.add_task("simulating", total=len(seeds))
         for done in as_completed([pool.submit(some, chunk) for chunk in _by_scenario(seeds)]):
@@ -34,13 +37,26 @@ def many(seeds: range) -> list[Run]:
     return sorted(failures, key=lambda run: run.seed)
 
 
+def prepare() -> None:
+    """Have a process that only simulates say nothing else, and collect garbage as workers do."""
+    logs.configure("critical")
+    gc.set_threshold(*COLLECT_AFTER)
+
+
 def some(seeds: Sequence[int]) -> list[Run]:
     """Run a few seeds in this process."""
-    logs.configure("error")
-    gc.set_threshold(*COLLECT_AFTER)
-    with an_installation() as installation:
-        simulator = Simulator(installation)
-        return [simulator.run(seed) for seed in seeds]
+    return list(_run(seeds))
+
+
+def some_until_failure(seeds: Sequence[int]) -> Run | None:
+    """Run seeds in this process until one fails; return its run."""
+    return next((run for run in _run(seeds) if run.reason is not None), None)
+
+
+def _run(seeds: Sequence[int]) -> Iterator[Run]:
+    with an_installation() as installation, closing(Simulator(installation)) as simulator:
+        for seed in seeds:
+            yield simulator.run(seed)
 
 
 def _by_scenario(seeds: range) -> Iterator[list[int]]:

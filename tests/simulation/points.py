@@ -5,10 +5,11 @@ At the point that a fault names, the process dies, the other side does not answe
 it did what was asked), or the process is paused while the world goes on without it.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from sqlalchemy import Connection, event
 
@@ -18,6 +19,15 @@ from shared.stream.embedded import EmbeddedStream
 from shared.stream.ports import Consumer, Outgoing, Partition, Publisher, Record
 
 Kind = Literal["crash", "away", "pause"]
+Point = Literal[
+    "read", "begin", "statement", "commit", "committed", "poll", "polled", "courtesy",
+    "publish", "published", "send", "sent", "any",
+]  # fmt: skip
+LOCKED: Final[frozenset[Point]] = frozenset({"statement", "commit"})
+"""Where others would wait for what is held, and one thread would wait for ever: no pause there."""
+
+ANSWERS: Final[frozenset[Point]] = frozenset({"polled"})
+"""Where nothing is away: whoever raises from a poll has not read on, as the port says."""
 
 
 class Crash(BaseException):
@@ -26,47 +36,56 @@ class Crash(BaseException):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What hits a step, at the n-th point that it reaches.
+    """What hits a step, when it reaches a point for the n-th time.
 
     Attributes:
-        nth: From 1; a step that reaches fewer points is not hit.
-        kind: ``crash``; ``away`` (an answer never came); ``pause`` (the process stands still
-            while others work; where it holds a lock, at the next point where it holds none).
+        kind: ``crash``; ``away`` (an answer never comes); ``pause`` (the process stands still
+            while others work).
+        point: Where; ``any`` counts them all.
+        nth: From 1; a step that reaches the point less often is not hit.
     """
 
-    nth: int
     kind: Kind
+    point: Point
+    nth: int
 
     def __str__(self) -> str:
         """Return it as the schedule prints it."""
-        return f"{self.kind}@{self.nth}"
+        return f"{self.kind} at {self.point} {self.nth}"
+
+
+def kinds_at(point: Point, *, pauses: bool) -> tuple[Kind, ...]:
+    """Return what can happen at a point."""
+    away: tuple[Kind, ...] = () if point in ANSWERS else ("away",)
+    pause: tuple[Kind, ...] = ("pause",) if pauses and point not in LOCKED else ()
+    return ("crash", *away, *pause)
 
 
 class Strike:
-    """A fault on its way through one step."""
+    """Faults on their way through one step."""
 
-    def __init__(self, fault: Fault | None, meanwhile: Callable[[str], None]) -> None:
+    def __init__(
+        self, faults: Sequence[Fault], meanwhile: Callable[[], None] = lambda: None
+    ) -> None:
         """Hit nothing yet; ``meanwhile`` lets the world go on during a pause."""
-        self._fault = fault
+        self._faults = faults
         self._meanwhile = meanwhile
-        self._reached = 0
-        self.names: list[str] = []
-        self.at: str | None = None
+        self._reached: Counter[Point] = Counter()
+        self.hits = 0
 
-    def reach(self, name: str, away: type[Exception] | None, *, locked: bool = False) -> None:
-        """Count a point; hit there where the fault says so."""
-        self._reached += 1
-        fault = self._fault
-        if fault is None or self._reached < fault.nth:
-            return
-        if (fault.kind == "pause" and locked) or (fault.kind == "away" and away is None):
-            return
-        self._fault, self.at = None, name
-        if fault.kind == "crash":
-            raise Crash(name)
-        if fault.kind == "away" and away is not None:
-            raise away(f"simulated at {name}")
-        self._meanwhile(name)
+    def reach(self, point: Point, away: type[Exception]) -> None:
+        """Count a point; hit there where a fault says so."""
+        self._reached[point] += 1
+        self._reached["any"] += 1
+        for fault in self._faults:
+            if fault.point not in (point, "any") or fault.nth != self._reached[fault.point]:
+                continue
+            self.hits += 1
+            if fault.kind == "crash":
+                raise Crash(point)
+            if fault.kind == "away":
+                raise away(f"simulated at {point}")
+            self._meanwhile()
 
 
 class Points:
@@ -85,11 +104,11 @@ class Points:
         finally:
             self._running.pop()
 
-    def reach(self, name: str, away: type[Exception] | None, *, locked: bool = False) -> None:
+    def reach(self, point: Point, away: type[Exception]) -> None:
         """Count a point of the step that is running."""
         strike = self._running[-1]
         if strike is not None:
-            strike.reach(name, away, locked=locked)
+            strike.reach(point, away)
 
 
 class WatchedDatabase(Database):
@@ -108,7 +127,7 @@ class WatchedDatabase(Database):
         self._points.reach("begin", DatabaseUnavailable)
         with super().write() as db:
             yield db
-            self._points.reach("commit", DatabaseUnavailable, locked=True)
+            self._points.reach("commit", DatabaseUnavailable)
         self._points.reach("committed", DatabaseUnavailable)
 
     @contextmanager
@@ -119,7 +138,7 @@ class WatchedDatabase(Database):
             yield db
 
     def _statement(self, *_: Any) -> None:
-        self._points.reach("statement", DatabaseUnavailable, locked=True)
+        self._points.reach("statement", DatabaseUnavailable)
 
 
 class WatchedStream(EmbeddedStream):
@@ -172,8 +191,7 @@ class WatchedConsumer:
         """Read."""
         self._points.reach("poll", StreamUnavailable)
         records = self._consumer.poll(limit, timeout_s)
-        # Whoever raises has not read on: that is the engines' part of the port.
-        self._points.reach("polled", None)
+        self._points.reach("polled", StreamUnavailable)
         return records
 
     def courtesy_commit(self, ends: Mapping[Partition, int]) -> None:

@@ -6,33 +6,31 @@ import subprocess
 import sys
 from typing import Final
 
-from shared.config import child_environment
-from tests.simulation.installation import an_installation
-from tests.simulation.many import LARGEST_SEED
-from tests.simulation.simulate import Simulator
+import pytest
 
-SEEDS: Final = 40
+from shared.config import child_environment
+from tests.simulation.guards import GUARDS, hunt
+from tests.simulation.many import LARGEST_SEED, some_until_failure
+
+SEEDS: Final = 30
 """Fresh ones at each run, so that every run looks somewhere else."""
 
 
 def test_whatever_goes_wrong_the_end_is_right() -> None:
     """Under crashes, outages, pauses and a bad network, everything ends as without them."""
     first = secrets.randbelow(LARGEST_SEED)
-    with an_installation() as installation:
-        simulator = Simulator(installation)
-        for seed in range(first, first + SEEDS):
-            run = simulator.run(seed)
-            assert run.reason is None, (
-                f"replay it: make simulation SEED={seed}\n{run.reason}\n"
-                + "\n".join(run.trace[-40:])
-            )
+    run = some_until_failure(range(first, first + SEEDS))
+    if run is not None:
+        tail = "\n".join(run.trace[-40:])
+        pytest.fail(f"replay it: make simulation SEED={run.seed}\n{run.reason}\n{tail}")
 
 
 def test_a_seed_replays_in_another_process() -> None:
     """The same seed gives the same actions, hits and times, whatever Python's hashes are."""
     script = (
         "import json, sys\n"
-        "from tests.simulation.many import some\n"
+        "from tests.simulation.many import prepare, some\n"
+        "prepare()\n"
         "print(json.dumps([run.trace for run in some([int(sys.argv[1])])]))\n"
     )
     traces = [
@@ -46,3 +44,12 @@ def test_a_seed_replays_in_another_process() -> None:
     ]
     assert traces[0] == traces[1]
     assert len(json.loads(traces[0])[0]) > 50
+
+
+def test_it_can_fail() -> None:
+    """Every guard stands where it is taken out; without one, a failure is found in a few seeds."""
+    for guard in GUARDS:
+        guard.check()
+    (guard,) = [one for one in GUARDS if one.name == "position-in-the-transaction-of-its-effect"]
+    found = hunt(guard, first=0, within=20)
+    assert found.seed is not None

@@ -77,9 +77,9 @@ class World:
         self.checks.during()
         return busy
 
-    def something_due(self) -> bool:
-        """Return whether a caller has something to tell now."""
-        return any(caller.due(self.clock.now()) for caller in self.callers.values())
+    def callers_with_something_due(self) -> list[str]:
+        """Return the organisations whose caller has something to tell now."""
+        return [name for name, one in self.callers.items() if one.due(self.clock.now())]
 
     def settle(self) -> None:
         """Step whoever has work, unhit, until nobody has; what the dead hold runs out."""
@@ -91,6 +91,11 @@ class World:
             if not any(busy):
                 self.act(Pass(LEASES_RUN_OUT))
         raise AssertionError("the world does not come to rest")
+
+    def step_everybody(self) -> None:
+        """Give each worker a step, whether it seems to have work or not."""
+        for process, worker in EVERY_WORKER:
+            self.act(Step(process, worker))
 
     def with_work(self) -> list[tuple[str, str]]:
         """Return the workers that would find something to do now, in a fixed order."""
@@ -121,14 +126,16 @@ class World:
         self._fronts[replica] = front
         caller = self.callers[request.organisation.name]
         caller.arrived.update(one["id"] for one in request.documents)
-        strike = Strike(action.fault if action else None, lambda _: None)
+        strike = Strike(())
+        if action is not None:
+            strike = Strike(action.faults, lambda: self._let_others(action.meanwhile))
         try:
             with self.installation.points.under(strike):
                 return take(front, request, self.clock.now())
         except Unavailable:
             return False
         except Crash:
-            del self._fronts[replica]
+            self._fronts.pop(replica, None)
             return False
         finally:
             self._note(at, strike)
@@ -141,7 +148,7 @@ class World:
             self._lives[action.process] = life
         if action.worker in life.stepping:
             return False
-        strike = Strike(action.fault, lambda _: self._pause(life, action.meanwhile))
+        strike = Strike(action.faults, lambda: self._pause(life, action.meanwhile))
         life.stepping.add(action.worker)
         try:
             with self.installation.points.under(strike):
@@ -159,14 +166,18 @@ class World:
             self._note(at, strike)
 
     def _pause(self, life: Life, meanwhile: Sequence[Action]) -> None:
-        """Let the world go on while one process stands still in the middle of a step."""
+        """Let a process stand still in the middle of a step."""
+        self._let_others(meanwhile)
+        if life.dead:
+            raise Crash("another worker of the process died meanwhile")
+
+    def _let_others(self, meanwhile: Sequence[Action]) -> None:
+        """Let the world go on while somebody stands still."""
         self._depth += 1
         with self.installation.points.under(None):
             for action in meanwhile:
                 self.act(action)
         self._depth -= 1
-        if life.dead:
-            raise Crash("another worker of the process died meanwhile")
 
     def _end(self, action: End) -> None:
         if action.process in INGEST:
@@ -186,5 +197,4 @@ class World:
         return min(known, default=now + timedelta(hours=1)) - now
 
     def _note(self, at: int, strike: Strike) -> None:
-        if strike.at is not None:
-            self.trace[at] += f" ({strike.at})"
+        self.trace[at] += " (hit)" * strike.hits
