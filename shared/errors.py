@@ -63,6 +63,10 @@ class Busy(RapportError):
     """The services save too much for the last records to be read meanwhile. Try again later."""
 
 
+class Overtaken(RapportError):
+    """Another command works on this generation, or has dropped it; see: rapport rebuild."""
+
+
 class Superseded(PositionConflict):
     """Another generation of the tables serves now; this consumer goes over to it."""
 

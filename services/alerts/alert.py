@@ -26,7 +26,7 @@ VOIDED: Final = "~"
 ACTIONS: Final = ("alert.acknowledged", "alert.snoozed", "alert.resolved", "alert.commented")
 """What people do about alerts; on the topic of events they are nothing else."""
 
-UNHASHED: Final = frozenset({"id", "known_at", "history"})
+UNHASHED: Final = frozenset({"id", "known_at", "history", "settled"})
 """Fields that change without anything being different for who reads the alert."""
 
 

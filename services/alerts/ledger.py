@@ -29,6 +29,7 @@ from sqlalchemy import (
     bindparam,
     exists,
     func,
+    or_,
     select,
 )
 
@@ -44,6 +45,8 @@ PENDING, SENT, GIVEN_UP, CANCELLED = "pending", "sent", "given_up", "cancelled"
 WAITING: Final = "waiting"
 """History: told to nobody yet; its summary is to come."""
 UNDELIVERABLE, WITHOUT_RECIPIENT = "undeliverable", "without_recipient"
+SETTLED: Final = "settled"
+"""Held by rules that took over from others: as good as told, and told to nobody."""
 
 NOBODY: Final = ""
 """Stands in the column ``recipient`` where there is none."""
@@ -106,7 +109,8 @@ Key = tuple[str, str, str]
 def _last_steps() -> Select[Any]:
     """Return what asks for the last step of every alert of clients, and whether it is told.
 
-    Told is an alert of which somebody was told, or soon is.
+    Told is an alert of which somebody was told, or soon is, or of which a step was settled: that
+    it holds otherwise than before is no news then either.
     """
     mine = and_(
         STEPS.c.organisation == bindparam("whose"),
@@ -122,8 +126,10 @@ def _last_steps() -> Select[Any]:
         LEDGER.c.organisation == STEPS.c.organisation,
         LEDGER.c.alert == STEPS.c.alert,
         LEDGER.c.channel == WEBHOOK,
-        LEDGER.c.recipient != NOBODY,
-        LEDGER.c.status != CANCELLED,
+        or_(
+            and_(LEDGER.c.recipient != NOBODY, LEDGER.c.status != CANCELLED),
+            LEDGER.c.status == SETTLED,
+        ),
     )
     same = and_(STEPS.c.alert == last.c.alert, STEPS.c.number == last.c.number)
     return select(STEPS, told.label("told")).join(last, same).where(mine)

@@ -44,6 +44,21 @@ def shown_numbers(inbox: Table) -> Select[Any]:
 
 
 @cache
+def alerts_of_clients(inbox: Table) -> Select[Any]:
+    """Ask for every alert that is shown of ``some`` clients."""
+    return select(inbox.c.alert).where(*_about(inbox))
+
+
+@cache
+def none_of_alerts(table: Table) -> Delete:
+    """Delete every row about ``some`` alerts of one organisation."""
+    return table.delete().where(
+        table.c.organisation == bindparam("whose"),
+        table.c.alert.in_(bindparam("some", expanding=True)),
+    )
+
+
+@cache
 def of_clients(table: Table) -> Select[Any]:
     """Ask for every row about ``some`` clients of one organisation."""
     return select(table).where(*_about(table))

@@ -284,10 +284,15 @@ def _closed(
         escalated_at=known.escalated_at,
         concerned=known.concerned - {UNKNOWN}
         | around.concerns(one["event"] for one in known.body["evidence"]),
-        body={**known.body, "state": kind, "snoozed_until": None},
+        body={**_own(known.body), "state": kind, "snoozed_until": None},
         telling=telling,
     )
     return _with_history(step, known, mine)
+
+
+def _own(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a body without what belongs to one step alone."""
+    return {name: said for name, said in body.items() if name != "settled"}
 
 
 def _amended(subject: Subject, known: Known, around: Circumstances) -> list[Decided]:

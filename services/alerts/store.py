@@ -181,6 +181,16 @@ def shown_numbers(
     return found
 
 
+def show_nothing(db: Connection, tables: Tables, whose: Iterable[Who]) -> None:
+    """Forget every alert that is shown of some clients."""
+    for some in _by_organisation(whose):
+        alerts = list(db.scalars(questions.alerts_of_clients(tables.inbox), some))
+        if alerts:
+            named = {"whose": some["whose"], "some": alerts}
+            for table in (tables.inbox, tables.concerned):
+                db.execute(questions.none_of_alerts(table), named)
+
+
 def show(db: Connection, tables: Tables, partition: int, alerts: Sequence[Shown]) -> None:
     """Show alerts as they are now; forget those that vanished."""
     for one in alerts:

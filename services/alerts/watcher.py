@@ -14,14 +14,13 @@ from sqlalchemy import Connection
 
 from services.alerts import ledger, organisations, store, tables
 from services.alerts.alert import ACTIONS
-from services.alerts.audience import audience
-from services.alerts.concerns import UNKNOWN
 from services.alerts.judging import Found, Organisation, judge_client, judge_source
 from services.alerts.ledger import Key
 from services.alerts.organisations import Organisations
 from services.alerts.rule import FeedRule, Rule
 from services.alerts.steps import Decided, Known
 from services.alerts.store import Life, Shown, Who
+from services.alerts.voice import Aloud, Voice
 from shared import metrics
 from shared.alliance.amendments import AMENDMENTS
 from shared.clock import EPOCH, parse_time
@@ -67,6 +66,7 @@ class Watcher:
         rules: Sequence[Rule],
         recipients: Callable[[str], Sequence[Recipient]],
         generation: int = generations.FIRST,
+        voice: Voice | None = None,
     ) -> None:
         """Judge nothing yet.
 
@@ -74,12 +74,13 @@ class Watcher:
             rules: The rules; those about feeds judge sources.
             recipients: Organisation → everybody who is told of alerts there.
             generation: Whose tables it fills.
+            voice: What becomes of steps; None: they are told to the recipients.
         """
         self.name = tables.catalogue(generation).consumer(tables.CONSUMER)
         self._tables = tables.of(generation)
         self._rules = [rule for rule in rules if not isinstance(rule, FeedRule)]
         self._feed_rules = [rule for rule in rules if isinstance(rule, FeedRule)]
-        self._recipients = recipients
+        self._voice = voice or Aloud(recipients)
         self._organisations = Organisations(self._tables)
 
     def handle(self, db: Connection, items: Sequence[Item], held: Collection[Who]) -> None:
@@ -88,21 +89,21 @@ class Watcher:
         Raises:
             Superseded: when another generation serves now; this one must tell nobody anything.
         """
-        generations.hold(db, tables.NAME, self._tables.generation, "active")
+        self._hold(db)
         partitions: dict[int, list[Item]] = defaultdict(list)
         for item in items:
             partitions[item.record.partition].append(item)
         for partition, batch in sorted(partitions.items()):
             until = store.advance_clock(
-                db, self._tables, partition, max(_present(one) for one in batch)
+                db, self._tables, partition, max(present(one) for one in batch)
             )
             self._take(db, partition, batch)
             self._judge_due(db, partition, batch[-1].record.offset + 1, until, held)
 
     def redo(self, db: Connection, item: Item, held: Collection[Who]) -> None:
         """Store what had to wait; whomever it concerns is due from now on."""
-        generations.hold(db, tables.NAME, self._tables.generation, "active")
-        store.advance_clock(db, self._tables, item.record.partition, _present(item))
+        self._hold(db)
+        store.advance_clock(db, self._tables, item.record.partition, present(item))
         self._take(db, item.record.partition, [item])
 
     def refresh(
@@ -114,9 +115,9 @@ class Watcher:
         """
         if who[1] == MANY:
             return
-        generations.hold(db, tables.NAME, self._tables.generation, "active")
+        self._hold(db)
         store.touch(db, self._tables, partition, {who})
-        if next_offset < ledger.mark_of(db, self.name, partition):
+        if self._voice.aloud and next_offset < ledger.mark_of(db, self.name, partition):
             return  # Where the mark is reached it is judged with everybody else.
         until = store.advance_clock(db, self._tables, partition, EPOCH)
         judged = self._judged(db, partition, who[0], [who[1]], until)
@@ -126,6 +127,10 @@ class Watcher:
     def clients_known(self, db: Connection) -> int:
         """Return how many clients were ever judged."""
         return store.clients_known(db, self._tables)
+
+    def _hold(self, db: Connection) -> None:
+        """Keep the generation as it is until the end of the transaction."""
+        generations.hold(db, tables.NAME, self._tables.generation, *self._voice.states)
 
     def _take(self, db: Connection, partition: int, batch: Sequence[Item]) -> None:
         """Store the facts of a batch, and note whom they concern."""
@@ -192,14 +197,15 @@ class Watcher:
         Reading the stream again, every client is judged once, where it stood when it was judged
         last: states in between were told long ago, or were never worth telling.
         """
-        if next_offset < ledger.mark_of(db, self.name, partition):
+        if self._voice.aloud and next_offset < ledger.mark_of(db, self.name, partition):
             return
         for organisation, clients in store.due(db, self._tables, partition, until, held).items():
             for start in range(0, len(clients), store.CHUNK):
                 some = clients[start : start + store.CHUNK]
                 judged = self._judged(db, partition, organisation, some, until)
                 self._keep(db, partition, judged, until)
-        ledger.set_mark(db, self.name, partition, next_offset)
+        if self._voice.aloud:
+            ledger.set_mark(db, self.name, partition, next_offset)
 
     def _judged(
         self,
@@ -217,7 +223,9 @@ class Watcher:
         around = self._organisations.of(db, organisation, partition)
         arrivals = facts.of_clients(db, self._tables.facts, organisation, clients)
         alerts = ledger.known_alerts(db, organisation, clients)
-        shown = store.shown_numbers(db, self._tables, organisation, clients)
+        shown: Mapping[str, int] = {}
+        if self._voice.aloud:
+            shown = store.shown_numbers(db, self._tables, organisation, clients)
         found = _Judged([], [])
         for client in clients:
             with blamed_on(organisation, client):
@@ -249,32 +257,11 @@ class Watcher:
         """Write what was judged, and what to tell of it."""
         steps = [step for one in found.all for step in one.steps]
         store.save(db, self._tables, partition, [one.life for one in found.all])
-        ledger.keep(db, [(step, self._tellings(db, step)) for step in steps], until)
-        store.show(db, self._tables, partition, [*found.stale, *map(_shown, steps)])
-        for step in steps:
-            metrics.ALERT_STEPS.labels(step.body["family"], step.kind).inc()
-
-    def _tellings(self, db: Connection, step: Decided) -> Mapping[tuple[str, str], str]:
-        """Return (channel, recipient) → status for everybody who is told of a step."""
-        found = {(ledger.STREAM, ledger.NOBODY): ledger.PENDING}
-        organisation = step.subject.organisation
-        if step.telling == "correction":
-            told = ledger.to_correct(db, organisation, step.alert)
-            found |= {(ledger.WEBHOOK, one): ledger.PENDING for one in told}
-        elif step.telling == "history" and step.body["state"] != "resolved":
-            found[ledger.SUMMARY, ledger.NOBODY] = ledger.WAITING
-        elif step.telling == "news":
-            who = audience(
-                self._recipients(organisation),
-                roles=step.body["tell"],
-                clinics=step.subject.clinics,
-                therapist=step.subject.therapist,
-                concerned=step.concerned - {UNKNOWN},
-            )
-            found |= {(ledger.WEBHOOK, one): ledger.PENDING for one in who.recipients}
-            if not who.recipients:
-                found[ledger.WEBHOOK, ledger.NOBODY] = who.outcome
-        return found
+        kept = self._voice.keep(db, steps, until)
+        if not self._voice.aloud:
+            # What was shown may have been another's guess: it is in no ledger.
+            store.show_nothing(db, self._tables, [one.life.who for one in found.all])
+        store.show(db, self._tables, partition, [*found.stale, *map(_shown, kept)])
 
     def _count(self, stored: Stored) -> None:
         metrics.DUPLICATES.labels(self.name).inc(len(stored.duplicates))
@@ -285,18 +272,18 @@ class Watcher:
         )
 
 
-def _present(item: Item) -> datetime:
+def present(item: Item) -> datetime:
     """Return the latest moment that a record speaks of as the present.
 
     Raises:
         Unreadable: when that is absurd: time never goes back, so every deadline would be over.
     """
-    event, present = item.envelope.event, item.envelope.recorded_at
+    event, latest = item.envelope.event, item.envelope.recorded_at
     if event.type == TICK:
-        present = max(present, parse_time(event.data["tick_at"]))
-    if present - item.record.appended_at > FUTURE:
+        latest = max(latest, parse_time(event.data["tick_at"]))
+    if latest - item.record.appended_at > FUTURE:
         raise Unreadable("it speaks of a time that cannot be the present")
-    return present
+    return latest
 
 
 def _acted_on(

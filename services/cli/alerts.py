@@ -182,6 +182,7 @@ def _line(alert: Mapping[str, Any]) -> Text:
             alert["rule"],
             alert["state"] if alert["state"] != "open" else None,
             "history: told to nobody" if alert["historical"] else None,
+            "settled: told to nobody" if alert.get("settled") else None,
             alert["id"],
         )
         if part
@@ -210,7 +211,8 @@ def _entry(entry: Mapping[str, Any]) -> str:
     more = [
         str(entry[name]) for name in ("urgency", "by", "until", "code", "reason") if name in entry
     ]
-    return "  ".join([entry["at"], entry["step"], *more])
+    settled = ["settled: told to nobody"] if entry.get("settled") else []
+    return "  ".join([entry["at"], entry["step"], *more, *settled])
 
 
 def _list(console: Console, title: str, lines: list[str]) -> None:

@@ -12,6 +12,7 @@ from services.alerts import outbox, tables
 from services.alerts.bootstrap import EVERY_RULE
 from services.alerts.ledger import UNDELIVERABLE
 from services.cli.common import FAILED, Office, make_data_dir, opened, said_plainly, show
+from services.projections import read_models
 from shared.config import Settings, load
 from shared.errors import (
     ConfigurationError,
@@ -19,8 +20,10 @@ from shared.errors import (
     StreamDamaged,
     StreamUnavailable,
 )
+from shared.storage import generations
 from shared.storage.accounts import Organisation
 from shared.storage.engine import Database
+from shared.storage.generations import TableSet
 from shared.storage.migrate import migrate, pending
 from shared.storage.sealing import KEY_FILE, SealBroken
 from shared.stream.embedded import EmbeddedStream
@@ -169,6 +172,8 @@ def _accounts(settings: Settings, *, verify: bool) -> Iterator[Finding]:
     try:
         with opened(settings) as office:
             yield Finding("secret key", "is the one that this database was sealed with")
+            for which in (read_models.TIMELINES, tables.judged_by(EVERY_RULE)):
+                yield from _generations(office, which)
             organisations = office.accounts.organisations()
             if not organisations:
                 todo = 'make one: rapport org create "…"'
@@ -181,6 +186,23 @@ def _accounts(settings: Settings, *, verify: bool) -> Iterator[Finding]:
                 yield _intact(office.db)
     except ConfigurationError as error:
         yield Finding("secret key", str(error), "start with the key that belongs to the database")
+
+
+def _generations(office: Office, which: TableSet) -> Iterator[Finding]:
+    generations.prepare(office.db, which)
+    with office.db.read() as db:
+        active = generations.in_state(db, which.name, "active")
+        building = generations.in_state(db, which.name, "building")
+        busy = building and generations.is_worked_on(db, building, office.clock.now())
+    if active is not None:
+        other = active.code != which.code
+        by = f"other code made it: {active.code}" if other else "this version made it"
+        todo = f"run: rapport rebuild {which.name}" if other else ""
+        yield Finding(which.name, f"generation {active.number} serves; {by}", todo)
+    if building is not None:
+        found = f"generation {building.number} is being built ({building.stage})"
+        todo = f"go on: rapport rebuild {which.name}; or drop it: … --discard"
+        yield Finding(which.name, found, "" if busy else todo)
 
 
 def _organisation(office: Office, whose: Organisation) -> Iterator[Finding]:

@@ -9,9 +9,12 @@ from typing import Any, Final
 
 import click
 
+from services.alerts import tables
+from services.alerts.bootstrap import EVERY_RULE
+from services.alerts.rebuild import Candidate as Alerts
 from services.cli.common import FAILED, Office, json_option, show, show_one, with_office
 from services.cli.process import wait_for, work
-from services.cli.rebuild_progress import Meter, metered
+from services.cli.rebuild_progress import Meter
 from services.cli.serve import COLLECT_AFTER
 from services.projections import read_models
 from services.projections.rebuild import Candidate as Timelines
@@ -35,19 +38,22 @@ class Kind:
 
     Attributes:
         aliases: Other names that people may use for it.
-        candidate: Office and generation → what fills it.
+        candidate: Generation → what fills it.
     """
 
     tables: TableSet
     aliases: tuple[str, ...]
-    candidate: Callable[[Office, int], Candidate]
+    candidate: Callable[[int], Candidate]
 
 
 KINDS: Final = (
     Kind(
         read_models.TIMELINES,
         ("projections", "facts", "caseload", "concerns"),
-        lambda _, generation: Timelines(generation),
+        Timelines,
+    ),
+    Kind(
+        tables.judged_by(EVERY_RULE), ("rules",), lambda generation: Alerts(generation, EVERY_RULE)
     ),
 )
 
@@ -111,6 +117,7 @@ class _Run:
     as_json: bool
     limit: int
     meter: Meter = field(default_factory=Meter)
+    tries: int = 0
 
     def rebuilt(self, accept: Accept) -> Outcome:
         """Build the next generation, or go on with one that was begun."""
@@ -170,7 +177,7 @@ class _Run:
         with self._rebuilding(old, new, compare=compare) as rebuilding:
             _claim(rebuilding, self.office)
             try:
-                with metered(self.meter, rebuilding.progress):
+                with self.meter.shown():
                     work(self._stepped(rebuilding), self.office.clock, _say_waiting)
                 return self._finished(rebuilding, accept)
             except KeyboardInterrupt:
@@ -187,7 +194,7 @@ class _Run:
             opened.callback(database.close)
             stream = open_stream(settings)
             opened.callback(stream.close)
-            candidate = self.kind.candidate(self.office, new.number)
+            candidate = self.kind.candidate(new.number)
             clock = self.office.clock
             made = Rebuilding(database, stream, candidate, old, new, clock, compare=compare)
             opened.callback(made.close)
@@ -195,9 +202,8 @@ class _Run:
 
     def _stepped(self, rebuilding: Rebuilding) -> Callable[[datetime], bool]:
         def step(now: datetime) -> bool:
-            busy = rebuilding.step(now)
-            self.meter.look()
-            return busy
+            self.meter.look(rebuilding)
+            return rebuilding.step(now)
 
         return step
 
@@ -210,8 +216,8 @@ class _Run:
             try:
                 outcomes.append(rebuilding.finish(now, accept))
             except Busy:
-                self.meter.busy += 1
-                if self.meter.busy >= FINISH_TRIES:
+                self.tries += 1
+                if self.tries == FINISH_TRIES:
                     raise
             return not outcomes
 

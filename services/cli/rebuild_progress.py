@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import click
@@ -18,6 +17,7 @@ from rich.progress import (
 )
 
 from shared.stream import rebuilding
+from shared.stream.rebuilding import Rebuilding
 
 LOOK_EVERY_S: Final = 0.5
 LINE_EVERY_S: Final = 5.0
@@ -31,56 +31,57 @@ WORDS: Final = {
 UNITS: Final = {"reading": "records", "following": "records"}
 
 
-@dataclass(slots=True)
 class Meter:
-    """Counts what was read, and tells whoever watches.
+    """Looks at the progress now and then, and whenever something else is done."""
 
-    Attributes:
-        busy: How often the last step found too much to read.
-        told: Called with each look at the progress.
-    """
+    def __init__(self) -> None:
+        """Look at nothing yet."""
+        self._began_at = self._read_until = time.monotonic()
+        self._looked_at = 0.0
+        self._doing: rebuilding.Doing | None = None
+        self._first_read = self._last_read = 0
+        self._tell: Callable[[rebuilding.Progress], None] = lambda _: None
 
-    busy: int = 0
-    told: Callable[[rebuilding.Progress], None] | None = None
-    _began_at: float = field(default_factory=time.monotonic)
-    _looked_at: float = 0.0
-    _progress: Callable[[], rebuilding.Progress] | None = None
-    _first_read: int | None = None
-    _last_read: int = 0
-    _read_until: float = 0.0
-
-    def look(self, *, at_once: bool = False) -> None:
-        """Ask how far it is, now and then."""
-        now = time.monotonic()
-        if self._progress is None or (now - self._looked_at < LOOK_EVERY_S and not at_once):
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Show what is seen, until the end of the block."""
+        console = Console(stderr=True)
+        if not console.is_terminal:
+            self._tell = _Lines().tell
+            yield
             return
-        self._looked_at = now
-        progress = self._progress()
-        if progress.stage == "reading":
-            if self._first_read is None:
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=console) as bar:
+            self._tell = _Bar(bar).tell
+            yield
+
+    def look(self, at: Rebuilding) -> None:
+        """Look, if it is time to."""
+        now = time.monotonic()
+        if at.doing == self._doing and now - self._looked_at < LOOK_EVERY_S:
+            return
+        progress = at.progress()
+        if progress.doing == "reading":
+            if self._doing is None:
                 self._first_read = progress.done
             self._last_read, self._read_until = progress.done, now
-        if self.told is not None:
-            self.told(progress)
-
-    def watch(
-        self,
-        progress: Callable[[], rebuilding.Progress],
-        told: Callable[[rebuilding.Progress], None],
-    ) -> None:
-        """Begin to look."""
-        self._progress, self.told = progress, told
-        self.look(at_once=True)
+        self._looked_at, self._doing = now, at.doing
+        self._tell(progress)
 
     def summary(self) -> dict[str, Any]:
         """Return what was read, and how fast."""
-        seconds = time.monotonic() - self._began_at
         reading_s = self._read_until - self._began_at
-        read = self._last_read - (self._first_read or 0)
+        read = self._last_read - self._first_read
         return {
             "records_read": read,
             "records_per_s": round(read / reading_s) if reading_s > 0 else None,
-            "seconds": round(seconds, 1),
+            "seconds": round(time.monotonic() - self._began_at, 1),
         }
 
     def said(self) -> str:
@@ -93,26 +94,6 @@ class Meter:
         )
 
 
-@contextmanager
-def metered(meter: Meter, progress: Callable[[], rebuilding.Progress]) -> Iterator[None]:
-    """Show the progress until the end of the block."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        meter.watch(progress, _Lines().tell)
-        yield
-        return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console) as bar:
-        meter.watch(progress, _Bar(bar).tell)
-        yield
-
-
 class _Bar:
     """One line of the bar per stage."""
 
@@ -121,9 +102,9 @@ class _Bar:
         self._tasks: dict[str, TaskID] = {}
 
     def tell(self, at: rebuilding.Progress) -> None:
-        if at.stage not in self._tasks:
-            self._tasks[at.stage] = self._bar.add_task(WORDS[at.stage], rate="")
-        task = self._tasks[at.stage]
+        if at.doing not in self._tasks:
+            self._tasks[at.doing] = self._bar.add_task(WORDS[at.doing], rate="")
+        task = self._tasks[at.doing]
         self._bar.update(task, completed=at.done, total=at.total)
         speed = next(one.speed for one in self._bar.tasks if one.id == task)
         self._bar.update(task, rate=f"{speed:,.0f}/s" if speed else "")
@@ -139,13 +120,13 @@ class _Lines:
 
     def tell(self, at: rebuilding.Progress) -> None:
         now = time.monotonic()
-        if at.stage != self._stage:
-            self._stage, self._from = at.stage, (now, at.done)
+        if at.doing != self._stage:
+            self._stage, self._from = at.doing, (now, at.done)
         elif now - self._said_at < LINE_EVERY_S:
             return
         self._said_at = now
         since, done = self._from
         rate = (at.done - done) / (now - since) if now > since else 0.0
         left = f", {rate:,.0f}/s, {(at.total - at.done) / rate:,.0f} s left" if rate else ""
-        unit = UNITS.get(at.stage, "clients")
-        click.echo(f"{WORDS[at.stage]}: {at.done} of {at.total} {unit}{left}", err=True)
+        unit = UNITS.get(at.doing, "clients")
+        click.echo(f"{WORDS[at.doing]}: {at.done} of {at.total} {unit}{left}", err=True)

@@ -4,11 +4,13 @@ The database compares; only what differs is read. While both generations are bei
 what differs may be on its way: such clients wait, and are compared again when nothing moves.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sqlalchemy import Connection, Select, Table, select, tuple_
+
+Row = Mapping[str, Any]
 
 Who = tuple[str, str]
 """Organisation and client; an empty client stands for what concerns many."""
@@ -27,12 +29,14 @@ class Pair:
         old: Of the generation that serves.
         new: Of the one that was built.
         ignored: Columns that may differ.
+        said: Says in words what is different: a row before and after, None where there is none.
     """
 
     what: str
     old: Table
     new: Table
     ignored: frozenset[str] = frozenset()
+    said: "Callable[[Row | None, Row | None], str] | None" = None
 
     @property
     def columns(self) -> list[str]:
@@ -157,7 +161,7 @@ def _rows_unequal(
                 some.get("organisation", ""),
                 some.get("client", ""),
                 pair.what,
-                _change(pair, key, was, now),
+                pair.said(was, now) if pair.said else _change(pair, key, was, now),
             )
 
 

@@ -135,11 +135,14 @@ def prepare(database: Database, which: TableSet) -> None:
         _begin(db, which, FIRST, "active", "following")
         # What other code made has other tables, which are none of ours to make.
         ours = [
-            one.number
+            one
             for one in every(db, which.name)
             if one.code == which.code and one.state in ("active", "previous")
         ]
-    positions.create_tables(database, *(which.declared(number).metadata for number in ours))
+        for one in ours:
+            if one.tables != which.declared(one.number).names:
+                _rename(db, one, which.declared(one.number).names)
+    positions.create_tables(database, *(which.declared(one.number).metadata for one in ours))
 
 
 def every(db: Connection, name: str) -> list[Generation]:
@@ -260,6 +263,13 @@ def claim(db: Connection, generation: Generation, me: str, now: datetime) -> boo
     return taken.rowcount == 1
 
 
+def is_worked_on(db: Connection, generation: Generation, now: datetime) -> bool:
+    """Return whether a command that works on it gave a sign of life lately."""
+    asked = select(GENERATIONS.c.held_until).where(_is(generation.name, generation.number))
+    until = db.scalar(asked)
+    return until is not None and until > to_micros(now)
+
+
 def release(db: Connection, generation: Generation, me: str) -> None:
     """Let another work on a generation at once."""
     db.execute(
@@ -316,6 +326,11 @@ def switch(db: Connection, old: Generation, new: Generation) -> None:
 
 def _is(name: str, number: int) -> ColumnElement[bool]:
     return and_(GENERATIONS.c.name == name, GENERATIONS.c.number == number)
+
+
+def _rename(db: Connection, one: Generation, names: Mapping[str, str]) -> None:
+    """Note the tables of a generation to which a release has added some."""
+    db.execute(GENERATIONS.update().where(_is(one.name, one.number)).values(tables=names))
 
 
 def _begin(db: Connection, which: TableSet, number: int, state: State, stage: Stage) -> None:

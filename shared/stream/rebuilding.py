@@ -14,7 +14,7 @@ from typing import Final, Literal, Protocol
 from sqlalchemy import Connection
 
 from shared.clock import Clock
-from shared.errors import Busy, Superseded
+from shared.errors import Busy, Overtaken, Superseded
 from shared.storage import generations, positions
 from shared.storage.comparing import Comparison, Difference, Pair
 from shared.storage.engine import Borrowing
@@ -41,6 +41,9 @@ LOOKS: Final = 3
 
 Accept = Literal["nothing", "the same", "anything"]
 """What is switched to: nothing (a dry run), what is the same as before, or whatever was built."""
+
+
+Doing = Stage | Literal["comparing"]
 
 
 class Candidate(Protocol):
@@ -88,7 +91,7 @@ class Outcome:
 class Progress:
     """How far it has come in a stage: records read, clients folded or compared."""
 
-    stage: Stage | Literal["comparing"]
+    doing: Doing
     done: int
     total: int
 
@@ -138,19 +141,27 @@ class Rebuilding:
 
     @property
     def stage(self) -> Stage:
-        """What is being done."""
+        """How far the generation is."""
         return self._new.stage
+
+    @property
+    def doing(self) -> Doing:
+        """What is being done."""
+        return "comparing" if self._comparison is not None else self._new.stage
 
     def claim(self, now: datetime) -> bool:
         """Take or renew the right to build; False while another command has it.
 
         Raises:
-            Superseded: when the generation was dropped meanwhile.
+            Overtaken: when the generation was dropped meanwhile.
         """
         if self._renew_at is not None and now < self._renew_at:
             return True
-        with self._database.write() as db:
-            held = generations.claim(db, self._new, self._me, now)
+        try:
+            with self._database.write() as db:
+                held = generations.claim(db, self._new, self._me, now)
+        except Superseded as error:
+            raise Overtaken(str(error)) from error
         self._renew_at = now + LEASE / 3 if held else None
         return held
 
@@ -158,11 +169,11 @@ class Rebuilding:
         """Do a bounded piece of work; return False when it may be finished.
 
         Raises:
-            Superseded: when another command builds, or the generation was dropped.
+            Overtaken: when another command builds, or the generation was dropped.
             Unavailable: when the stream or the database does not answer; step again later.
         """
         if not self.claim(now):
-            raise Superseded(f"another command works on {self._new.name} {self._new.number}")
+            raise Overtaken(f"another command works on {self._new.name} {self._new.number}")
         if self.stage == "folding":
             return self._fold()
         self._reading().step(now)
@@ -185,11 +196,11 @@ class Rebuilding:
                 # Counting them takes a while: once is enough for what only shows how far it is.
                 self._clients = self._clients or self._candidate.clients(db)
             if self.stage == "folding":
-                return Progress(self.stage, self._folded, self._clients)
+                return Progress(self.doing, self._folded, self._clients)
             if self._comparison is not None:
-                return Progress("comparing", self._comparison.compared, self._clients)
+                return Progress(self.doing, self._comparison.compared, self._clients)
             total = sum(at.next_offset for at in _positions(db, self._old).values())
-            return Progress(self.stage, total - _missing(db, self._old, self._new), total)
+            return Progress(self.doing, total - _missing(db, self._old, self._new), total)
 
     def finish(self, now: datetime, accept: Accept) -> Outcome:
         """Bring both to the same record while nothing moves, compare what is left, and switch.

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, inspect
 from services.projections import read_models
 from services.projections.read_models import TIMELINES
 from services.projections.rebuild import Candidate
-from shared.errors import AnotherVersion, Superseded
+from shared.errors import AnotherVersion, Overtaken
 from shared.storage import generations, positions
 from tests.support import events as an
 from tests.support.projected import World, an_alert_step
@@ -86,7 +86,7 @@ def test_it_goes_on_where_it_was_interrupted(world: World) -> None:
     while not done or done[-1][0] != "following":
         with rebuilding(world) as made:
             made.step(world.clock.now())
-            done.append((made.progress().stage, sum(read(world).values())))
+            done.append((made.progress().doing, sum(read(world).values())))
         assert made_number(world) == 2
         assert len(done) < 50
     assert {stage for stage, _ in done} == {"reading", "folding", "following"}
@@ -183,11 +183,11 @@ def test_only_one_command_builds(world: World) -> None:
     with rebuilding(world) as first, rebuilding(world) as second:
         first.step(world.clock.now())
         assert not second.claim(world.clock.now())
-        with pytest.raises(Superseded, match="another command"):
+        with pytest.raises(Overtaken, match="another command"):
             second.step(world.clock.now())
         world.clock.advance(generations.LEASE)
         assert second.claim(world.clock.now())
-        with pytest.raises(Superseded, match="another command"):
+        with pytest.raises(Overtaken, match="another command"):
             first.step(world.clock.now())
 
 
@@ -200,7 +200,7 @@ def test_what_was_discarded_is_built_no_further(world: World) -> None:
         with world.db.write() as db:
             generations.drop(db, building)
         world.clock.advance(generations.LEASE)
-        with pytest.raises(Superseded, match="dropped"):
+        with pytest.raises(Overtaken, match="dropped"):
             made.step(world.clock.now())
     with world.db.read() as db:
         assert not {name for name in inspect(db).get_table_names() if name.endswith("_g2")}

@@ -124,8 +124,8 @@ GUARDS: Final = (
     Guard(
         "nothing-judged-below-the-mark",
         "services/alerts/watcher.py",
-        "        if next_offset < ledger.mark_of(db, self.name, partition):\n            return\n",
-        "",
+        " and next_offset < ledger.mark_of(db, self.name, partition):\n            return\n",
+        " and False:\n            return\n",
     ),
     Guard(
         "the-present-never-goes-back",

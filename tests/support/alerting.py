@@ -29,6 +29,7 @@ from shared.storage.engine import Database
 from shared.stream.broadcast import copies
 from shared.stream.codec import decode, encode
 from shared.stream.embedded import EmbeddedStream
+from shared.stream.following import Following
 from shared.stream.ports import ALERTS, EVENTS, Partition
 from shared.stream.runner import Runner
 from shared.web.app import create_app
@@ -78,16 +79,20 @@ class AlertsWorld:
             checks={"database": db.healthy},
         )
 
-    def another_runner(self, batch_limit: int = 1_000) -> Runner:
-        """Return a runner of the watcher."""
-        watcher = Watcher(self.rules, self.office.accounts.recipients)
-        return Runner(
-            self.stream,
+    def another_runner(self, batch_limit: int = 1_000) -> Following:
+        """Return a runner of the watcher, by the rules as they are now."""
+        rules, recipients = self.rules, self.office.accounts.recipients
+        return Following(
             self.db,
-            watcher,
-            self.clock,
-            batch_limit=batch_limit,
-            poll_timeout_s=0.01,
+            lambda db: tables.number_to_judge(db, rules),
+            lambda generation: Runner(
+                self.stream,
+                self.db,
+                Watcher(rules, recipients, generation),
+                self.clock,
+                batch_limit=batch_limit,
+                poll_timeout_s=0.01,
+            ),
         )
 
     def another_ticker(self, db: Database | None = None) -> Ticker:

@@ -1,0 +1,244 @@
+"""What a rebuild needs to know of the alerts: who reads, who judges silently, what is settled.
+
+A generation that is built is judged by the rules of the release that builds it, beside the one
+that serves. What it would tell against the ledger is shown in its own tables, and nowhere else.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final
+
+import orjson
+from sqlalchemy import Connection, MetaData, Select, Table, and_, func, select
+
+from services.alerts import ledger, organisations, store, tables
+from services.alerts.rule import Rule
+from services.alerts.store import Who
+from services.alerts.voice import Settling, Silent
+from services.alerts.watcher import FIRST, RAPPORT, TICK, Watcher, present
+from shared.clock import EPOCH, from_micros
+from shared.storage import facts, positions
+from shared.storage.accounts import Recipient
+from shared.storage.comparing import Pair, Row, clients_after
+from shared.storage.generations import Generation
+from shared.stream.handling import Item
+from shared.stream.parking import MANY
+
+JUDGED_AT_ONCE: Final = 50
+"""Clients of one transaction: a judgement takes some milliseconds, and SQLite has one writer."""
+
+
+class Reader(Watcher):
+    """Keeps facts, time and senders; judges nobody."""
+
+    def handle(self, db: Connection, items: Sequence[Item], held: Collection[Who]) -> None:
+        """Store what came."""
+        del held
+        self._hold(db)
+        partitions: dict[int, list[Item]] = defaultdict(list)
+        for item in items:
+            partitions[item.record.partition].append(item)
+        for partition, batch in sorted(partitions.items()):
+            seen = max(present(one) for one in batch)
+            store.advance_clock(db, self._tables, partition, seen)
+            told = [one for one in batch if one.envelope.event.type != TICK]
+            stored = facts.store(db, self._tables.facts, [one.arrival for one in told])
+            organisations.note(db, self._tables, partition, stored.new)
+            senders = (one.envelope for one in told if one.envelope.sender != RAPPORT)
+            store.note_senders(db, self._tables, partition, senders)
+            self._read_at_once(db, partition, stored.new)
+
+
+class Judge(Watcher):
+    """Judges clients outside a batch."""
+
+    def judge(self, db: Connection, partition: int, whose: str, clients: Sequence[str]) -> None:
+        """Judge clients (or sources) at the present of their partition."""
+        until = store.advance_clock(db, self._tables, partition, EPOCH)
+        self._keep(db, partition, self._judged(db, partition, whose, clients, until), until)
+
+    def sources(self, db: Connection, whose: str) -> Sequence[str]:
+        """Return the sources that were ever silent."""
+        return sorted(self._organisations.of(db, whose, FIRST).silences)
+
+
+class Candidate:
+    """A generation of the alerts that is to serve next."""
+
+    def __init__(
+        self, generation: int, rules: Sequence[Rule], judged_at_once: int = JUDGED_AT_ONCE
+    ) -> None:
+        """Fill the tables of a generation by some rules."""
+        self._generation = generation
+        self._rules = rules
+        self._tables = tables.of(generation)
+        self._consumer = tables.catalogue(generation).consumer(tables.CONSUMER)
+        self._judged_at_once = judged_at_once
+        self._judge = Judge(rules, _nobody, generation, Silent())
+
+    def reader(self) -> Watcher:
+        """Return what keeps the facts and judges nobody."""
+        return Reader(self._rules, _nobody, self._generation, Silent())
+
+    def follower(self) -> Watcher:
+        """Return what judges as the generation that serves, and tells nobody."""
+        return Watcher(self._rules, _nobody, self._generation, Silent())
+
+    def fold(self, db: Connection, cursor: str) -> tuple[str, int]:
+        """Judge some clients after ``cursor``, each once, and the sources of organisations."""
+        after = tuple(orjson.loads(cursor)) if cursor else ("", "")
+        page = clients_after(db, self._tables.facts, after, self._judged_at_once)
+        for (partition, organisation), whose in self._places(db, page).items():
+            self._judge.judge(db, partition, organisation, sorted(whose))
+        for organisation, client in page:
+            if client == MANY and (sources := self._judge.sources(db, organisation)):
+                self._judge.judge(db, FIRST, organisation, sources)
+        return (orjson.dumps(page[-1]).decode() if page else "", len(page))
+
+    def clients(self, db: Connection) -> int:
+        """Return how many clients have facts, and how many organisations have facts of many."""
+        rows = self._tables.facts.c
+        distinct = select(rows.organisation, rows.client).distinct().subquery()
+        return db.execute(select(func.count()).select_from(distinct)).scalar_one()
+
+    def pairs(self, db: Connection, old: Generation) -> Sequence[Pair]:
+        """Return what is compared with another generation: what holds, and what is shown."""
+        mine = tables.catalogue(self._generation)
+        made = {
+            what: Pair(
+                what.removeprefix("alerts_"),
+                Table(old.tables[what], MetaData(), autoload_with=db),
+                mine.metadata.tables[mine.names[what]],
+                _IGNORED.get(what, frozenset()),
+                _SAID.get(what),
+            )
+            for what in _COMPARED
+            if what in old.tables
+        }
+        return list(made.values())
+
+    def settle(self, db: Connection) -> int:
+        """Settle every step that these rules would take now, against the ledger.
+
+        From then on they tell what is new, and only that; also when everything is read again.
+        """
+        voice = Settling()
+        judge = Judge(self._rules, _nobody, self._generation, voice)
+        for (partition, organisation), whose in self._unsettled(db).items():
+            for start in range(0, len(whose), store.CHUNK):
+                judge.judge(db, partition, organisation, whose[start : start + store.CHUNK])
+        for (_, partition), at in positions.all_of(db, self._consumer).items():
+            ledger.set_mark(db, self._consumer, partition, at.next_offset)
+        return voice.settled
+
+    def _places(self, db: Connection, page: Sequence[Who]) -> Mapping[tuple[int, str], list[str]]:
+        """Return partition and organisation → the clients among some that have facts there."""
+        rows = self._tables.facts.c
+        by_organisation: dict[str, list[str]] = defaultdict(list)
+        for organisation, client in page:
+            if client != MANY:
+                by_organisation[organisation].append(client)
+        found: dict[tuple[int, str], list[str]] = defaultdict(list)
+        for organisation, clients in by_organisation.items():
+            asked = select(rows.partition, rows.client).where(
+                rows.organisation == organisation, rows.client.in_(clients)
+            )
+            for row in db.execute(asked.distinct()):
+                found[row.partition, organisation].append(row.client)
+        return found
+
+    def _unsettled(self, db: Connection) -> Mapping[tuple[int, str], list[str]]:
+        """Return partition and organisation → who is shown otherwise than the ledger has it."""
+        inbox, clients = self._tables.inbox.c, self._tables.clients.c
+        shown = select(inbox.organisation, inbox.client, inbox.alert, inbox.body)
+        last = _last_bodies()
+        found: dict[tuple[int, str], set[str]] = defaultdict(set)
+        for more in (shown.except_(last).subquery(), last.except_(shown).subquery()):
+            same = and_(
+                clients.organisation == more.c.organisation, clients.client == more.c.client
+            )
+            asked = select(clients.partition, clients.organisation, clients.client)
+            for row in db.execute(asked.select_from(more).join(self._tables.clients, same)):
+                found[row.partition, row.organisation].add(row.client)
+        return {place: sorted(whose) for place, whose in sorted(found.items())}
+
+
+def _last_bodies() -> Select[Any]:
+    """Return what asks how the ledger has every alert that did not vanish."""
+    steps = ledger.STEPS.c
+    last = (
+        select(steps.organisation, steps.alert, func.max(steps.number).label("number"))
+        .group_by(steps.organisation, steps.alert)
+        .subquery()
+    )
+    same = and_(
+        steps.organisation == last.c.organisation,
+        steps.alert == last.c.alert,
+        steps.number == last.c.number,
+    )
+    asked = select(steps.organisation, steps.client, steps.alert, steps.body)
+    return asked.join(last, same).where(steps.hidden.is_(False))
+
+
+def _nobody(_: str) -> Sequence[Recipient]:
+    return ()
+
+
+_COMPARED: Final = (
+    "alerts_facts",
+    "alerts_phases",
+    "alerts_episodes",
+    "alerts_inbox",
+    "alerts_concerned",
+    "alerts_clock",
+    "alerts_senders",
+)
+"""The facts first. When a client is looked at again is a matter of the rules alone."""
+
+_IGNORED: Final[Mapping[str, frozenset[str]]] = {"alerts_episodes": frozenset({"known_at"})}
+"""When something became known depends on the order in which facts came (invariant 3)."""
+
+
+def _said_of_episode(was: Row | None, now: Row | None) -> str:
+    some = now or was or {}
+    named = f"{some['rule']}, since {_day(some['effective_at'])}"
+    if was is None or now is None:
+        return f"{named}: {'holds now' if was is None else 'holds no more'}, {some['urgency']}"
+    return f"{named}: {_changed(was, now, ('urgency', 'steps', 'told'), ('cleared_at',))}"
+
+
+def _said_of_alert(was: Row | None, now: Row | None) -> str:
+    before, after = (None if one is None else _body(one) for one in (was, now))
+    some = after or before or {}
+    named = f"{some['rule']}, since {some['effective_at'][:10]} ({some['id']})"
+    if before is None or after is None:
+        word = "opened" if before is None else "gone"
+        return f"{named}: {word}, {some['urgency']}, {some['state']}: {some['title']}"
+    if before["state"] != after["state"]:
+        return f"{named}: {before['state']} → {after['state']}, {after['urgency']}"
+    other = [name for name in sorted({*before, *after} - {"history"})
+             if before.get(name) != after.get(name)]  # fmt: skip
+    said = [f"{name} {before[name]} → {after[name]}" for name in _IN_FULL if name in other]
+    more = [name for name in other if name not in _IN_FULL]
+    return f"{named}: {'; '.join([*said, *more]) or 'told otherwise in its history'}"
+
+
+def _body(row: Row) -> dict[str, Any]:
+    found: dict[str, Any] = orjson.loads(row["body"])
+    return found
+
+
+_IN_FULL: Final = ("urgency", "effective_at", "cleared_at", "rule_version")
+_SAID: Final = {"alerts_episodes": _said_of_episode, "alerts_inbox": _said_of_alert}
+
+
+def _changed(was: Row, now: Row, plain: Sequence[str], times: Sequence[str]) -> str:
+    found = [f"{name} {was[name]} → {now[name]}" for name in plain if was[name] != now[name]]
+    found += [
+        f"{name} {_day(was[name])} → {_day(now[name])}" for name in times if was[name] != now[name]
+    ]
+    return "; ".join(found) or "is another"
+
+
+def _day(micros: int | None) -> str:
+    return "–" if micros is None else from_micros(micros).date().isoformat()

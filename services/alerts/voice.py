@@ -1,0 +1,131 @@
+"""What becomes of the steps that a judgement decides: told, only seen, or settled.
+
+The watcher judges the same whoever it judges for. What serves writes its steps into the ledger,
+with whom each is to be told to. What is built beside it is silent: it writes nothing there, and
+shows in tables of its own what it would come to. When it takes over, what it holds otherwise than
+the ledger is settled: kept as a matter of record, told to nobody.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Final, Protocol
+
+from sqlalchemy import Connection
+
+from services.alerts import ledger
+from services.alerts.audience import audience
+from services.alerts.concerns import UNKNOWN
+from services.alerts.steps import Decided
+from shared import metrics
+from shared.storage.accounts import Recipient
+from shared.storage.generations import State
+
+Tellings = Mapping[tuple[str, str], str]
+"""(channel, recipient) → status."""
+
+
+class Voice(Protocol):
+    """What becomes of steps.
+
+    Attributes:
+        states: The generation that is judged for must be in one of them.
+        aloud: Whether the ledger is written: then it also says how far was judged.
+    """
+
+    states: tuple[State, ...]
+    aloud: bool
+
+    def keep(self, db: Connection, steps: Sequence[Decided], until: datetime) -> Sequence[Decided]:
+        """Do with steps what is to be done; return them as they are to be shown."""
+
+
+class Aloud:
+    """Of the generation that serves: steps are kept, and told."""
+
+    states: tuple[State, ...] = ("active",)
+    aloud = True
+
+    def __init__(self, recipients: Callable[[str], Sequence[Recipient]]) -> None:
+        """Tell nobody yet; ``recipients``: organisation → everybody who is told there."""
+        self._recipients = recipients
+
+    def keep(self, db: Connection, steps: Sequence[Decided], until: datetime) -> Sequence[Decided]:
+        """Write steps into the ledger, and whom each is to be told to."""
+        ledger.keep(db, [(step, self._tellings(db, step)) for step in steps], until)
+        for step in steps:
+            metrics.ALERT_STEPS.labels(step.body["family"], step.kind).inc()
+        return steps
+
+    def _tellings(self, db: Connection, step: Decided) -> Tellings:
+        found = {(ledger.STREAM, ledger.NOBODY): ledger.PENDING}
+        organisation = step.subject.organisation
+        if step.telling == "correction":
+            told = ledger.to_correct(db, organisation, step.alert)
+            found |= {(ledger.WEBHOOK, one): ledger.PENDING for one in told}
+        elif step.telling == "history" and step.body["state"] != "resolved":
+            found[ledger.SUMMARY, ledger.NOBODY] = ledger.WAITING
+        elif step.telling == "news":
+            who = audience(
+                self._recipients(organisation),
+                roles=step.body["tell"],
+                clinics=step.subject.clinics,
+                therapist=step.subject.therapist,
+                concerned=step.concerned - {UNKNOWN},
+            )
+            found |= {(ledger.WEBHOOK, one): ledger.PENDING for one in who.recipients}
+            if not who.recipients:
+                found[ledger.WEBHOOK, ledger.NOBODY] = who.outcome
+        return found
+
+
+class Silent:
+    """Of a generation that is built, or was kept: nothing is written, everything is shown."""
+
+    states: tuple[State, ...] = ("building", "previous")
+    aloud = False
+
+    def keep(self, db: Connection, steps: Sequence[Decided], until: datetime) -> Sequence[Decided]:
+        """Write nothing."""
+        del db, until
+        return steps
+
+
+class Settling:
+    """Of a generation that takes over: what the ledger does not hold yet is settled."""
+
+    states: tuple[State, ...] = ("building", "previous")
+    aloud = False
+
+    def __init__(self) -> None:
+        """Settle nothing yet."""
+        self.settled = 0
+
+    def keep(self, db: Connection, steps: Sequence[Decided], until: datetime) -> Sequence[Decided]:
+        """Write steps into the ledger; they go onto the topic of alerts, and to no recipient.
+
+        Who was not told yet of an alert that is taken back is not told of it any more.
+        """
+        found = [_settled(step) for step in steps]
+        for step in steps:
+            if step.telling == "correction":
+                ledger.to_correct(db, step.subject.organisation, step.alert)
+        ledger.keep(db, [(step, _TO_NOBODY) for step in found], until)
+        self.settled += len(found)
+        return found
+
+
+_TO_NOBODY: Final[Tellings] = {
+    (ledger.STREAM, ledger.NOBODY): ledger.PENDING,
+    (ledger.WEBHOOK, ledger.NOBODY): ledger.SETTLED,
+}
+
+
+def _settled(step: Decided) -> Decided:
+    """Return a step that says of itself that it is no news."""
+    history = [
+        {**entry, "settled": True} if entry.get("id") == step.id else entry
+        for entry in step.body["history"]
+    ]
+    body = {**step.body, "settled": True, "history": history}
+    return replace(step, body=body, telling="nobody")

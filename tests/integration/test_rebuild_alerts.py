@@ -1,0 +1,244 @@
+"""Alerts are judged silently beside those that serve; the switch settles what they hold."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from services.alerts import tables
+from services.alerts.ledger import SETTLED
+from services.alerts.rebuild import Candidate
+from shared.errors import AnotherVersion
+from shared.storage import generations
+from shared.storage.engine import Borrowing, Database
+from shared.storage.generations import State
+from shared.stream.rebuilding import Accept, Outcome, Rebuilding
+from tests.support import alert_rules
+from tests.support.alerting import AlertsWorld, cancellations, held
+from tests.support.receiver import Receiver, a_receiver
+
+STEPS_LIMIT = 500
+
+
+class LaterCancelled(alert_rules.Cancelled):
+    """The next version of a rule: it takes two cancellations, and two make it urgent."""
+
+    version = 2
+    defaults: Mapping[str, Any] = {"attention": 2, "urgent": 2}
+
+
+OLD = alert_rules.RULES
+NEW = (LaterCancelled(), *OLD[1:])
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """Yield a receiver of notices."""
+    with a_receiver() as opened:
+        yield opened
+
+
+@pytest.fixture
+def world(db: Database, tmp_path: Path, receiver: Receiver) -> Iterator[AlertsWorld]:
+    """Yield a world in which one client had one session cancelled, another two, a third none."""
+    made = AlertsWorld(db, tmp_path, rules=OLD)
+    made.a_recipient("lead", receiver.url)
+    made.arm()
+    made.tell(*cancellations(1, client="cl_one"), *cancellations(2, client="cl_two"))
+    made.tell(held(1, client="cl_three"))
+    made.deliver()
+    yield made
+    made.close()
+
+
+@contextmanager
+def rebuilding(
+    world: AlertsWorld, rules: Any, *, of: State = "building", compare: bool = True
+) -> Iterator[Rebuilding]:
+    """Open a rebuild by some rules, as the command does."""
+    which = tables.judged_by(rules)
+    with world.db.write() as db:
+        old = generations.in_state(db, which.name, "active")
+        new = (
+            generations.begin(db, which)
+            if of == "building"
+            else generations.in_state(db, which.name, of)
+        )
+    assert old is not None
+    assert new is not None
+    with closing(Borrowing(world.db.url)) as database:
+        candidate = Candidate(new.number, rules, judged_at_once=2)
+        made = Rebuilding(
+            database, world.stream, candidate, old, new, world.clock,
+            compare=compare, read_at_once=10,
+        )  # fmt: skip
+        with closing(made):
+            yield made
+
+
+def rebuilt(world: AlertsWorld, rules: Any, accept: Accept = "the same") -> Outcome:
+    """Rebuild from the beginning to the end."""
+    with rebuilding(world, rules) as made:
+        for _ in range(STEPS_LIMIT):
+            if not made.step(world.clock.now()):
+                return made.finish(world.clock.now(), accept)
+    raise AssertionError("the rebuild does not come to an end")
+
+
+def taken_over(world: AlertsWorld, rules: Any) -> None:
+    """Replace the release that runs by one with other rules."""
+    world.runner.close()
+    world.rules = rules
+    world.runner = world.another_runner()
+
+
+def kept(world: AlertsWorld) -> list[tuple[object, ...]]:
+    """Return everything in the ledger."""
+    with world.db.read() as db:
+        return [
+            tuple(row)
+            for name in ("ledger_steps", "ledger")
+            for row in db.execute(text(f"SELECT * FROM {name}"))  # noqa: S608 - ours.
+        ]
+
+
+def serving(world: AlertsWorld) -> int:
+    """Return which generation serves."""
+    with world.db.read() as db:
+        return generations.active(db, tables.NAME)
+
+
+def test_the_same_rules_find_nothing_new(world: AlertsWorld) -> None:
+    """Without a difference it switches; not a row of the ledger is other, and it goes on."""
+    before, shown, episodes = kept(world), world.shown(), world.episodes()
+    outcome = rebuilt(world, OLD)
+    assert (outcome.switched, outcome.differences, outcome.settled) == (True, [], 0)
+    assert (serving(world), kept(world)) == (2, before)
+    world.settle()
+    assert (kept(world), world.shown(), world.episodes()) == (before, shown, episodes)
+    world.tell(*cancellations(1, client="cl_three", first=5))
+    assert len(world.alerts()) == len(shown) + 1
+
+
+def test_building_writes_nothing_into_the_ledger(world: AlertsWorld) -> None:
+    """Other rules are judged without a step, a telling or an alert that anybody sees."""
+    before, shown = kept(world), world.shown()
+    outcome = rebuilt(world, NEW)
+    assert not outcome.switched
+    assert (serving(world), kept(world), world.shown()) == (1, before, shown)
+    said = {(one.client, one.what): one.change for one in outcome.differences}
+    assert said["cl_one", "inbox"].endswith("open → retracted, attention")
+    assert "urgency attention → urgent" in said["cl_two", "inbox"]
+    assert said["cl_one", "episodes"].endswith("holds no more, attention")
+
+
+def test_the_switch_settles_and_tells_nobody(world: AlertsWorld, receiver: Receiver) -> None:
+    """What other rules hold otherwise is on record and on the topic, and no message goes out."""
+    messages = len(receiver.messages)
+    outcome = rebuilt(world, NEW, "anything")
+    assert outcome.switched
+    assert outcome.settled == 2
+    taken_over(world, NEW)
+    world.settle()
+    world.deliver()
+    assert len(receiver.messages) == messages
+    assert sorted(one[3] for one in world.ledger() if one[1] == "webhook" and not one[2]) == [
+        SETTLED,
+        SETTLED,
+    ]
+    assert {one["client"]: one["state"] for one in world.shown()} == {
+        "cl_one": "retracted",
+        "cl_two": "open",
+    }
+    published = [one.event for one in world.published() if "settled" in one.event.data]
+    assert {one.type for one in published} == {"alert.retracted", "alert.escalated"}
+    assert all(one.data["settled"] for one in published)
+    assert all(one.data["history"][-1]["settled"] for one in published)
+
+
+def test_what_is_new_is_told_once_and_replay_tells_nothing(
+    world: AlertsWorld, receiver: Receiver
+) -> None:
+    """After the switch a new fact is news by the new rules; read again, nothing is."""
+    rebuilt(world, NEW, "anything")
+    taken_over(world, NEW)
+    messages = len(receiver.messages)
+    world.tell(*cancellations(1, client="cl_one", first=9))
+    world.deliver()
+    assert len(receiver.messages) == messages + 1
+    before, shown = kept(world), world.shown()
+    world.runner.close()
+    with world.db.write() as db:
+        for name in tables.declared(2).names.values():
+            db.execute(text(f"DELETE FROM {name}"))  # noqa: S608 - ours.
+        db.execute(text("UPDATE positions SET next_offset = 0"))
+    world.runner = world.another_runner(batch_limit=2)
+    world.settle()
+    world.deliver()
+    assert len(receiver.messages) == messages + 1
+    assert (kept(world), world.shown()) == (before, shown)
+
+
+def test_an_old_release_does_not_judge_what_new_rules_hold(world: AlertsWorld) -> None:
+    """A process with the old rules stands still after the switch; the new one goes on."""
+    rebuilt(world, NEW, "anything")
+    before = kept(world)
+    with pytest.raises(AnotherVersion, match="rapport rebuild alerts"):
+        world.tell(*cancellations(2, client="cl_three", first=5))
+    assert kept(world) == before
+    taken_over(world, NEW)
+    world.settle()
+    assert {one["client"] for one in world.shown() if one["urgency"] == "urgent"} == {
+        "cl_two",
+        "cl_three",
+    }
+
+
+def test_a_new_release_waits_until_it_is_rebuilt(world: AlertsWorld) -> None:
+    """Rules of another version tell nobody anything before they were judged silently."""
+    taken_over(world, NEW)
+    before = kept(world)
+    with pytest.raises(AnotherVersion):
+        world.settle()
+    assert kept(world) == before
+
+
+def test_live_facts_are_told_by_the_old_and_not_again_by_the_new(
+    world: AlertsWorld, receiver: Receiver
+) -> None:
+    """What comes while it is built is told once, by the rules that serve; the switch adds none."""
+    number = 0
+    with rebuilding(world, NEW) as made:
+        while made.step(world.clock.now()):
+            number += 1
+            world.tell(*cancellations(1, client=f"cl_live{number % 3}", first=number + 20))
+            world.tick(0.1)
+        world.tell(*cancellations(1, client="cl_last", first=90))
+        world.deliver()
+        messages = len(receiver.messages)
+        assert made.finish(world.clock.now(), "anything").switched
+    assert number > 5
+    taken_over(world, NEW)
+    world.tick()
+    world.deliver()
+    assert len(receiver.messages) == messages
+    assert rebuilt(world, NEW).differences == []
+
+
+def test_going_back_settles_too(world: AlertsWorld, receiver: Receiver) -> None:
+    """A rollback judges silently what came since, and tells nobody what it holds otherwise."""
+    rebuilt(world, OLD)
+    world.tell(*cancellations(3, client="cl_since", first=30))
+    world.deliver()
+    messages, shown = len(receiver.messages), world.shown()
+    with rebuilding(world, OLD, of="previous", compare=False) as made:
+        while made.step(world.clock.now()):
+            pass
+        assert made.finish(world.clock.now(), "anything").settled == 0
+    world.settle()
+    world.deliver()
+    assert (serving(world), len(receiver.messages)) == (1, messages)
+    assert world.shown() == shown
