@@ -23,6 +23,7 @@ from services.alerts.store import Life, Shown, Who
 from services.alerts.voice import Aloud, Voice
 from shared import metrics
 from shared.alliance.amendments import AMENDMENTS
+from shared.alliance.calendar import local_date
 from shared.clock import EPOCH, parse_time
 from shared.envelope import Envelope
 from shared.errors import Unreadable, blamed_on
@@ -159,6 +160,8 @@ class Watcher:
                                     if one.envelope.client is None}):  # fmt: skip
             around = self._organisations.of(db, organisation, partition)
             around.history_after("")
+            for clinic in around.around.clinics.values():
+                local_date(clinic, EPOCH)
             for rule in self._rules:
                 around.orders(rule, "")
 

@@ -293,7 +293,8 @@ def _killed_once(folder: Path, nth: int) -> bool:
     stream.create_topics()
     with migrated(sqlite_url(folder)) as db, closing(TallyWorld(stream, db)) as world:
         watched = WatchedDatabase(sqlite_url(folder), points)
-        world.publish(*facts(ANNA, "a1", "a2", "a3"), *facts(BEN, "b1"))
+        spoilt = spoiled(facts(BEN, "b0")[0], ce_type=None)
+        world.publish(*facts(ANNA, "a1", "a2", "a3"), spoilt, *facts(BEN, "b1"))
         world.fragile.events.add("a2")
         world.runner.close()
         runner = world.begun(db=watched)
@@ -310,6 +311,7 @@ def _killed_once(folder: Path, nth: int) -> bool:
             world.retry()
         assert world.judged() == {ANNA: ["a1", "a2", "a3"], BEN: ["b1"]}
         assert parked_rows(db) == []
+        assert {one.value for one in quarantine.contents(stream)} == {spoilt.value}
         runner.close()
         watched.close()
     stream.close()

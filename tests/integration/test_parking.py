@@ -1,6 +1,6 @@
 """A record that cannot be handled: parked with its client, while everybody else goes on."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -8,18 +8,24 @@ from pathlib import Path
 import orjson
 import pytest
 from rich.console import Console
+from sqlalchemy import Connection
 
-from services.projections import terminal
+from services.projections import read_models, terminal
 from services.projections.projector import CONSUMER, Projector
+from services.projections.read_model import Batch, Chart
+from services.projections.read_models.caseload import Caseload
 from shared.envelope import Envelope
 from shared.errors import TooManyParked
 from shared.storage import positions
 from shared.storage.engine import Database
+from shared.storage.facts import Arrival
+from shared.storage.generations import FIRST, Catalogue
 from shared.stream.codec import encode
+from shared.stream.parking import MANY
 from shared.stream.ports import ALERTS, EVENTS
 from tests.support import events as an
 from tests.support.poison import Fragile, FragileModel, parked_rows, retry, states, without_data
-from tests.support.projected import World, an_alert_step
+from tests.support.projected import PARTITIONS, World, an_alert_step
 
 BEN, CAT = "cl_ben", "cl_cat"
 
@@ -164,17 +170,29 @@ def test_a_step_of_an_alert_that_cannot_be_kept(world: World) -> None:
     assert (len(world.timeline()["alerts"]), len(world.timeline(BEN)["alerts"])) == (0, 1)
 
 
-def test_a_fact_of_many_folds_nobody_who_is_held_back(world: World, fragile: Fragile) -> None:
-    """Retried, the client is folded anew from everything that came meanwhile."""
+def test_a_fact_of_many_folds_nobody_who_is_held_back(world: World) -> None:
+    """Of those whom it concerns, the caseload reads and folds the others alone."""
     world.tell(*sessions(1), *sessions(1, BEN))
-    fragile.events.add("poison")
-    world.tell(an.a_session_held("s2", an.on(14), id="poison"))
-    world.tell(an.a_therapist_away("2026-02-02", "2026-02-09"))
-    assert world.caseload() == world.caseload("?clinic=elm")
-    fragile.events.clear()
-    (done,) = retry(world.db, Projector(more=[FragileModel(fragile)]), world.clock)
-    assert done.left == 0
-    assert shown(world, an.CLIENT) == ["s1", "s2"]
+    asked: list[str] = []
+
+    def charts(db: Connection, whose: str, clients: Collection[str]) -> Mapping[str, Chart]:
+        asked.extend(clients)
+        return read_models.of(FIRST).facts.charts(db, whose, clients)
+
+    away = world.placed(an.a_therapist_away("2026-02-02", "2026-02-09"))
+    with world.db.write() as db:
+        for number in range(PARTITIONS):
+            arrival = Arrival(number, away, b"")
+            held = {(world.organisation, world.client())}
+            Caseload(Catalogue(FIRST), charts).apply(db, Batch("test", (), held, [arrival]))
+    assert asked == [world.client(BEN)]
+
+
+def test_a_zone_that_nobody_knows_holds_no_client_back(world: World) -> None:
+    """A clinic's settings that no fold can compute with are found where they arrive."""
+    world.tell(*sessions(1), an.a_clinic_configured(timezone="Nowhere/Else"), *sessions(1, BEN))
+    assert {client for client, _ in states(world.db)} == {MANY}
+    assert shown(world, BEN) == ["s1"]
 
 
 def test_too_many_clients_stop_the_consumer(world: World, fragile: Fragile) -> None:

@@ -134,6 +134,23 @@ def test_reading_again_after_a_retry_tells_nothing_more(
         assert (world.ledger(), world.shown()) == (before, shown)
 
 
+def test_a_retry_while_the_stream_is_read_again(world: AlertsWorld, fragile: Fragile) -> None:
+    """Below the mark nothing is judged: half a life would take back what was told."""
+    world.tell(*cancellations(2))
+    told = world.ledger()
+    fragile.clients.add(ANNA)
+    world.tell(held(5))
+    fragile.clients.clear()
+    world.begun_again(batch_limit=1)
+    world.runner.step(world.clock.now())
+    (done,) = retried(world)
+    assert (done.handled, world.ledger()) == (1, told)
+    world.settle()
+    world.tick()
+    assert {one["state"] for one in world.shown()} == {"resolved"}
+    assert not [step for step, *_ in world.ledger() if step.startswith("retracted")]
+
+
 def test_a_rule_that_fails_for_one_client_at_a_tick(
     db: Database, tmp_path: Path, fragile: Fragile
 ) -> None:
@@ -156,9 +173,13 @@ def test_a_rule_that_fails_for_one_client_at_a_tick(
 
 def test_a_fact_of_many_that_no_rule_can_read(world: AlertsWorld) -> None:
     """It is parked in every partition as what concerns many; no client is held back for it."""
-    wrong = an.an_event("rule.configured", an.on(1), {"settings": {"x": 1}}, client=None)
-    world.tell(wrong, *cancellations(1))
+    wrong = [
+        an.an_event("rule.configured", an.on(1), {"settings": {"x": 1}}, client=None),
+        an.a_clinic_configured(timezone="Nowhere/Else", sender="rapport"),
+    ]
+    world.tell(*wrong, *cancellations(1))
     assert {row.client for row in parked_rows(world.db)} == {MANY}
+    assert {row.attempts for row in parked_rows(world.db)} == {0, 1}
     assert [one["client"] for one in world.shown()] == [ANNA, ANNA]
 
 

@@ -16,8 +16,9 @@ from sqlalchemy import (
 
 from services.projections.read_model import Batch, Chart
 from shared import metrics
+from shared.alliance.calendar import local_date
 from shared.alliance.clinics import surroundings
-from shared.clock import from_micros, to_micros
+from shared.clock import EPOCH, from_micros, to_micros
 from shared.envelope import Envelope
 from shared.storage import facts
 from shared.storage.engine import insert_or_nothing
@@ -114,7 +115,8 @@ def _read_at_once(db: Connection, table: Table, new: Sequence[Arrival]) -> None:
     places = {(one.envelope.organisation, one.partition) for one in new if not one.envelope.client}
     for organisation, partition in sorted(places):
         shared = facts.of_many(db, table, organisation, partition)
-        surroundings(organisation, _envelopes(shared))
+        for clinic in surroundings(organisation, _envelopes(shared)).clinics.values():
+            local_date(clinic, EPOCH)
 
 
 def _keep_conflicts(db: Connection, table: Table, conflicts: Sequence[Arrival]) -> None:
