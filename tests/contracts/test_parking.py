@@ -17,14 +17,15 @@ from shared.stream.codec import encode
 from shared.stream.embedded import EmbeddedStream
 from shared.stream.parking import IN_A_ROW, MANY
 from shared.stream.ports import EVENTS, Outgoing
+from shared.stream.redrive import Redrive
 from tests.simulation.points import Crash, Fault, Points, Strike, WatchedDatabase
 from tests.support import events as an
 from tests.support.databases import migrated, sqlite_url
 from tests.support.engines import EmbeddedEngine, Engine, KafkaEngine
 from tests.support.poison import parked_rows, spoiled, states
-from tests.support.tallying import NAME, TallyWorld
+from tests.support.tallying import NAME, PATIENCE_S, Pausing, TallyWorld
 
-ANNA, BEN = an.CLIENT, "cl_ben"
+ANNA, BEN, CAT = an.CLIENT, "cl_ben", "cl_cat"
 PAIRS = [
     pytest.param(("embedded", "sqlite"), id="embedded-sqlite"),
     pytest.param(("kafka", "postgresql"), marks=[pytest.mark.kafka, pytest.mark.postgres],
@@ -103,9 +104,16 @@ def test_a_fact_of_many_that_fails_for_one_client(world: TallyWorld) -> None:
     world.publish(*facts(ANNA, "a2"), *facts(BEN, "b2"))
     world.settle()
     assert world.judged()[BEN] == ["b1", "b2", "m1"]
+    world.publish(*facts(CAT, "c1"))
+    world.settle()
+    world.fragile.clients.add(CAT)
+    world.publish(*(replace(of_many("m2"), partition=number) for number in range(partition)))
+    world.settle()
     world.fragile.clients.clear()
     assert all(one.left == 0 for one in world.retry())
-    assert world.judged()[ANNA] == ["a1", "a2", "m1"]
+    assert world.judged() == {
+        ANNA: ["a1", "a2", "m1", "m2"], BEN: ["b1", "b2", "m1", "m2"], CAT: ["c1", "m1", "m2"]
+    }  # fmt: skip
 
 
 def test_a_fact_of_many_that_fails_for_all(world: TallyWorld) -> None:
@@ -316,6 +324,29 @@ def _killed_once(folder: Path, nth: int) -> bool:
         watched.close()
     stream.close()
     return strike.hits > 0
+
+
+def test_the_consumer_waits_for_a_record_that_is_tried(world: TallyWorld) -> None:
+    """Nothing can queue behind the last record while it leaves: a retried queue stays empty."""
+    world.fragile.events.add("a1")
+    world.publish(*facts(ANNA, "a1"))
+    world.settle()
+    world.fragile.events.clear()
+    pausing = Pausing(world.fragile)
+    (queue,) = world.queues()
+    trying = threading.Thread(target=lambda: Redrive(world.db, pausing, world.clock).retry(queue))
+    trying.start()
+    assert pausing.inside.wait(PATIENCE_S)
+    world.publish(*facts(ANNA, "a1", "a2")[1:])
+    reading = threading.Thread(target=world.settle)
+    reading.start()
+    reading.join(2.0)
+    assert reading.is_alive()
+    pausing.go_on.set()
+    for thread in (trying, reading):
+        thread.join(PATIENCE_S)
+    assert parked_rows(world.db) == []
+    assert world.judged()[ANNA] == ["a1", "a2"]
 
 
 def test_a_redrive_beside_the_running_consumer(world: TallyWorld) -> None:

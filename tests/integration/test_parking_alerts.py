@@ -190,6 +190,7 @@ def test_deadlines_of_a_parked_client_are_suspended(world: AlertsWorld, fragile:
     world.tell(an.a_session_missed("m", at=an.on(2)))
     world.tick(days=30)
     assert {one["client"] for one in world.shown()} == {BEN}
+    assert states(world.db) == [(ANNA, "parked")]
     fragile.clients.clear()
     retried(world)
     assert {one["client"] for one in world.shown()} == {ANNA, BEN}

@@ -1,5 +1,6 @@
 """The smallest consumer: it keeps the id of every event once, and fails for whom a test names."""
 
+import threading
 from collections.abc import Collection, Sequence
 from contextlib import closing
 from typing import Final
@@ -22,6 +23,7 @@ from tests.support.poison import Fragile, blamed
 
 NAME: Final = "tally.v1"
 DEADLINE_S: Final = 10.0
+PATIENCE_S: Final = 60.0
 
 TABLES: Final = MetaData()
 SEEN: Final = Table(
@@ -54,8 +56,9 @@ class Tally:
     def handle(self, db: Connection, items: Sequence[Item], held: Collection[Who]) -> None:
         """Keep the events, and judge whom they touch."""
         for item in items:
-            self._keep(db, item)
-            clients = [item.who[1]] if item.who[1] != MANY else self._clients(db)
+            new = self._keep(db, item)
+            many = item.who[1] == MANY
+            clients = self._clients(db) if many and new else [] if many else [item.who[1]]
             for client in clients:
                 if (item.who[0], client) not in held:
                     self._judge(db, item.who[0], client)
@@ -75,11 +78,12 @@ class Tally:
         """Return what the test says."""
         return self._clients_known
 
-    def _keep(self, db: Connection, item: Item) -> None:
+    def _keep(self, db: Connection, item: Item) -> bool:
         event = item.envelope.event
         self._fragile.check(None, event.id)
         row = {"consumer": self.name, "client": event.subject or MANY, "event": event.id}
-        db.execute(insert_or_nothing(db, SEEN), [row])
+        made = insert_or_nothing(db, SEEN).values(row).returning(SEEN.c.event)
+        return db.execute(made).first() is not None
 
     def _judge(self, db: Connection, organisation: str, client: str) -> None:
         blamed(self._fragile, organisation, client)
@@ -95,6 +99,21 @@ class Tally:
     def _clients(self, db: Connection) -> list[str]:
         asked = select(SEEN.c.client).where(SEEN.c.consumer == self.name, SEEN.c.client != MANY)
         return sorted(db.execute(asked.distinct()).scalars())
+
+
+class Pausing(Tally):
+    """Stands still in the middle of trying a record again, until it is told to go on."""
+
+    def __init__(self, fragile: Fragile) -> None:
+        """Wait for nothing yet."""
+        super().__init__(fragile)
+        self.inside, self.go_on = threading.Event(), threading.Event()
+
+    def redo(self, db: Connection, item: Item, held: Collection[Who]) -> None:
+        """Keep the event, then wait."""
+        super().redo(db, item, held)
+        self.inside.set()
+        assert self.go_on.wait(PATIENCE_S)
 
 
 class TallyWorld:
