@@ -55,6 +55,7 @@ def judge_end(world: World) -> None:
     _one_effect_each(world)
     _everything_was_told(world)
     _nobody_was_told_otherwise(world)
+    _nobody_believes_what_was_taken_back(world)
     _alerts_stand_on_the_stream(world)
 
 
@@ -142,6 +143,21 @@ def _nobody_was_told_otherwise(world: World) -> None:
             last[one.url, row.alert] = row.number
 
 
+def _nobody_believes_what_was_taken_back(world: World) -> None:
+    """Whoever was told of an alert that was retracted was told, or often tried, that it was."""
+    retracted = {row.alert for row in ledger(world) if row.kind == "retracted"}
+    corrected = {
+        (row.alert, _url(row.organisation, row.recipient))
+        for row in ledger(world)
+        if row.kind == "retracted" and row.channel == WEBHOOK and row.recipient != NOBODY
+        and row.status in (SENT, GIVEN_UP)
+    }  # fmt: skip
+    for one in world.receivers.received:
+        alert = orjson.loads(one.message.body)["data"]["alert"]
+        if alert in retracted:
+            assert (alert, one.url) in corrected, f"{one.url} still believes {alert}"
+
+
 def _alerts_stand_on_the_stream(world: World) -> None:
     """Each step of the ledger is on the topic of alerts, and nothing else; both sides agree."""
     said = {(one.organisation, one.event.id) for one in on_stream(world, ALERTS)}
@@ -168,7 +184,7 @@ def _alerts_stand_on_the_stream(world: World) -> None:
 
 def ledger(world: World) -> list[Any]:
     """Return the rows of the ledger, each with the id of its step."""
-    asked = select(LEDGER, STEPS.c.id).join(
+    asked = select(LEDGER, STEPS.c.id, STEPS.c.kind).join(
         STEPS,
         (STEPS.c.organisation == LEDGER.c.organisation)
         & (STEPS.c.alert == LEDGER.c.alert)

@@ -25,7 +25,7 @@ POINTS: Final[Mapping[str, tuple[Point, ...]]] = {
     "ticker": ("read", "begin", "commit", "committed", "publish", "published"),
     "deliverer": ("read", "begin", "statement", "commit", "committed", "committed", "publish",
                   "published", "send", "send", "sent", "sent"),
-    "ingest": ("read", "begin", "commit", "committed", "publish", "published"),
+    "ingest": ("read", "begin", "begin", "commit", "committed", "publish", "published"),
 }  # fmt: skip
 """What each worker reaches; what matters most more often."""
 
