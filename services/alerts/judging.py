@@ -115,8 +115,9 @@ def judge_client(
     for phase in case.history.phases:
         groups[phase.care.ref, phase.therapist].append(phase)
     found = [_judge_phases(case, phases, rules) for phases in groups.values()]
-    gone = {key for key in alerts if key[:2] not in groups}
-    orphans = [_judge_orphans(case, key, rules) for key in sorted(gone)]
+    names = {rule.name for rule in rules}
+    gone = {key for key in alerts if key[:2] not in groups or key[2] not in names}
+    orphans = [_judge_orphans(case, key) for key in sorted(gone)]
     return _together((organisation.id, client), [*found, *orphans])
 
 
@@ -222,17 +223,14 @@ def _stayed(phase: Phase) -> bool:
     return len({fact.data.get("clinic") for fact in phase.facts} - {None}) < 2
 
 
-def _judge_orphans(case: _Case, key: Key, rules: Sequence[Rule]) -> Found:
-    """Close the alerts of a phase that corrections have left without facts."""
-    care, therapist, name = key
+def _judge_orphans(case: _Case, key: Key) -> Found:
+    """Close the alerts of a phase left without facts by corrections, or of a rule that is gone."""
+    care, therapist, _ = key
     who = (case.history.organisation, case.history.client)
     known = case.alerts[key]
     clinic = known[-1].body["clinic"] or ""
     subject = Subject(*who, care, therapist, (clinic,))
-    rule = next((rule for rule in rules if rule.name == name), None)
-    if rule is None:
-        return Found(Life(who, None, 0, (), ()), ())
-    steps = decide(subject, rule, (), known, _circumstances(case, clinic)).steps
+    steps = decide(subject, None, (), known, _circumstances(case, clinic)).steps
     return Found(Life(who, None, 0, (), ()), steps)
 
 

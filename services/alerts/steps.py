@@ -156,20 +156,24 @@ class Outcome:
 
 def decide(
     subject: Subject,
-    rule: Rule,
+    rule: Rule | None,
     held: Sequence[Held],
     alerts: Sequence[Known],
     around: Circumstances,
 ) -> Outcome:
-    """Return the steps that the alerts of one subject and rule take now."""
+    """Return the steps that the alerts of one subject and rule take now.
+
+    Without a rule nothing can hold: what is known is closed.
+    """
     shown = [one for one in held if one.steps]
     found: Difference[Held, Known] = difference(shown, alerts, _another_id)
     steps: list[Decided] = []
     wakes: list[datetime] = []
-    for pair in found.pairs:
-        decided, stands = _stepped(subject, rule, pair, around)
-        steps += [decided] if decided else []
-        wakes += [stands.wakes_at] if stands.wakes_at else []
+    if rule is not None:
+        for pair in found.pairs:
+            decided, stands = _stepped(subject, rule, pair, around)
+            steps += [decided] if decided else []
+            wakes += [stands.wakes_at] if stands.wakes_at else []
     for known in found.merged:
         step = _closed(subject, known, "resolved", "nobody", around)
         steps += [step] if fingerprint(step.body) != fingerprint(known.body) else []

@@ -194,13 +194,20 @@ def drive(name: str, worker: Worker, clock: Clock, stop: threading.Event) -> Non
         worker.close()
 
 
-def work(step: Callable[[datetime], bool], clock: Clock, waiting: Callable[[], None]) -> None:
+def work(
+    step: Callable[[datetime], bool],
+    clock: Clock,
+    waiting: Callable[[], None],
+    *,
+    rest_s: float = 0.0,
+) -> None:
     """Take steps until there is none left; wait and go on where something is away.
 
     Args:
         step: Does a bounded piece of work; False when there is none left.
         clock: Tells each step the present.
         waiting: Called before each wait for what is away.
+        rest_s: Rests so long after each step.
     """
     backoff_s = BACKOFF_MIN_S
     busy = True
@@ -208,6 +215,7 @@ def work(step: Callable[[datetime], bool], clock: Clock, waiting: Callable[[], N
         try:
             busy = step(clock.now())
             backoff_s = BACKOFF_MIN_S
+            time.sleep(rest_s)
         except AnotherVersion:
             raise
         except Unavailable:

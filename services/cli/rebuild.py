@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import click
+from sqlalchemy import Connection
 
 from services.alerts import tables
 from services.alerts.bootstrap import EVERY_RULE
@@ -19,7 +20,7 @@ from services.cli.serve import COLLECT_AFTER
 from services.projections import read_models
 from services.projections.rebuild import Candidate as Timelines
 from shared.errors import Busy
-from shared.storage import generations
+from shared.storage import generations, positions
 from shared.storage.comparing import Difference
 from shared.storage.engine import Borrowing
 from shared.storage.generations import LEASE, Generation, TableSet
@@ -28,6 +29,10 @@ from shared.stream.engines import open_stream
 from shared.stream.rebuilding import Accept, Candidate, Outcome, Rebuilding
 
 INTERRUPTED: Final = 130
+REST_S: Final = 0.1
+"""Own: SQLite has one writer, and who waits for it looks every tenth of a second. Without a rest
+the services beside a rebuild would wait for seconds."""
+
 FINISH_TRIES: Final = 10
 """How often the last step is tried while the services save more than it can read meanwhile."""
 
@@ -178,7 +183,7 @@ class _Run:
             _claim(rebuilding, self.office)
             try:
                 with self.meter.shown():
-                    work(self._stepped(rebuilding), self.office.clock, _say_waiting)
+                    self._work(self._stepped(rebuilding))
                 return self._finished(rebuilding, accept)
             except KeyboardInterrupt:
                 click.echo("Interrupted; run the same command again to go on.", err=True)
@@ -221,8 +226,12 @@ class _Run:
                     raise
             return not outcomes
 
-        work(step, self.office.clock, _say_waiting)
+        self._work(step)
         return outcomes[0]
+
+    def _work(self, step: Callable[[datetime], bool]) -> None:
+        one_writer = self.office.db.dialect == "sqlite"
+        work(step, self.office.clock, _say_waiting, rest_s=REST_S if one_writer else 0.0)
 
     def _list(self, outcome: Outcome) -> None:
         shown = outcome.differences[: self.limit]
@@ -279,17 +288,22 @@ def _drop(office: Office, kind: Kind, state: generations.State) -> None:
 def _state(office: Office, kind: Kind) -> Sequence[Mapping[str, Any]]:
     generations.prepare(office.db, kind.tables)
     with office.db.read() as db:
-        every = generations.every(db, kind.tables.name)
+        every = [one for one in generations.every(db, kind.tables.name) if one.state != "dropped"]
+        read = {one.number: _records_read(db, one) for one in every}
     return [
         {
             "set": one.name,
             "generation": one.number,
             "state": one.state if one.state != "building" else f"building: {one.stage}",
-            "made by": "this version" if one.code == kind.tables.code else one.code,
+            "records_read": read[one.number],
+            "made_by": "this version" if one.code == kind.tables.code else one.code,
         }
         for one in every
-        if one.state != "dropped"
     ]
+
+
+def _records_read(db: Connection, one: Generation) -> int:
+    return sum(at.next_offset for at in positions.all_of(db, one.consumer).values())
 
 
 def _say_waiting() -> None:

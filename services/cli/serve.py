@@ -9,14 +9,17 @@ import click
 from flask import Flask
 
 from services.alerts import bootstrap as alerts
-from services.cli.common import MISCONFIGURED, opened, said_plainly
+from services.alerts import tables
+from services.cli.common import MISCONFIGURED, Office, opened, said_plainly
 from services.cli.process import Worker, run
 from services.ingest import bootstrap as ingest
 from services.projections import bootstrap as projections
+from services.projections import read_models
 from shared import logs
 from shared.clock import Clock
 from shared.config import Settings, load
 from shared.errors import StreamUnavailable
+from shared.storage import generations
 from shared.stream.engines import open_stream
 from shared.web.app import create_app
 
@@ -131,7 +134,8 @@ def _say_where(settings: Settings, *, metrics_too: bool) -> None:
 
 def prepare(settings: Settings) -> None:
     """Migrate the database, create missing topics, and refuse topics that would lose data."""
-    with opened(settings):
+    with opened(settings) as office:
+        _say_what_waits(office)
         stream = open_stream(settings)
         try:
             for name in stream.create_topics():
@@ -146,3 +150,17 @@ def prepare(settings: Settings) -> None:
         click.echo(problem, err=True)
     if problems:
         raise click.exceptions.Exit(MISCONFIGURED)
+
+
+def _say_what_waits(office: Office) -> None:
+    """Name what this release must not go on with: other code has filled what serves."""
+    for which in (read_models.TIMELINES, tables.judged_by(alerts.EVERY_RULE)):
+        generations.prepare(office.db, which)
+        with office.db.read() as db:
+            serving = generations.in_state(db, which.name, "active")
+        if serving is not None and serving.code != which.code:
+            click.echo(
+                f"{which.name}: another version of Rapport, or other rules, made what serves."
+                f" Until you run `rapport rebuild {which.name}` its worker waits.",
+                err=True,
+            )

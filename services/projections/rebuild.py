@@ -13,7 +13,7 @@ from shared.storage import facts
 from shared.storage.comparing import Pair, clients_after
 from shared.storage.generations import Generation
 
-FOLDED_AT_ONCE = 200
+FOLDED_AT_ONCE = 100
 """Clients of one transaction: what their facts take in memory is small, and so is what is lost
 when it is interrupted (own)."""
 

@@ -26,7 +26,7 @@ from shared.stream.ports import Partition, Stream
 from shared.stream.runner import Runner
 
 READ_AT_ONCE: Final = 5_000
-"""Records of one transaction while nobody is folded (own: more gains no speed, measured)."""
+"""Own: records of one transaction while nobody is folded."""
 
 FOLLOWED_AT_ONCE: Final = 1_000
 NEAR: Final = 1_000

@@ -1,26 +1,32 @@
 """Alerts are judged silently beside those that serve; the switch settles what they hold."""
 
+import threading
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from services.alerts import tables
 from services.alerts.ledger import SETTLED
 from services.alerts.rebuild import Candidate
+from services.alerts.watcher import Watcher
 from shared.errors import AnotherVersion
 from shared.storage import generations
 from shared.storage.engine import Borrowing, Database
 from shared.storage.generations import State
 from shared.stream.rebuilding import Accept, Outcome, Rebuilding
+from shared.stream.runner import Runner
 from tests.support import alert_rules
+from tests.support import events as an
 from tests.support.alerting import AlertsWorld, cancellations, held
 from tests.support.receiver import Receiver, a_receiver
 
 STEPS_LIMIT = 500
+TRY_FOR_S = 0.5
+PATIENCE_S = 30
 
 
 class LaterCancelled(alert_rules.Cancelled):
@@ -56,7 +62,12 @@ def world(db: Database, tmp_path: Path, receiver: Receiver) -> Iterator[AlertsWo
 
 @contextmanager
 def rebuilding(
-    world: AlertsWorld, rules: Any, *, of: State = "building", compare: bool = True
+    world: AlertsWorld,
+    rules: Any,
+    *,
+    of: State = "building",
+    compare: bool = True,
+    candidate: type[Candidate] = Candidate,
 ) -> Iterator[Rebuilding]:
     """Open a rebuild by some rules, as the command does."""
     which = tables.judged_by(rules)
@@ -70,9 +81,9 @@ def rebuilding(
     assert old is not None
     assert new is not None
     with closing(Borrowing(world.db.url)) as database:
-        candidate = Candidate(new.number, rules, judged_at_once=2)
+        filling = candidate(new.number, rules, judged_at_once=2)
         made = Rebuilding(
-            database, world.stream, candidate, old, new, world.clock,
+            database, world.stream, filling, old, new, world.clock,
             compare=compare, read_at_once=10,
         )  # fmt: skip
         with closing(made):
@@ -166,19 +177,25 @@ def test_what_is_new_is_told_once_and_replay_tells_nothing(
     rebuilt(world, NEW, "anything")
     taken_over(world, NEW)
     messages = len(receiver.messages)
+    read_again(world)
     world.tell(*cancellations(1, client="cl_one", first=9))
     world.deliver()
     assert len(receiver.messages) == messages + 1
+    read_again(world)
+    world.deliver()
+    assert len(receiver.messages) == messages + 1
+
+
+def read_again(world: AlertsWorld) -> None:
+    """Lose what the stream can fill again, and see that it comes to the same without a step."""
     before, shown = kept(world), world.shown()
     world.runner.close()
     with world.db.write() as db:
-        for name in tables.declared(2).names.values():
+        for name in tables.declared(serving(world)).names.values():
             db.execute(text(f"DELETE FROM {name}"))  # noqa: S608 - ours.
         db.execute(text("UPDATE positions SET next_offset = 0"))
     world.runner = world.another_runner(batch_limit=2)
     world.settle()
-    world.deliver()
-    assert len(receiver.messages) == messages + 1
     assert (kept(world), world.shown()) == (before, shown)
 
 
@@ -242,3 +259,97 @@ def test_going_back_settles_too(world: AlertsWorld, receiver: Receiver) -> None:
     world.deliver()
     assert (serving(world), len(receiver.messages)) == (1, messages)
     assert world.shown() == shown
+
+
+def test_a_rule_that_is_gone_is_taken_back_silently(
+    world: AlertsWorld, receiver: Receiver
+) -> None:
+    """Alerts of a rule that the new release does not have any more are settled as retracted."""
+    messages = len(receiver.messages)
+    without = OLD[1:]
+    assert rebuilt(world, without, "anything").settled == 2
+    taken_over(world, without)
+    world.settle()
+    world.deliver()
+    assert {one["state"] for one in world.shown()} == {"retracted"}
+    assert len(receiver.messages) == messages
+
+
+def test_a_stale_consumer_tells_nobody_anything(world: AlertsWorld) -> None:
+    """One that believes the old generation serves saves nothing once another does."""
+    watcher = Watcher(OLD, world.office.accounts.recipients)
+    world.runner.close()
+    with closing(Runner(world.stream, world.db, watcher, world.clock)) as stale:
+        stale.step(world.clock.now())
+        rebuilt(world, NEW, "anything")
+        before = kept(world)
+        world.tell(*cancellations(3, client="cl_three", first=5), settle=False)
+        for _ in range(5):
+            stale.step(world.clock.now())
+        assert kept(world) == before
+
+
+def test_nobody_saves_anything_while_it_is_switched(world: AlertsWorld) -> None:
+    """The consumer that serves waits from the last record on until the switch is made."""
+    world.tell(*cancellations(3, client="cl_three", first=5), settle=False)
+    waited: list[bool] = []
+
+    class Watched(Candidate):
+        """Lets the old consumer try while it settles."""
+
+        def settle(self, db: Connection) -> int:
+            """See that it comes no further."""
+            thread.start()
+            thread.join(TRY_FOR_S)
+            waited.append(thread.is_alive())
+            return super().settle(db)
+
+    def step() -> None:
+        with suppress(AnotherVersion):
+            world.settle()
+
+    thread = threading.Thread(target=step)
+    with rebuilding(world, NEW, candidate=Watched) as made:
+        for _ in range(STEPS_LIMIT):
+            if not made.step(world.clock.now()):
+                break
+        assert made.finish(world.clock.now(), "anything").switched
+    thread.join(PATIENCE_S)
+    assert waited == [True]
+    assert not any("cl_three" in row for row in kept(world))
+
+
+def test_a_settled_alert_is_as_good_as_told(world: AlertsWorld, receiver: Receiver) -> None:
+    """A late fact that moves the begin of what was settled revises it, and tells nobody."""
+    rebuilt(world, NEW, "anything")
+    taken_over(world, NEW)
+    world.tell(*cancellations(1, client="cl_four", first=5))
+    rebuilt(world, OLD, "anything")
+    taken_over(world, OLD)
+    world.settle()
+    (before,) = [one for one in world.shown() if one["client"] == "cl_four"]
+    messages = len(receiver.messages)
+    world.tell(*cancellations(1, client="cl_four", first=4))
+    world.deliver()
+    (after,) = [one for one in world.shown() if one["client"] == "cl_four"]
+    assert before["settled"]
+    assert "settled" not in after
+    assert (before["id"], after["effective_at"]) == (after["id"], "2026-01-09T10:00:00Z")
+    assert len(receiver.messages) == messages
+
+
+def test_what_was_only_silently_shown_leaves_no_trace(world: AlertsWorld) -> None:
+    """An alert that the new rules would have opened, and then not any more, is never shown."""
+    rebuilt(world, NEW, "anything")
+    taken_over(world, NEW)
+    mistake = cancellations(1, client="cl_four", first=5)[0]
+    world.tell(mistake)
+    with rebuilding(world, OLD) as made:
+        for _ in range(STEPS_LIMIT):
+            if not made.step(world.clock.now()):
+                break
+        world.tell(an.a_retraction(mistake, client="cl_four"))
+        outcome = made.finish(world.clock.now(), "anything")
+    assert outcome.switched
+    assert "cl_four" not in {one.client for one in outcome.differences}
+    assert "cl_four" not in {one["client"] for one in world.shown()}

@@ -1,13 +1,17 @@
 """Timelines are rebuilt beside those that serve, compared, switched to, and back."""
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import Connection, inspect
 
 from services.projections import read_models
 from services.projections.read_models import TIMELINES
 from services.projections.rebuild import Candidate
-from shared.errors import AnotherVersion, Overtaken
+from shared.errors import AnotherVersion, Overtaken, Superseded
 from shared.storage import generations, positions
+from shared.stream.codec import encode
+from shared.stream.ports import EVENTS
 from tests.support import events as an
 from tests.support.projected import World, an_alert_step
 from tests.support.rebuilt import (
@@ -95,10 +99,10 @@ def test_it_goes_on_where_it_was_interrupted(world: World) -> None:
     assert rows(world, 1) == rows(world, 2)
 
 
-def read(world: World) -> dict[tuple[str, int], int]:
-    """Return how far the generation that is built has read."""
+def read(world: World, consumer: str = "projections.v1.g2") -> dict[tuple[str, int], int]:
+    """Return how far the generation that is built has read, or another."""
     with world.db.read() as db:
-        found = positions.all_of(db, "projections.v1.g2")
+        found = positions.all_of(db, consumer)
     return {place: at.next_offset for place, at in found.items()}
 
 
@@ -189,6 +193,34 @@ def test_only_one_command_builds(world: World) -> None:
         assert second.claim(world.clock.now())
         with pytest.raises(Overtaken, match="another command"):
             first.step(world.clock.now())
+
+
+def test_what_somebody_else_moved_on_is_not_moved_again(world: World) -> None:
+    """Of two that fold from one cursor, the second saves nothing."""
+    with rebuilding(world):
+        at = generation(world, "building")
+    assert at is not None
+    with world.db.write() as db:
+        generations.advance(db, at, "folding", "here")
+    with pytest.raises(Superseded, match="moved on"), world.db.write() as db:
+        generations.advance(db, at, "folding", "there")
+    building = generation(world, "building")
+    assert building is not None
+    with pytest.raises(Superseded, match="moved on"), world.db.write() as db:
+        generations.advance(db, replace(building, stage="reading"), "following", "")
+
+
+def test_it_is_never_ahead(world: World) -> None:
+    """What the generation that serves has not handled yet is not in the next one either."""
+    waiting = encode(world.placed(an.a_session_held("s-late", an.on(99))), EVENTS)
+    world.publisher.publish([waiting], 10.0)
+    with rebuilding(world) as made:
+        built(world, made)
+        assert read(world) == read(world, "projections.v1")
+        assert made.finish(world.clock.now(), "the same").differences == []
+    world.project()
+    assert rows(world, 1) != rows(world, 2)
+    assert world.timeline()["sessions"][-1]["session"] == "s-late"
 
 
 def test_what_was_discarded_is_built_no_further(world: World) -> None:
