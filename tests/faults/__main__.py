@@ -72,7 +72,7 @@ def _plan(
         for engines in experiment.engines:
             yield experiment, engines, None
         for without in experiment.guards if guards else ():
-            yield experiment, experiment.engines[0], without
+            yield experiment, experiment.engines_without(without), without
 
 
 def _tried(

@@ -26,6 +26,10 @@ BOUND_S: Final = 240.0
 _Value = TypeVar("_Value")
 
 
+class BrokenOff(BaseException):
+    """A run took too long; nothing on its way out may take this for an error of its own."""
+
+
 class Engines(NamedTuple):
     """On what an experiment runs."""
 
@@ -132,7 +136,7 @@ class Experiment:
         name: As on the command line: ``duplicates``.
         run: World → violations in words; none when everything held.
         guards: What it proves to be needed; at least one.
-        engines: On what it runs; each guard is taken out on the first of them.
+        engines: On what it runs; a guard is taken out on the first of them, unless it says where.
         bound_s: After so long a run is broken off, and counts as loud.
         short: Whether its short form, and those of its guards, are part of ``make test``.
     """
@@ -143,6 +147,10 @@ class Experiment:
     engines: tuple[Engines, ...] = (EMBEDDED,)
     bound_s: float = BOUND_S
     short: bool = False
+
+    def engines_without(self, guard: Guard) -> Engines:
+        """Return on what it is run without a guard."""
+        return next((one for one in self.engines if str(one) == guard.on), self.engines[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,21 +240,19 @@ def run(
     began = time.monotonic()
     violations: tuple[str, ...] = ()
     loud = broken = None
-    with _folder() as name:
-        tree = ROOT if without is None else without.removed(Path(name))
-        world = World(seed, engines, tree, short=short, postgres=postgres)
-        with closing(world):
-            try:
-                with _bounded(experiment.bound_s):
-                    violations = tuple(experiment.run(world))
-            except (Loud, TimeoutError) as error:
-                loud = str(error) or type(error).__name__
-            except Missing:
-                raise
-            except Exception as error:
-                broken = "".join(traceback.format_exception(error, limit=-4, chain=False))
-        notes = tuple(world.notes)
-    seconds = time.monotonic() - began
+    world = World(seed, engines, ROOT, short=short, postgres=postgres)
+    with _folder() as name, closing(world):
+        try:
+            world.tree = ROOT if without is None else without.removed(Path(name))
+            with _bounded(experiment.bound_s):
+                violations = tuple(experiment.run(world))
+        except (Loud, TimeoutError, BrokenOff) as error:
+            loud = str(error) or type(error).__name__
+        except Missing:
+            raise
+        except Exception as error:
+            broken = "".join(traceback.format_exception(error, limit=-4, chain=False))
+    seconds, notes = time.monotonic() - began, tuple(world.notes)
     return Result(
         experiment.name, without, seed, engines, violations, loud, broken, notes, seconds
     )
@@ -254,10 +260,10 @@ def run(
 
 @contextmanager
 def _bounded(seconds: float) -> Iterator[None]:
-    """Raise TimeoutError in the block when it takes longer; only in the main thread."""
+    """Raise BrokenOff in the block when it takes longer; only in the main thread."""
 
     def too_long(_: int, __: FrameType | None) -> Any:
-        raise TimeoutError(f"broken off after {seconds:g} s")
+        raise BrokenOff(f"broken off after {seconds:g} s")
 
     before = signal.signal(signal.SIGALRM, too_long)
     signal.setitimer(signal.ITIMER_REAL, seconds)

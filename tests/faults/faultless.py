@@ -8,6 +8,7 @@ byte.
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,8 +26,8 @@ SAID: Final = (
 )  # fmt: skip
 """What an alert says that follows from the facts; its id, history and times of telling do not."""
 
-OWN: Final = frozenset({"judged_at", "alerts"})
-"""What a timeline has that depends on when it was judged; alerts are compared by themselves."""
+OWN: Final = frozenset({"judged_at", "alerts", "conflicts"})
+"""What depends on when it was judged, or had no effect; alerts are compared by themselves."""
 
 
 def unlike_faultless(
@@ -37,18 +38,31 @@ def unlike_faultless(
     if at is None:
         return
     for tenant in installation.tenants:
-        documents = sent(journal, tenant.organisation)
-        with (
-            tempfile.TemporaryDirectory(prefix="rapport-faultless-") as name,
-            closing(WholeLine(Path(name), ManualClock(at))) as line,
-        ):
-            line.take(documents)
-            line.settle()
-            yield from _unlike(installation, tenant, line, documents)
+        yield from unlike_run_of(installation, tenant, sent(journal, tenant.organisation), at)
+
+
+def unlike_run_of(
+    installation: Installation, tenant: Tenant, documents: Sequence[Document], at: datetime
+) -> Iterator[str]:
+    """Say what a fault-free run of some events shows otherwise than an installation.
+
+    Args:
+        installation: What is compared.
+        tenant: Whose timelines and episodes.
+        documents: What the run takes.
+        at: When it takes them.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="rapport-faultless-") as name,
+        closing(WholeLine(Path(name), ManualClock(at))) as line,
+    ):
+        line.take(documents)
+        line.settle()
+        yield from _unlike(installation, tenant, line, documents)
 
 
 def sent(journal: Journal, organisation: str) -> list[Document]:
-    """Return every event that was acknowledged, each once, in the order of the intents."""
+    """Return every event that was acknowledged, each once, in the order in which they happened."""
     acknowledged = {
         one.repeats or one.number
         for one in journal.sendings()
@@ -60,7 +74,7 @@ def sent(journal: Journal, organisation: str) -> list[Document]:
             for document in one.documents:
                 key = (document["source"], document["id"], document.get("subject"))
                 documents.setdefault(key, document)
-    return list(documents.values())
+    return sorted(documents.values(), key=lambda one: str(one["time"]))
 
 
 def _unlike(

@@ -51,6 +51,7 @@ class Guard:
         loud: True where a process that ends or stands still counts as having noticed.
         tries: With how many seeds the experiment is run at most until it notices; more than one
             only where the damage needs a coincidence.
+        on: Which of the experiment's engines, as ``kafka×postgres``; the first when empty.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Guard:
     also: tuple[Edit, ...] = ()
     loud: bool = False
     tries: int = 1
+    on: str = ""
 
     @property
     def edits(self) -> tuple[Edit, ...]:

@@ -213,10 +213,17 @@ def cloned(world: World, given: Path, name: str, tenant: Tenant) -> Installation
 
 def settled_by(children: Forks, site: Installation) -> None:
     """Let every worker of the tree under test handle what the stream holds."""
-    feed = site.folder / "feed"
-    feed.write_bytes(pickle.dumps([(datetime.now(UTC), [])]))
+    empty_feed(site)
     given = Prepared(site.folder, site.tenants[0], datetime.now(UTC))
     children.order(**_orders(given, site, "nothing"))
+
+
+def empty_feed(site: Installation) -> Path:
+    """Return a feed that brings nothing but the present: the stream is full already."""
+    feed = site.folder / "feed"
+    feed.write_bytes(pickle.dumps([(datetime.now(UTC), [])]))
+    (site.folder / "fed").write_text("")
+    return feed
 
 
 def _orders(given: Prepared, site: Installation, what: str) -> dict[str, Any]:

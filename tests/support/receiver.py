@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 
-Mood = Literal["fine", "failing", "redirecting", "dripping", "hanging", "lying", "huge"]
+Mood = Literal["fine", "slow", "failing", "redirecting", "dripping", "hanging", "lying", "huge"]
+
+SLOW_S = 0.4
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,8 @@ def a_receiver() -> Iterator[Receiver]:
 
 def _answer(request: BaseHTTPRequestHandler, receiver: Receiver) -> None:
     match receiver.mood:
-        case "fine":
+        case "fine" | "slow":
+            receiver.stopped.wait(SLOW_S if receiver.mood == "slow" else 0)
             request.send_response(204)
             request.end_headers()
         case "failing":

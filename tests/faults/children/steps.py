@@ -18,7 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event
 from werkzeug.serving import make_server
 
 from services.cli import serve
@@ -37,6 +37,8 @@ PUBLISH_WITHIN_S: Final = 30.0
 IDLE_S: Final = 0.02
 ALL: Final = "all"
 REQUEST: Final = "http.client.send"
+LOCKING: Final = "BEGIN IMMEDIATE"
+MOVING: Final = "UPDATE positions"
 
 Order = Mapping[str, Any]
 
@@ -44,14 +46,24 @@ Order = Mapping[str, Any]
 class Fuse:
     """Counts calls while it is lit, and sends its own process a signal before the n-th."""
 
-    def __init__(self, at: int | None, number: int) -> None:
-        """Listen to every database of this process, and to every request that it makes."""
+    def __init__(self, at: int | None, fence: int | None, number: int) -> None:
+        """Listen to every database of this process, and to every request that it makes.
+
+        Args:
+            at: Before which call to send the signal.
+            fence: Or before which saving of a batch: its records are in memory, nothing is locked.
+            number: The signal.
+        """
         self.count = 0
         self.edges: list[int] = []
         self.lit = False
+        self.fired = False
         self._at = at
+        self._fence = fence
         self._number = number
-        event.listen(Engine, "before_cursor_execute", self._called)
+        self._fences = 0
+        self._last = ""
+        event.listen(Engine, "before_cursor_execute", self._asked)
         event.listen(Engine, "commit", self._shown)
         sys.addaudithook(lambda name, _: self._shown() if name == REQUEST else None)
 
@@ -59,7 +71,25 @@ class Fuse:
         if self.lit:
             self.count += 1
             if self.count == self._at:
-                os.kill(os.getpid(), self._number)
+                self._fire()
+
+    def _asked(self, db: Connection, _: object, statement: str, *__: object) -> None:
+        """Count a statement; see whether it begins to save a batch."""
+        self._called()
+        if db.dialect.name == "sqlite":
+            # It locks when the transaction begins, PostgreSQL only with its first change.
+            begins = statement == LOCKING and "FROM records" in self._last
+        else:
+            begins = statement.startswith(MOVING) and not self._last.startswith(MOVING)
+        if self.lit and begins:
+            self._fences += 1
+            if self._fences == self._fence:
+                self._fire()
+        self._last = statement
+
+    def _fire(self) -> None:
+        self.fired = True
+        os.kill(os.getpid(), self._number)
 
     def _shown(self, *_: object) -> None:
         self._called()
@@ -100,7 +130,7 @@ def _obey(order: Order) -> NoReturn:
     code = 1
     try:
         logs.configure("error")
-        fuse = Fuse(order.get("at"), order.get("signal", signal.SIGKILL))
+        fuse = Fuse(order.get("at"), order.get("fence"), order.get("signal", signal.SIGKILL))
         settings = load(order["environment"])
         if order["what"] == "ingest":
             _take(settings, fuse, order["port"])
@@ -134,6 +164,8 @@ def _work(settings: Settings, fuse: Fuse, order: Order) -> None:
     clock = ManualClock(datetime.fromisoformat(order["start"]))
     stream, database = open_stream(settings), Database(settings.database)
     workers = dict(serve.workers(settings, clock))
+    for name in set(workers) - set(order.get("only", workers)):
+        workers.pop(name).close()
     fed = Path(order["fed"])
     chunks = pickle.loads(Path(order["feed"]).read_bytes())  # noqa: S301 - written by the parent.
     for number, (moment, records) in enumerate(chunks):
@@ -143,6 +175,8 @@ def _work(settings: Settings, fuse: Fuse, order: Order) -> None:
                 publisher.publish(records, PUBLISH_WITHIN_S)
             fed.write_text(str(number + 1))
         _rest(workers, clock, stream, database, fuse, order["what"])
+        if fuse.fired:
+            break
     for worker in workers.values():
         worker.close()
     stream.close()
@@ -161,7 +195,8 @@ def _rest(
     deadline = time.monotonic() + REST_WITHIN_S
     consumers = {"projections": TIMELINES, "alerts": ALERTS}
     busy = True
-    while busy or behind(stream, database, *consumers.values()):
+    # Whoever was stopped finishes the step in which it was, and leaves.
+    while not fuse.fired and (busy or behind(stream, database, *consumers.values())):
         busy = False
         for name, worker in workers.items():
             # An idle consumer would wait a tenth of a second for more.

@@ -1,0 +1,74 @@
+"""A rebalance storm: consumers join, leave and die while events flow."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final
+
+from tests.faults.checker import Expectation, violations
+from tests.faults.experiment import KAFKA, Experiment, World
+from tests.faults.guards import Guard
+from tests.faults.installation import Installation, Process
+from tests.faults.journal import Sender
+from tests.faults.parts.load import Load
+
+STORM_S: Final = 40.0
+PAUSE_S: Final = (0.5, 3.0)
+MOST: Final = 2
+"""Processes of a kind at once: two cores carry no more."""
+
+Start = Callable[[str], Process]
+
+
+def run(world: World) -> Iterable[str]:
+    """Start, stop and kill projections and alerts by chance under load, then let it calm."""
+    site = world.installation()
+    receiver, journal = world.receiver(), world.journal()
+    tenant = site.tenant("north", receiver.url)
+    ingest = site.ingest().ready()
+    starts: Mapping[str, Start] = {"projections": site.projections, "alerts": site.alerts}
+    sender = Sender(journal, lambda: ingest.address, tenant)
+    killed = joined = 0
+    with Load(sender, world.chance):
+        until = time.monotonic() + STORM_S
+        while time.monotonic() < until:
+            time.sleep(world.chance.uniform(*PAUSE_S))
+            kind = world.chance.choice(sorted(starts))
+            alive = _alive(site, kind)
+            if len(alive) < MOST and (not alive or world.chance.random() < 0.5):
+                joined += 1
+                starts[kind](f"{kind}-{joined}")
+            elif world.chance.random() < 0.5:
+                world.chance.choice(alive).kill()
+                killed += kind == "alerts"
+            else:
+                world.chance.choice(alive).terminate()
+    for kind, start in starts.items():
+        start(f"{kind}-last").ready()
+    sender.send_unknowns_again()
+    site.wait_settled()
+    world.note(f"{joined} joined, {journal.counts()}, {len(receiver.messages)} notifications")
+    return violations(site, journal, Expectation(messages=receiver.messages, redeliveries=killed))
+
+
+def _alive(site: Installation, kind: str) -> Sequence[Process]:
+    return [one for name, one in site.processes.items() if name.startswith(kind) and one.alive]
+
+
+EXPERIMENT = Experiment(
+    "rebalance-storm",
+    run,
+    guards=(
+        Guard(
+            name="position-loaded-anew-with-each-partition-gained",
+            file="shared/stream/runner.py",
+            old="        found = positions.load(self._database, self._handler.name, "
+            "place.topic, place.number)\n        self._positions[place] = found\n",
+            new="        found = self._positions.get(place) or positions.load("
+            "self._database, self._handler.name, place.topic, place.number)\n"
+            "        self._positions[place] = found\n",
+            loud=True,
+            tries=2,
+        ),
+    ),
+    engines=(KAFKA,),
+)

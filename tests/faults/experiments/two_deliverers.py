@@ -1,0 +1,49 @@
+"""Two deliverers at once, and a recipient who takes its time: each message goes out once."""
+
+from collections.abc import Iterable
+
+from tests.faults.checker import Expectation, violations
+from tests.faults.content import a_story, in_batches
+from tests.faults.experiment import EMBEDDED, KAFKA, Experiment, World
+from tests.faults.guards import Edit, Guard
+from tests.faults.journal import Sender
+
+
+def run(world: World) -> Iterable[str]:
+    """Let two processes deliver what one story, sent at once, gives to tell."""
+    site = world.installation()
+    receiver, journal = world.receiver(), world.journal()
+    receiver.mood = "slow"
+    tenant = site.tenant("north", receiver.url)
+    ingest = site.ingest().ready()
+    sender = Sender(journal, lambda: ingest.address, tenant)
+    sender.send_all(in_batches(a_story(world.chance, clients=3), world.chance))
+    site.projections()
+    for name in ("alerts-1", "alerts-2"):
+        site.alerts(name)
+    site.wait_settled()
+    world.note(f"{len(receiver.messages)} notifications")
+    return violations(site, journal, Expectation(messages=receiver.messages))
+
+
+EXPERIMENT = Experiment(
+    "two-deliverers",
+    run,
+    guards=(
+        Guard(
+            name="a-claimed-row-is-left-alone",
+            file="services/alerts/outbox.py",
+            old="    free = or_(LEDGER.c.holder.is_(None), LEDGER.c.held_until <= micros)\n",
+            new="    free = LEDGER.c.status == PENDING\n",
+            also=(
+                Edit(
+                    "services/alerts/outbox.py",
+                    "LEDGER.c.holder == me)\n        .values(held_until=to_micros(now + LEASE))",
+                    "True)\n        .values(held_until=to_micros(now + LEASE))",
+                ),
+            ),
+            tries=3,
+        ),
+    ),
+    engines=(EMBEDDED, KAFKA),
+)
