@@ -26,6 +26,7 @@ from shared.storage.engine import Database
 from shared.storage.generations import TableSet
 from shared.storage.migrate import migrate, pending
 from shared.storage.sealing import KEY_FILE, SealBroken
+from shared.stream import parking
 from shared.stream.embedded import EmbeddedStream
 from shared.stream.engines import open_stream
 from shared.stream.ports import Stream
@@ -199,6 +200,11 @@ def _generations(office: Office, which: TableSet) -> Iterator[Finding]:
         by = f"other code made it: {active.code}" if other else "this version made it"
         todo = f"run: rapport rebuild {which.name}" if other else ""
         yield Finding(which.name, f"generation {active.number} serves; {by}", todo)
+        with office.db.read() as db:
+            clients, records = parking.counts(db, active.consumer)
+        if clients:
+            found = f"parked: {records} records, of {clients} clients"
+            yield Finding(which.name, found, "see why: rapport parked list")
     if building is not None:
         found = f"generation {building.number} is being built ({building.stage})"
         todo = f"go on: rapport rebuild {which.name}; or drop it: … --discard"

@@ -68,6 +68,14 @@ def test_what_waits_is_listed_and_shown(folder: Path) -> None:
     assert an.SOURCE in json.dumps(listed(folder, "show", queue["client"], "--value"))
 
 
+def test_the_doctor_says_that_somebody_waits(folder: Path) -> None:
+    """Until it is retried, not all is well."""
+    said = "parked: 2 records, of 1 clients"
+    assert said in run(folder, "doctor").output
+    listed(folder, "retry", "--all")
+    assert said not in run(folder, "doctor").output
+
+
 def test_retried_with_this_release(folder: Path) -> None:
     """What this release can handle is handled, once; then nothing is parked."""
     (done,) = listed(folder, "retry", an.CLIENT)
