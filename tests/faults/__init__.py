@@ -31,9 +31,9 @@ What is where:
   Every experiment is run again without each of its guards and must then report a violation, or end
   loudly (``Loud``) where the guard is declared ``loud``. Processes under test therefore run
   ``world.tree`` (``Installation`` sees to it); what runs in this process is never mutated.
-- ``installation.py``: ``Installation`` (start, kill, pause, resume, stop processes; ``settled``,
-  ``wait_settled``; ``get``), ``Process``, ``Tenant``, ``wait_until``, ``Loud``. A program of
-  ``tests`` that must run the tree under test is started as
+- ``processes.py``: ``Process`` (kill, pause, resume, stop), ``wait_until``, ``Loud``.
+- ``installation.py``: ``Installation`` (start processes; ``settled``, ``wait_settled``; ``get``),
+  ``Tenant``. A program of ``tests`` that must run the tree under test is started as
   ``subprocess.Popen(site.program("tests.faults.children.…"), env=site.environment())``.
 - ``journal.py``: ``Journal`` (fsynced) and ``Sender`` (webhook or API, from several threads,
   ``send_unknowns_again``).

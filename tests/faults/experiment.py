@@ -14,8 +14,9 @@ from types import FrameType
 from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 from tests.faults.guards import ROOT, Guard
-from tests.faults.installation import Installation, Loud
+from tests.faults.installation import Installation
 from tests.faults.journal import Journal
+from tests.faults.processes import Loud
 from tests.support.kafka_broker import KafkaBroker, cluster_of
 from tests.support.missing import Missing
 from tests.support.postgres import PostgresServer

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from tests.faults.installation import Installation, Loud
+from tests.faults.installation import Installation
+from tests.faults.processes import Loud
 
 PROGRAM: Final = "tests.faults.children.steps"
 

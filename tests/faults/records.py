@@ -11,7 +11,8 @@ from typing import Final
 
 from shared.stream.codec import decode
 from shared.stream.ports import ALERTS, EVENTS, Partition, Record
-from tests.faults.installation import Installation, Loud
+from tests.faults.installation import Installation
+from tests.faults.processes import Loud
 
 READ_WITHIN_S: Final = 60.0
 READ: Final = (EVENTS, ALERTS)

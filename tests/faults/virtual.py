@@ -24,7 +24,8 @@ from shared.config import child_environment
 from tests.faults.content import Document
 from tests.faults.experiment import World
 from tests.faults.guards import ROOT
-from tests.faults.installation import TOLD_ROLES, Loud
+from tests.faults.installation import TOLD_ROLES
+from tests.faults.processes import Loud
 from tests.support.whole import WholeLine
 
 PROGRAM: Final = "tests.faults.children.lines"

@@ -11,9 +11,9 @@ from services.alerts.deliveries import WEBHOOK_LIMIT
 from tests.faults.checker import Expectation, violations
 from tests.faults.experiment import KAFKA, Experiment, World
 from tests.faults.guards import PACKAGES, Edit, Guard
-from tests.faults.installation import wait_until
 from tests.faults.journal import Sender
 from tests.faults.parts.load import THREADS, Load
+from tests.faults.processes import wait_until
 
 AWAY_S: Final = 10.0
 DIE_AFTER_S: Final = 6.0

@@ -22,10 +22,11 @@ from shared.storage import positions
 from shared.stream.ports import EVENTS, Partition
 from tests.faults.experiment import EMBEDDED, KAFKA, Experiment, World
 from tests.faults.guards import Guard
-from tests.faults.installation import STOPPED as SAID
-from tests.faults.installation import Installation, Process, Tenant, wait_until
+from tests.faults.installation import Installation, Tenant
 from tests.faults.journal import Sender
 from tests.faults.parts.load import a_rating_of
+from tests.faults.processes import STOPPED as SAID
+from tests.faults.processes import Process, wait_until
 from tests.support.kafka_broker import KafkaBroker, free_port
 
 CLIENTS: Final = 12

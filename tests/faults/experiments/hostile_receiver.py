@@ -16,9 +16,9 @@ from tests.faults.content import a_story, in_batches
 from tests.faults.experiment import EMBEDDED, Experiment, World
 from tests.faults.experiments.broker_away import shortened
 from tests.faults.guards import Edit, Guard
-from tests.faults.installation import wait_until
 from tests.faults.journal import Sender
 from tests.faults.parts.hostile import MANNERS, Hostile, a_hostile
+from tests.faults.processes import wait_until
 
 TOTAL_S: Final = 2.0
 TOLD_WITHIN_S: Final = 60.0

@@ -12,9 +12,10 @@ from tests.faults.content import Document, a_story
 from tests.faults.experiment import Experiment, World
 from tests.faults.forks import Ended, Forks, forks
 from tests.faults.guards import Guard
-from tests.faults.installation import Installation, Tenant, wait_until
+from tests.faults.installation import Installation, Tenant
 from tests.faults.journal import Journal, Sender
 from tests.faults.killing import ALL_WITHIN_S, Done, chosen, cloned, settled_by
+from tests.faults.processes import wait_until
 from tests.faults.records import contents
 from tests.support.kafka_broker import free_port
 

@@ -9,11 +9,12 @@ from typing import Final
 from tests.faults.checker import Expectation, violations
 from tests.faults.experiment import EMBEDDED_POSTGRES, Experiment, World
 from tests.faults.guards import Edit, Guard
-from tests.faults.installation import Installation, Process, Tenant
+from tests.faults.installation import Installation, Tenant
 from tests.faults.journal import Journal, Sender
 from tests.faults.parts.load import Load, Sent, a_rating_of
 from tests.faults.parts.postgres import BreakablePostgres
 from tests.faults.parts.proxy import Proxy
+from tests.faults.processes import Process
 from tests.support.receiver import Receiver
 
 KILLS: Final = 2

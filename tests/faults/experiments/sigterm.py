@@ -8,9 +8,9 @@ from services.cli.process import STOP_WITHIN_S
 from tests.faults.checker import Expectation, violations
 from tests.faults.experiment import EMBEDDED, KAFKA, Experiment, World
 from tests.faults.guards import Edit, Guard
-from tests.faults.installation import Loud, Process
 from tests.faults.journal import Sender
 from tests.faults.parts.load import Load
+from tests.faults.processes import Loud, Process
 
 TIMES: Final = 2
 UNDER_WAY: Final = 10

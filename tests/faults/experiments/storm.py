@@ -7,9 +7,10 @@ from typing import Final
 from tests.faults.checker import Expectation, violations
 from tests.faults.experiment import KAFKA, Experiment, World
 from tests.faults.guards import Guard
-from tests.faults.installation import Installation, Process
+from tests.faults.installation import Installation
 from tests.faults.journal import Sender
 from tests.faults.parts.load import Load
+from tests.faults.processes import Process
 
 STORM_S: Final = 30.0
 PAUSE_S: Final = (0.5, 3.0)

@@ -15,8 +15,8 @@ from typing import Final
 
 from shared.clock import format_time
 from tests.faults.content import a_story, in_batches
-from tests.faults.installation import Loud
 from tests.faults.journal import Document, Sender, Sending
+from tests.faults.processes import Loud
 
 THREADS: Final = 4
 PAUSE_S: Final = 0.05
