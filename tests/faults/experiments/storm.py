@@ -51,6 +51,7 @@ def run(world: World) -> Iterable[str]:
     for process in site.processes.values():
         if process.alive and process.name not in STAY:
             process.terminate()
+            process.wait()
     sender.send_unknowns_again()
     site.wait_settled()
     world.note(f"{joined} joined, {journal.counts()}, {len(receiver.messages)} notifications")
