@@ -31,7 +31,8 @@ class Lease:
         Raises:
             DatabaseUnavailable: when a renewal is due and the database does not answer.
         """
-        if self._until is not None and now < self._until - LENGTH / 2:
+        # Earlier than when it was taken means that the clock was set back: ask again.
+        if self._until is not None and self._until - LENGTH <= now < self._until - LENGTH / 2:
             return True
         self._until = now + LENGTH if self._claim(now) else None
         return self._until is not None
@@ -66,7 +67,12 @@ class Lease:
                 LEASES.update()
                 .where(
                     LEASES.c.name == self._name,
-                    or_(LEASES.c.holder == self._me, LEASES.c.held_until <= to_micros(now)),
+                    or_(
+                        LEASES.c.holder == self._me,
+                        LEASES.c.held_until <= to_micros(now),
+                        # Further off than a lease is long: set by a clock that was wrong.
+                        LEASES.c.held_until > to_micros(now + LENGTH),
+                    ),
                 )
                 .values(holder=self._me, held_until=to_micros(now + LENGTH))
             )

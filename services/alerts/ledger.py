@@ -51,6 +51,7 @@ SETTLED: Final = "settled"
 NOBODY: Final = ""
 """Stands in the column ``recipient`` where there is none."""
 
+AT_ONCE: Final = 0
 _CHUNK: Final = 500
 
 STEPS = Table(
@@ -182,7 +183,8 @@ def keep(
     Args:
         db: The transaction that saves the judgement.
         steps: Each with (channel, recipient) → status.
-        at: When they are written; what is pending is due from then on.
+        at: When they are written, as the stream knows the time. What is pending is due at once:
+            that time may be ahead of the deliverer's, where a clock was wrong for a moment.
     """
     if not steps:
         return
@@ -202,7 +204,7 @@ def keep(
             "number": step.number,
             "status": status,
             "written_at": written,
-            "due_at": written if status == PENDING else None,
+            "due_at": AT_ONCE if status == PENDING else None,
             "attempts": 0,
         }
         for step, tellings in steps

@@ -88,7 +88,13 @@ def claim(db: Connection, channel: str, me: str, now: datetime, limit: int) -> l
         limit: How many rows.
     """
     micros = to_micros(now)
-    free = or_(LEDGER.c.holder.is_(None), LEDGER.c.held_until <= micros)
+    held_until = to_micros(now + LEASE)
+    free = or_(
+        LEDGER.c.holder.is_(None),
+        LEDGER.c.held_until <= micros,
+        # Further off than a claim lasts: the clock was wrong, and nobody waits for hours.
+        LEDGER.c.held_until > held_until,
+    )
     asked = (
         select(LEDGER, STEPS.c.id, STEPS.c.client, STEPS.c.kind, STEPS.c.decided_at, STEPS.c.body)
         .join(STEPS, _same_step())
@@ -103,7 +109,6 @@ def claim(db: Connection, channel: str, me: str, now: datetime, limit: int) -> l
         .limit(limit)
     )
     found: list[Due] = []
-    held_until = to_micros(now + LEASE)
     for row in db.execute(asked).all():
         taken = db.execute(
             LEDGER.update()

@@ -97,6 +97,33 @@ def test_records_read_after_the_lease_ran_out_are_not_handed_on(
     assert not consumer.poll(10, 0)
 
 
+def test_a_clock_set_back_makes_nobody_wait(stream: EmbeddedStream, clock: ManualClock) -> None:
+    """A lease that ends further off than any lasts is free: its holder may be dead for hours."""
+    handled = Handled()
+    first = stream.consumer("group", [EVENTS], handled.start_at)
+    second = stream.consumer("group", [EVENTS], handled.start_at)
+    handled.handle(first.poll(10, 1.0))
+    clock.advance(timedelta(hours=-3))
+    assert not first.owned()
+    handled.handle(second.poll(10, 1.0))
+    assert len(second.owned()) == PARTITIONS
+    assert not first.poll(10, 0)
+    assert len(handled.values) == 20
+    assert handled.refused == 0
+
+
+def test_a_holder_whose_clock_is_set_back_goes_on(
+    stream: EmbeddedStream, clock: ManualClock
+) -> None:
+    """Without a rival the holder takes a lease of the new time and loses nothing."""
+    consumer = stream.consumer("group", [EVENTS], from_start)
+    first = consumer.poll(10, 1.0)
+    clock.advance(timedelta(hours=-3))
+    second = consumer.poll(10, 1.0)
+    assert [record.offset for record in [*first, *second]] == list(range(20))
+    assert len(consumer.owned()) == PARTITIONS
+
+
 def test_an_own_lease_that_nobody_took_is_simply_renewed(
     stream: EmbeddedStream, clock: ManualClock
 ) -> None:

@@ -1,6 +1,7 @@
 """When rules are judged, and when not: arming, settings, shadow, consent, silent feeds."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from services.alerts.gauges import Gauges
+from services.alerts.lease import Lease
 from shared.envelope import Envelope
 from tests.support import events as an
 from tests.support.alerting import AlertsWorld, cancellations, held, types
@@ -226,6 +228,15 @@ def test_two_tickers_make_one_tick(world: AlertsWorld) -> None:
     assert not other.step(world.clock.now())
     other.close()
     world.ticker = world.another_ticker()
+
+
+def test_a_lease_taken_by_a_wrong_clock_leaves_nobody_waiting(world: AlertsWorld) -> None:
+    """A lease that ends further off than any lasts is free, and its holder asks again."""
+    mine, theirs = Lease(world.db, "ticker"), Lease(world.db, "ticker")
+    right = world.clock.now()
+    assert mine.hold(right + timedelta(hours=8))
+    assert theirs.hold(right)
+    assert not mine.hold(right)
 
 
 def test_after_an_outage_there_is_one_tick(world: AlertsWorld) -> None:

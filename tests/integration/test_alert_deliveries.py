@@ -181,6 +181,34 @@ def test_two_deliverers_never_send_the_same(world: AlertsWorld, receiver: Receiv
         assert not outbox.still_mine(db, mine, "me", now + outbox.LEASE)
 
 
+def test_a_claim_made_by_a_wrong_clock_holds_nobody_up(world: AlertsWorld) -> None:
+    """A claim that ends further off than any lasts is free, whoever made it may be dead."""
+    world.a_recipient("boss")
+    world.tell(*cancellations(1))
+    now = world.clock.now()
+    with world.db.write() as db:
+        (mine,) = outbox.claim(db, WEBHOOK, "me", now + timedelta(hours=3), 10)
+    with world.db.write() as db:
+        assert [one.id for one in outbox.claim(db, WEBHOOK, "other", now, 10)] == [mine.id]
+        assert not outbox.still_mine(db, mine, "me", now)
+
+
+def test_a_clock_that_was_ahead_for_a_moment_delays_no_notification(
+    world: AlertsWorld, receiver: Receiver
+) -> None:
+    """What is decided while the stream's time is ahead of the deliverer's is told at once."""
+    world.a_recipient("boss", receiver.url)
+    right = world.clock.now() + timedelta(days=2)
+    world.clock.set(right + timedelta(hours=8))
+    world.tick()
+    world.clock.set(right)
+    world.tell(*cancellations(1))
+    assert world.clock.now() == right
+    world.deliver()
+    assert statuses(world) == ["sent"]
+    assert len(receiver.messages) == 1
+
+
 def test_two_deliverers_at_the_same_moment_share_nothing(world: AlertsWorld) -> None:
     """Who asks while another's claim is not committed yet gets nothing of it."""
     world.a_recipient("boss")

@@ -34,8 +34,11 @@ class Lease:
         self._until = EPOCH
 
     def held(self) -> bool:
-        """Return whether it is held now; nobody else can hold it before it has expired."""
-        return self._clock.now() < self._until
+        """Return whether it is held now; nobody else can hold it before it has expired.
+
+        After the clock was set back it is held no longer: others have seen through it as well.
+        """
+        return self._until - self._length <= self._clock.now() < self._until
 
     def hold(self) -> bool:
         """Take or renew it where that is possible; return whether it was taken anew.
@@ -46,8 +49,7 @@ class Lease:
         Raises:
             DatabaseUnavailable: when the file cannot be written and the lease has expired.
         """
-        now = self._clock.now()
-        if now < self._until - self._length / 2:
+        if self.held() and self._clock.now() < self._until - self._length / 2:
             return False
         try:
             return self._claim()
@@ -80,9 +82,14 @@ class Lease:
         return False
 
     def _holder(self, db: Connection, now: datetime) -> str:
-        """Return who holds it: ourselves even after expiry, as nobody else took it since."""
+        """Return who holds it: ourselves even after expiry, as nobody else took it since.
+
+        An end that is further off than a lease is long was set by a clock that was wrong since:
+        whoever set it may be dead, and nobody waits for hours.
+        """
         row = db.execute(select(LEASES).where(LEASES.c.group == self._group)).one_or_none()
-        if row is None or (row.holder != self._me and row.expires_at <= to_micros(now)):
+        if row is None:
             return NOBODY
         holder: str = row.holder
-        return holder
+        lasts = to_micros(now) < row.expires_at <= to_micros(now + self._length)
+        return holder if lasts or holder == self._me else NOBODY
