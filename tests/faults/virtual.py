@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from sqlalchemy import and_, select
 
-from services.alerts.ledger import CANCELLED, LEDGER, NOBODY, STEPS, WEBHOOK
+from services.alerts.ledger import CANCELLED, LEDGER, NOBODY, PENDING, STEPS, WEBHOOK
 from shared.clock import ManualClock, format_time, parse_time
 from shared.config import child_environment
 from tests.faults.content import Document
@@ -58,12 +58,14 @@ class Life:
         episodes: What every alert says that was not retracted.
         told: Of each notification: client, rule, effective_at, kind and recipient's role.
         known: Of each alert: client, rule, effective_at, and when it was known.
+        late: Moments after which somebody was still to be told.
     """
 
     timelines: dict[str, str]
     episodes: list[str]
     told: list[tuple[str, str, str, str, str]]
     known: list[tuple[str, str, str, str]]
+    late: list[str]
 
 
 def lived(schedule: Sequence[Moment], tell: str) -> Life:
@@ -77,13 +79,15 @@ def lived(schedule: Sequence[Moment], tell: str) -> Life:
         clock = line.clock
         assert isinstance(clock, ManualClock)
         documents: dict[tuple[str, str], Document] = {}
+        late: list[str] = []
         for moment in schedule:
             clock.set(moment.at)
             if moment.take:
                 line.take(moment.take)
                 documents |= {(d["source"], d["id"]): d for d in moment.take}
             line.settle(without=moment.without)
-        return _life(line, list(documents.values()))
+            late += [format_time(moment.at)] if _pending(line) else []
+        return _life(line, list(documents.values()), late)
 
 
 def lived_by(world: World, schedule: Sequence[Moment], tell: str) -> Life:
@@ -117,6 +121,7 @@ def from_json(text: str) -> Life:
         found["episodes"],
         [(a, b, c, d, e) for a, b, c, d, e in found["told"]],
         [(a, b, c, d) for a, b, c, d in found["known"]],
+        found["late"],
     )
 
 
@@ -136,6 +141,7 @@ def unlike(one: Life, other: Life) -> Iterator[str]:
     for episode in sorted((both[0] - both[1]) | (both[1] - both[0])):
         yield f"episode: {'missing' if episode in both[0] else 'too much'}: {episode[:300]}"
     yield from told_otherwise(one, other)
+    yield from (f"late: at {at} somebody waits to be told" for at in (*one.late, *other.late))
 
 
 def told_otherwise(one: Life, other: Life) -> Iterator[str]:
@@ -174,7 +180,15 @@ def as_it_happens(
     return moments
 
 
-def _life(line: WholeLine, documents: Sequence[Document]) -> Life:
+def _pending(line: WholeLine) -> bool:
+    with line.database.read() as db:
+        return (
+            db.execute(select(LEDGER.c.alert).where(LEDGER.c.status == PENDING)).first()
+            is not None
+        )
+
+
+def _life(line: WholeLine, documents: Sequence[Document], late: list[str]) -> Life:
     timelines = {}
     for reference in sorted({d["subject"] for d in documents if d.get("subject")}):
         about = [d for d in documents if d.get("subject") in (None, reference)]
@@ -185,7 +199,7 @@ def _life(line: WholeLine, documents: Sequence[Document]) -> Life:
     episodes = [line.mapped_back({name: one[name] for name in SAID}, []) for one in alerts]
     names = ("client", "rule", "effective_at", "known_at")
     known = [json.loads(line.mapped_back([one[name] for name in names], [])) for one in alerts]
-    return Life(timelines, sorted(episodes), _told(line), sorted(map(tuple, known)))
+    return Life(timelines, sorted(episodes), _told(line), sorted(map(tuple, known)), late)
 
 
 def _told(line: WholeLine) -> list[tuple[str, str, str, str, str]]:

@@ -90,5 +90,12 @@ EXPERIMENT = Experiment(
             ),
             tries=3,
         ),
+        Guard(
+            name="told-at-once-whatever-the-stream-s-time",
+            file="services/alerts/ledger.py",
+            old='            "due_at": AT_ONCE if status == PENDING else None,\n',
+            new='            "due_at": written if status == PENDING else None,\n',
+            tries=4,
+        ),
     ),
 )

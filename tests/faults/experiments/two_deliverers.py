@@ -33,8 +33,8 @@ EXPERIMENT = Experiment(
         Guard(
             name="a-claimed-row-is-left-alone",
             file="services/alerts/outbox.py",
-            old="    free = or_(LEDGER.c.holder.is_(None), LEDGER.c.held_until <= micros)\n",
-            new="    free = LEDGER.c.status == PENDING\n",
+            old="    free = or_(\n        LEDGER.c.holder.is_(None),\n",
+            new="    free = or_(\n        LEDGER.c.status == PENDING,\n",
             also=(
                 Edit(
                     "services/alerts/outbox.py",
