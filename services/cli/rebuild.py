@@ -165,7 +165,7 @@ class _Run:
             )
         elif outcome.differences:
             click.echo(
-                f"{len(outcome.differences)} differences; nothing was switched. To accept them:"
+                f"Differences: {len(outcome.differences)}. Nothing was switched. To accept them:"
                 f" rapport rebuild {name} --switch; to drop what was built: rapport rebuild"
                 f" {name} --discard",
                 err=True,
@@ -253,7 +253,7 @@ class _Run:
             click.echo(f"… and {more} more; see --limit.", err=True)
         click.echo(self.meter.said(), err=True)
         if outcome.settled:
-            click.echo(f"{outcome.settled} steps were settled: told to nobody.", err=True)
+            click.echo(f"Steps settled, told to nobody: {outcome.settled}.", err=True)
 
 
 def _named(name: str) -> Kind:

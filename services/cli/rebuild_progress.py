@@ -67,10 +67,10 @@ class Meter:
         if at.doing == self._doing and now - self._looked_at < LOOK_EVERY_S:
             return
         progress = at.progress()
-        if progress.doing == "reading":
-            if self._doing is None:
-                self._first_read = progress.done
-            self._last_read, self._read_until = progress.done, now
+        if self._doing is None:
+            self._first_read = self._last_read = at.read()
+        elif self._doing in UNITS:  # It was reading until now.
+            self._last_read, self._read_until = at.read(), now
         self._looked_at, self._doing = now, at.doing
         self._tell(progress)
 

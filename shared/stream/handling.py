@@ -30,10 +30,12 @@ class Item:
     @property
     def arrival(self) -> Arrival:
         """The same, as a facts table takes it."""
-        own = codec.key_of(self.envelope.organisation, self.envelope.client)
+        envelope = self.envelope
         # A merger stands under the keys of both clients, and is about the one that it names.
-        copied = self.envelope.event.type == MERGED and self.record.key != own
-        return Arrival(self.record.partition, self.envelope, self.record.value, copied)
+        copied = envelope.event.type == MERGED and self.record.key != codec.key_of(
+            envelope.organisation, envelope.client
+        )
+        return Arrival(self.record.partition, envelope, self.record.value, copied)
 
 
 class Handler(Protocol):

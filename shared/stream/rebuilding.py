@@ -189,6 +189,11 @@ class Rebuilding:
         with self._database.read() as db:
             return _missing(db, self._old, self._new)
 
+    def read(self) -> int:
+        """Return how many records the new one has read, as far as offsets tell."""
+        with self._database.read() as db:
+            return sum(at.next_offset for at in _positions(db, self._new).values())
+
     def progress(self) -> Progress:
         """Return how far the stage has come."""
         with self._database.read() as db:

@@ -25,6 +25,8 @@ from tests.support.alerting import AlertsWorld, cancellations, held
 from tests.support.receiver import Receiver, a_receiver
 
 STEPS_LIMIT = 500
+SQLITE = pytest.mark.parametrize("db", ["sqlite"], indirect=True)
+"""For what no database does otherwise than another."""
 TRY_FOR_S = 0.5
 PATIENCE_S = 30
 
@@ -134,6 +136,7 @@ def test_the_same_rules_find_nothing_new(world: AlertsWorld) -> None:
     assert len(world.alerts()) == len(shown) + 1
 
 
+@SQLITE
 def test_building_writes_nothing_into_the_ledger(world: AlertsWorld) -> None:
     """Other rules are judged without a step, a telling or an alert that anybody sees."""
     before, shown = kept(world), world.shown()
@@ -199,6 +202,7 @@ def read_again(world: AlertsWorld) -> None:
     assert (kept(world), world.shown()) == (before, shown)
 
 
+@SQLITE
 def test_an_old_release_does_not_judge_what_new_rules_hold(world: AlertsWorld) -> None:
     """A process with the old rules stands still after the switch; the new one goes on."""
     rebuilt(world, NEW, "anything")
@@ -214,6 +218,7 @@ def test_an_old_release_does_not_judge_what_new_rules_hold(world: AlertsWorld) -
     }
 
 
+@SQLITE
 def test_a_new_release_waits_until_it_is_rebuilt(world: AlertsWorld) -> None:
     """Rules of another version tell nobody anything before they were judged silently."""
     taken_over(world, NEW)
@@ -261,6 +266,7 @@ def test_going_back_settles_too(world: AlertsWorld, receiver: Receiver) -> None:
     assert world.shown() == shown
 
 
+@SQLITE
 def test_a_rule_that_is_gone_is_taken_back_silently(
     world: AlertsWorld, receiver: Receiver
 ) -> None:
@@ -319,6 +325,7 @@ def test_nobody_saves_anything_while_it_is_switched(world: AlertsWorld) -> None:
     assert not any("cl_three" in row for row in kept(world))
 
 
+@SQLITE
 def test_a_settled_alert_is_as_good_as_told(world: AlertsWorld, receiver: Receiver) -> None:
     """A late fact that moves the begin of what was settled revises it, and tells nobody."""
     rebuilt(world, NEW, "anything")
@@ -338,6 +345,7 @@ def test_a_settled_alert_is_as_good_as_told(world: AlertsWorld, receiver: Receiv
     assert len(receiver.messages) == messages
 
 
+@SQLITE
 def test_what_was_only_silently_shown_leaves_no_trace(world: AlertsWorld) -> None:
     """An alert that the new rules would have opened, and then not any more, is never shown."""
     rebuilt(world, NEW, "anything")

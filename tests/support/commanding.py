@@ -1,4 +1,4 @@
-"""The installed command on a whole line's installation, as processes of their own."""
+"""The command on a whole line's installation, typed here or as a process of its own."""
 
 import json
 import subprocess
@@ -6,25 +6,22 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from click.testing import CliRunner, Result
+
+from services.cli import main
 from shared.config import child_environment
 from tests.support.whole import SECRET_KEY, WholeLine
 
 
-def rapport(line: WholeLine, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Run a command to its end."""
-    return subprocess.run(
-        _command(arguments),
-        env=child_environment(_variables(line)),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def typed(line: WholeLine, *arguments: str) -> Result:
+    """Run a command to its end, in this process."""
+    return CliRunner(env=dict(_variables(line))).invoke(main, arguments)
 
 
 def started(line: WholeLine, *arguments: str) -> "subprocess.Popen[str]":
     """Start a command; the caller reads its messages and ends it."""
     return subprocess.Popen(
-        _command(arguments),
+        [sys.executable, "-m", "services.cli", *arguments],
         env=child_environment(_variables(line)),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -32,15 +29,11 @@ def started(line: WholeLine, *arguments: str) -> "subprocess.Popen[str]":
     )
 
 
-def summary(done: "subprocess.CompletedProcess[str]", code: int = 0) -> dict[str, Any]:
+def summary(done: Result, code: int = 0) -> dict[str, Any]:
     """Return the JSON that a command printed; it must have ended with ``code``."""
-    assert done.returncode == code, done.stderr
+    assert done.exit_code == code, done.output
     found: dict[str, Any] = json.loads(done.stdout)
     return found
-
-
-def _command(arguments: tuple[str, ...]) -> list[str]:
-    return [sys.executable, "-m", "services.cli", *arguments]
 
 
 def _variables(line: WholeLine) -> Mapping[str, str]:
