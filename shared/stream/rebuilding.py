@@ -176,8 +176,11 @@ class Rebuilding:
             raise Overtaken(f"another command works on {self._new.name} {self._new.number}")
         if self.stage == "folding":
             return self._fold()
-        self._reading().step(now)
-        if self.behind() > min(NEAR, self._read_at_once):
+        busy = self._reading().step(now)
+        behind = self.behind()
+        # Without a record while there are some it has not joined the group yet, which takes
+        # seconds: nobody should wait for that in the last step.
+        if behind > min(NEAR, self._read_at_once) or (behind and not busy):
             return True
         if self.stage == "reading":
             self._enter("folding")
