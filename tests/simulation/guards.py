@@ -117,8 +117,8 @@ GUARDS: Final = (
     Guard(
         "a-claim-runs-out",
         OUTBOX,
-        "    free = or_(LEDGER.c.holder.is_(None), LEDGER.c.held_until <= micros)\n",
-        "    free = LEDGER.c.holder.is_(None)\n",
+        "        LEDGER.c.held_until <= micros,\n",
+        "",
     ),
     Guard(
         "nothing-judged-below-the-mark",
