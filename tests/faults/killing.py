@@ -218,10 +218,10 @@ def settled_by(children: Forks, site: Installation) -> None:
     children.order(**_orders(given, site, "nothing"))
 
 
-def empty_feed(site: Installation) -> Path:
+def empty_feed(site: Installation, now: datetime | None = None) -> Path:
     """Return a feed that brings nothing but the present: the stream is full already."""
     feed = site.folder / "feed"
-    feed.write_bytes(pickle.dumps([(datetime.now(UTC), [])]))
+    feed.write_bytes(pickle.dumps([(now or datetime.now(UTC), [])]))
     (site.folder / "fed").write_text("")
     return feed
 

@@ -46,21 +46,26 @@ Order = Mapping[str, Any]
 class Fuse:
     """Counts calls while it is lit, and sends its own process a signal before the n-th."""
 
-    def __init__(self, at: int | None, fence: int | None, number: int) -> None:
+    def __init__(self, order: Order) -> None:
         """Listen to every database of this process, and to every request that it makes.
 
         Args:
-            at: Before which call to send the signal.
-            fence: Or before which saving of a batch: its records are in memory, nothing is locked.
-            number: The signal.
+            order: ``at``: before which call to send the ``signal``; or ``edge``: right after
+                which commit or request; or ``moved``: right after which commit that moved a
+                position; or ``fence``: before which saving of a batch, when its records are in
+                memory and nothing is locked.
         """
         self.count = 0
         self.edges: list[int] = []
         self.lit = False
         self.fired = False
-        self._at = at
-        self._fence = fence
-        self._number = number
+        self._at = order.get("at")
+        self._edge = order.get("edge")
+        self._move = order.get("moved")
+        self._moves = 0
+        self._moving = False
+        self._fence = order.get("fence")
+        self._signal = order.get("signal", signal.SIGKILL)
         self._fences = 0
         self._last = ""
         event.listen(Engine, "before_cursor_execute", self._asked)
@@ -70,7 +75,9 @@ class Fuse:
     def _called(self, *_: object) -> None:
         if self.lit:
             self.count += 1
-            if self.count == self._at:
+            passed = self._edge and len(self.edges) >= self._edge
+            moved = self._move and self._moves >= self._move
+            if self.count == self._at or passed or moved:
                 self._fire()
 
     def _asked(self, db: Connection, _: object, statement: str, *__: object) -> None:
@@ -86,15 +93,18 @@ class Fuse:
             if self._fences == self._fence:
                 self._fire()
         self._last = statement
+        self._moving = self._moving or statement.startswith(MOVING)
 
     def _fire(self) -> None:
         self.fired = True
-        os.kill(os.getpid(), self._number)
+        os.kill(os.getpid(), self._signal)
 
     def _shown(self, *_: object) -> None:
         self._called()
         if self.lit:
             self.edges.append(self.count + 1)
+            self._moves += self._moving
+            self._moving = False
 
 
 def main() -> None:
@@ -130,7 +140,7 @@ def _obey(order: Order) -> NoReturn:
     code = 1
     try:
         logs.configure("error")
-        fuse = Fuse(order.get("at"), order.get("fence"), order.get("signal", signal.SIGKILL))
+        fuse = Fuse(order)
         settings = load(order["environment"])
         if order["what"] == "ingest":
             _take(settings, fuse, order["port"])

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
+from shared.stream.kafka.stream import LEASE_S
 from tests.faults.checker import Expectation, violations
 from tests.faults.experiment import KAFKA, Experiment, World
 from tests.faults.guards import Guard
@@ -12,7 +13,7 @@ from tests.faults.journal import Sender
 from tests.faults.parts.load import Load
 from tests.faults.processes import Process
 
-STORM_S: Final = 30.0
+STORM_S: Final = 20.0
 PAUSE_S: Final = (0.5, 3.0)
 CALM_WITHIN_S: Final = 45.0
 """Without its guard it stands still for ever, and nobody need wait for that for long."""
@@ -20,13 +21,15 @@ CALM_WITHIN_S: Final = 45.0
 MOST: Final = 1
 """Processes of a kind that come and go, at once: two cores carry no more."""
 
+MISSED_AFTER_S: Final = LEASE_S + 2
+
 STAY: Final = ("ingest", "projections-first", "alerts-first")
 
 Start = Callable[[str], Process]
 
 
 def run(world: World) -> Iterable[str]:
-    """Start, stop and kill projections and alerts by chance under load, then let it calm."""
+    """Start, stop, kill and pause projections and alerts under load, then let it calm."""
     site = world.installation()
     receiver, journal = world.receiver(), world.journal()
     tenant = site.tenant("north", receiver.url)
@@ -51,6 +54,8 @@ def run(world: World) -> Iterable[str]:
                 killed += kind == "alerts"
             else:
                 world.chance.choice(alive).terminate()
+        for kind in starts:
+            _paused(site, kind, starts[kind])
     for process in site.processes.values():
         if process.alive and process.name not in STAY:
             process.terminate()
@@ -59,6 +64,15 @@ def run(world: World) -> Iterable[str]:
     site.wait_settled(SETTLED_WITHIN_S if world.whole else CALM_WITHIN_S)
     world.note(f"{joined} joined, {journal.counts()}, {len(receiver.messages)} notifications")
     return violations(site, journal, Expectation(messages=receiver.messages, redeliveries=killed))
+
+
+def _paused(site: Installation, kind: str, start: Start) -> None:
+    """Stop the one that stays for longer than the group waits for it, with another beside it."""
+    start(f"{kind}-beside").ready()
+    staying = site.processes[f"{kind}-first"]
+    staying.pause()
+    time.sleep(MISSED_AFTER_S)
+    staying.resume()
 
 
 def _alive(site: Installation, kind: str) -> Sequence[Process]:
