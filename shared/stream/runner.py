@@ -8,8 +8,8 @@ is halved until a single record fails, which is parked (``parking.py``), and its
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
 
 from shared import metrics
 from shared.clock import Clock, to_micros
@@ -30,6 +30,7 @@ from shared.stream import codec, parking, quarantine
 from shared.stream.handling import Handler, Item
 from shared.stream.parking import Entry, Who
 from shared.stream.ports import Consumer, Outgoing, Partition, Publisher, Record, Stream
+from shared.values import frozen
 
 BATCH_LIMIT = 1_000
 """Records handled in one transaction at most."""
@@ -41,7 +42,7 @@ LAG_EVERY = timedelta(seconds=5)
 log = logger("runner")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Read:
     """A record, and what it holds; None where nobody can decode it."""
 
@@ -187,11 +188,12 @@ class Runner:
                 known = self._handler.clients_known(db)
                 parking.check_limits(db, name, len(in_a_row), known, now)
             held = parking.held(db, name)
-            fates = [(read.item, held.fate(read.item.who, read.record))
-                     for read in batch if read.item is not None]  # fmt: skip
-            waiting = [(item.who, item.record) for item, fate in fates if fate == "queue"]
-            parking.queue(db, name, waiting, now)
-            items = [item for item, fate in fates if fate == "handle"]
+            items = [read.item for read in batch if read.item is not None]
+            if not held.nobody:
+                fates = [(item, held.fate(item.who, item.record)) for item in items]
+                waiting = [(item.who, item.record) for item, fate in fates if fate == "queue"]
+                parking.queue(db, name, waiting, now)
+                items = [item for item, fate in fates if fate == "handle"]
             for item in items:
                 upcast(item.envelope.event)  # What a newer release wrote must wait for it.
             if items:
@@ -203,12 +205,11 @@ class Runner:
 
     def _ends(self, batch: Sequence[_Read]) -> dict[Partition, Position]:
         ends: dict[Partition, Position] = {}
-        for read in batch:
-            place = read.record.place
-            newest = ends.get(place, self._positions[place]).newest_recorded
-            if read.item is not None:
-                newest = max(newest, to_micros(read.item.envelope.recorded_at))
-            ends[place] = Position(read.record.offset + 1, newest)
+        for place, reads in groupby(batch, key=lambda read: read.record.place):
+            some = list(reads)
+            newest = [ends.get(place, self._positions[place]).newest_recorded]
+            newest += [to_micros(read.item.envelope.recorded_at) for read in some if read.item]
+            ends[place] = Position(some[-1].record.offset + 1, max(newest))
         return ends
 
     def _start_at(self, place: Partition) -> int:
