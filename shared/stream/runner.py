@@ -74,6 +74,7 @@ class Runner:
         self._told_at: datetime | None = None
         self._failed_in_a_row: frozenset[Who] = frozenset()
         self._undecoded_in_a_row = 0
+        self._copied_until: dict[Partition, int] = {}
         self._publisher: Publisher | None = None
         self._consumer: Consumer = stream.consumer(handler.name, handler.topics, self._start_at)
 
@@ -99,7 +100,9 @@ class Runner:
 
     def _take(self, records: Sequence[Record]) -> None:
         try:
-            self._handle(self._decoded(records))
+            batch, undecoded = self._decoded(records)
+            self._handle(batch)
+            self._undecoded_in_a_row = undecoded
         except PositionConflict:
             log.warning("position_conflict", consumer=self._handler.name)
             for place in {record.place for record in records}:
@@ -110,9 +113,14 @@ class Runner:
                 self._consumer.seek(place, self._positions[place].next_offset)
             raise
 
-    def _decoded(self, records: Sequence[Record]) -> list[_Read]:
-        """Return what the records hold; copy what nobody can decode to the quarantine."""
+    def _decoded(self, records: Sequence[Record]) -> tuple[list[_Read], int]:
+        """Return what the records hold; copy what nobody can decode to the quarantine.
+
+        Returns:
+            Also how many in a row, at the end, hold nothing that can be decoded.
+        """
         found: list[_Read] = []
+        copied: list[Record] = []
         copies: list[Outgoing] = []
         in_a_row = self._undecoded_in_a_row
         for record in records:
@@ -121,18 +129,20 @@ class Runner:
                 in_a_row = 0
             except Unreadable as error:
                 found.append(_Read(record, None))
-                copies.append(quarantine.copy_of(record, self._handler.name, error))
                 in_a_row += 1
                 quarantine.check_limit(self._handler.name, in_a_row)
+                # What could not be saved is read again, for as long as a database may be away.
+                if record.offset >= self._copied_until.get(record.place, 0):
+                    copied.append(record)
+                    copies.append(quarantine.copy_of(record, self._handler.name, error))
         if copies:
             self._publisher = self._publisher or self._stream.publisher()
             self._publisher.publish(copies, PUBLISH_DEADLINE_S)
             metrics.QUARANTINED.labels(self._handler.name).inc(len(copies))
-            for read in found:
-                if read.item is None:
-                    _say("quarantined", self._handler.name, read.record)
-        self._undecoded_in_a_row = in_a_row
-        return found
+            for record in copied:
+                self._copied_until[record.place] = record.offset + 1
+                _say("quarantined", self._handler.name, record)
+        return found, in_a_row
 
     def _handle(self, batch: Sequence[_Read]) -> None:
         """Save the effect of a batch, or of as much of it as can be handled."""
