@@ -2,8 +2,8 @@
 
 They name no client that could be held back, and no attempt will ever mend them. The copy is
 published before the position moves on: after a crash there may be two, which say the same, and
-"""
 whoever reads from the beginning, as a rebuild does, leaves copies of its own.
+"""
 
 from collections.abc import Iterator
 from contextlib import closing
