@@ -15,12 +15,13 @@ from services.alerts import ledger, organisations, store, tables
 from services.alerts.rule import Rule
 from services.alerts.store import Who
 from services.alerts.voice import Settling, Silent
-from services.alerts.watcher import FIRST, RAPPORT, TICK, Watcher, present
+from services.alerts.watcher import FIRST, RAPPORT, TICK, Watcher, present, stale
 from shared.clock import EPOCH, from_micros
 from shared.storage import facts, positions
 from shared.storage.accounts import Recipient
 from shared.storage.comparing import Pair, Row, clients_after
 from shared.storage.generations import Generation
+from shared.stream import parking
 from shared.stream.handling import Item
 from shared.stream.parking import MANY
 
@@ -53,9 +54,19 @@ class Judge(Watcher):
     """Judges clients outside a batch."""
 
     def judge(self, db: Connection, partition: int, whose: str, clients: Sequence[str]) -> None:
-        """Judge clients (or sources) at the present of their partition."""
+        """Judge clients (or sources) at the present of their partition.
+
+        Who is held back is not judged, here as anywhere: it would be by a part of its facts, and
+        what seems to be silence would be settled for good. It is shown as the ledger has it.
+        """
+        held = parking.held(db, self.name).clients
         until = store.advance_clock(db, self._tables, partition, EPOCH)
-        self._keep(db, partition, self._judged(db, partition, whose, clients, until), until)
+        free = [client for client in clients if (whose, client) not in held]
+        self._keep(db, partition, self._judged(db, partition, whose, free, until), until)
+        waiting = [client for client in clients if (whose, client) in held]
+        store.show_nothing(db, self._tables, [(whose, client) for client in waiting])
+        for known in ledger.known_alerts(db, whose, waiting).values():
+            store.show(db, self._tables, partition, stale(whose, known, (), {}))
 
     def sources(self, db: Connection, whose: str) -> Sequence[str]:
         """Return the sources that were ever silent."""

@@ -237,7 +237,7 @@ class Watcher:
                 for one in self._judge(around, client, own, known, until):
                     found.all.append(one)
                     if own or client in around.silences:
-                        found.stale.extend(_stale(organisation, known, one.steps, shown))
+                        found.stale.extend(stale(organisation, known, one.steps, shown))
         return found
 
     def _judge(
@@ -301,7 +301,7 @@ def _acted_on(
     }
 
 
-def _stale(
+def stale(
     organisation: str,
     alerts: Mapping[Key, Sequence[Known]],
     steps: Sequence[Decided],

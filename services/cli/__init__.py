@@ -18,6 +18,7 @@ COMMANDS: Mapping[str, str] = {
     "timeline": "services.cli.timeline:timeline",
     "alerts": "services.cli.alerts:alerts",
     "rules": "services.cli.alerts:rules",
+    "analyse": "services.cli.analysis.command:analyse",
     "rebuild": "services.cli.rebuild:rebuild",
     "parked": "services.cli.parked:parked",
     "doctor": "services.cli.doctor:doctor",

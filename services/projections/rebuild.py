@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 
 import orjson
 from sqlalchemy import Connection, MetaData, Table, func, select
@@ -9,9 +10,11 @@ from sqlalchemy import Connection, MetaData, Table, func, select
 from services.projections import read_models
 from services.projections.projector import Projector
 from services.projections.read_model import Folding
+from shared.errors import ClientFault
 from shared.storage import facts
 from shared.storage.comparing import Pair, clients_after
 from shared.storage.generations import Generation
+from shared.stream import parking
 
 FOLDED_AT_ONCE = 100
 """Clients of one transaction: what their facts take in memory is small, and so is what is lost
@@ -24,6 +27,7 @@ class Candidate:
     def __init__(self, generation: int, folded_at_once: int = FOLDED_AT_ONCE) -> None:
         """Fill the tables of a generation."""
         self._generation = generation
+        self._consumer = read_models.catalogue(generation).consumer(read_models.TIMELINES.consumer)
         self._folded_at_once = folded_at_once
         self._models = read_models.of(generation)
         self._folding: Sequence[Folding] = (self._models.caseload, self._models.concerns)
@@ -44,11 +48,20 @@ class Candidate:
         for organisation, client in page:
             if client != facts.MANY:
                 by_organisation[organisation].append(client)
+        held = parking.held(db, self._consumer).clients
         for organisation, clients in by_organisation.items():
-            charts = self._models.facts.charts(db, organisation, clients).values()
-            for model in self._folding:
-                model.fold(db, organisation, charts)
+            waiting = [one for one in clients if (organisation, one) in held]
+            self._fold(db, organisation, [one for one in clients if one not in waiting])
+            for client in waiting:
+                # Perhaps it is held back because it cannot be folded: it is when it is retried.
+                with suppress(ClientFault), db.begin_nested():
+                    self._fold(db, organisation, [client])
         return (orjson.dumps(page[-1]).decode() if page else "", len(page))
+
+    def _fold(self, db: Connection, organisation: str, clients: Sequence[str]) -> None:
+        charts = self._models.facts.charts(db, organisation, clients).values()
+        for model in self._folding:
+            model.fold(db, organisation, charts)
 
     def clients(self, db: Connection) -> int:
         """Return how many clients have facts, and how many organisations have facts of many."""

@@ -9,18 +9,11 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, Final, Literal
 
-from shared.alliance.change import (
-    TREND_LEAST,
-    TREND_MOST,
-    MannKendall,
-    Slope,
-    mann_kendall,
-    meets,
-    theil_sen,
-)
+from shared.alliance.change import TREND_LEAST, TREND_MOST, Slope, meets, theil_sen
 from shared.alliance.history import History
 from shared.alliance.scoring import ScaleScore
 from shared.alliance.things import Phase, Rating
+from shared.change.trend import MannKendall, mann_kendall
 from shared.clock import format_time
 
 State = Literal["falling", "low", "steady", "rising", "unknown"]

@@ -98,13 +98,16 @@ class Comparison:
         self._after = until
         return True
 
-    def look_again(self, db: Connection) -> None:
-        """Forget who has become the same meanwhile."""
-        self.waiting = {who for who in self.waiting if any(self._of(db, who))}
+    def look_again(self, db: Connection, held: Collection[Who]) -> None:
+        """Forget who has become the same meanwhile; of who is held back, facts alone count."""
+        self.waiting = {who for who in self.waiting if any(self._of(db, who, held))}
 
-    def differences(self, db: Connection) -> list[Difference]:
-        """Return what is different, at a moment when nothing is on its way."""
-        found = [one for who in sorted(self.waiting) for one in self._of(db, who)]
+    def differences(self, db: Connection, held: Collection[Who]) -> list[Difference]:
+        """Return what is different, at a moment when nothing is on its way.
+
+        Who is held back is folded anew when it is tried again: until then its facts alone count.
+        """
+        found = [one for who in sorted(self.waiting) for one in self._of(db, who, held)]
         for pair in self.pairs:
             if not pair.by_client:
                 found += _rows_unequal(db, pair, select(pair.old), select(pair.new))
@@ -113,8 +116,8 @@ class Comparison:
     def _by_client(self) -> list[Pair]:
         return [self.facts, *(pair for pair in self.pairs if pair.by_client)]
 
-    def _of(self, db: Connection, who: Who) -> Iterator[Difference]:
-        for pair in self._by_client():
+    def _of(self, db: Connection, who: Who, held: Collection[Who]) -> Iterator[Difference]:
+        for pair in [self.facts] if who in held else self._by_client():
             yield from _rows_unequal(
                 db,
                 pair,

@@ -155,6 +155,11 @@ class Held:
     clients: frozenset[Who]
     evicted: frozenset[tuple[Who, Partition, int]]
 
+    @property
+    def nobody(self) -> bool:
+        """Whether there is nobody held back and nothing left out."""
+        return not self.heads and not self.evicted
+
     def fate(self, who: Who, record: Record) -> Fate:
         """Return what becomes of a record: what comes before the head is handled as ever."""
         if (who, record.place, record.offset) in self.evicted:

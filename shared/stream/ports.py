@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
+from shared.values import frozen
+
 EVENTS = "rapport.events"
 ALERTS = "rapport.alerts"
 THERAPISTS = "rapport.therapists"
@@ -41,7 +43,7 @@ class Outgoing:
     partition: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Record:
     """Bytes at topic, partition and offset. Offsets rise, but need not be contiguous."""
 

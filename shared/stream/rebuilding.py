@@ -19,7 +19,7 @@ from shared.storage import generations, positions
 from shared.storage.comparing import Comparison, Difference, Pair
 from shared.storage.engine import Borrowing
 from shared.storage.generations import LEASE, Generation, Stage
-from shared.stream import succession
+from shared.stream import parking, succession
 from shared.stream.bounded import BoundedStream
 from shared.stream.handling import Handler
 from shared.stream.ports import Partition, Stream
@@ -220,7 +220,7 @@ class Rebuilding:
         with self._database.write() as db:
             generations.lock(db, self._old)
             self._finish_reading(db, now)
-            differences = self._comparison.differences(db) if self._comparison else []
+            differences = self._differences(db)
             if accept == "nothing" or (differences and accept == "the same"):
                 return Outcome(False, differences)
             settled = self._candidate.settle(db)
@@ -244,6 +244,11 @@ class Rebuilding:
         if last:
             raise Busy(f"{last} records more")
 
+    def _differences(self, db: Connection) -> Sequence[Difference]:
+        if self._comparison is None:
+            return []
+        return self._comparison.differences(db, parking.held(db, self._new.consumer).clients)
+
     def _look(self) -> bool:
         """Compare some more clients; return whether there are any left to be compared."""
         with self._database.read() as db:
@@ -254,7 +259,8 @@ class Rebuilding:
                 return True
             if self._comparison.waiting and self._looks < LOOKS:
                 self._looks += 1
-                self._comparison.look_again(db)
+                held = parking.held(db, self._new.consumer).clients
+                self._comparison.look_again(db, held)
                 return True
         return False
 

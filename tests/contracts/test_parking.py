@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from shared.envelope import Envelope
-from shared.errors import Refused, TooManyParked
+from shared.errors import Refused, TooManyParked, Unavailable
 from shared.storage.positions import positions
 from shared.stream import quarantine
 from shared.stream.codec import encode
@@ -281,6 +281,36 @@ def test_a_decoder_that_decodes_nothing_stops_the_consumer(here: TallyWorld) -> 
         here.settle()
     with here.db.read() as db:
         assert db.execute(positions.select()).first().next_offset == 0  # type: ignore[union-attr]
+
+
+def test_a_row_of_undecodable_records_may_come_bit_by_bit(here: TallyWorld) -> None:
+    """One after the other they stop the consumer as well; one that can be decoded ends the row."""
+    bad = replace(encode(facts(ANNA, "a1")[0], EVENTS), headers=(), partition=0)
+    good = replace(encode(facts(ANNA, "a2")[0], EVENTS), partition=0)
+    for one in (*[bad] * 5, good, *[bad] * (quarantine.IN_A_ROW - 1)):
+        here.publish(one)
+        here.settle()
+    here.publish(bad)
+    with pytest.raises(TooManyParked, match="decode"):
+        here.settle()
+
+
+def test_a_database_that_is_away_makes_no_row_of_one_record(here: TallyWorld) -> None:
+    """However often one undecodable record is read again, it is copied and counted once."""
+    points = Points()
+    spoilt = spoiled(facts(ANNA, "a1")[0], ce_type=None)
+    here.publish(spoilt)
+    here.runner.close()
+    with closing(WatchedDatabase(here.db.url, points)) as watched:
+        runner = here.begun(db=watched)
+        runner.step(here.clock.now())
+        here.publish(spoilt)
+        for _ in range(quarantine.IN_A_ROW + 1):
+            with points.under(Strike([Fault("away", "begin", 1)])), pytest.raises(Unavailable):
+                runner.step(here.clock.now())
+        here.settle(runner)
+        runner.close()
+    assert len(list(quarantine.contents(here.stream))) == 2
 
 
 def test_killed_at_any_call_it_loses_and_doubles_nothing(tmp_path: Path) -> None:

@@ -1,12 +1,18 @@
 """A rebuild beside what serves, while a client of it is parked."""
 
+from contextlib import closing
+
 from services.projections import bootstrap
+from services.projections.projector import Projector
 from shared.storage.engine import Database
 from shared.stream import succession
+from shared.stream.codec import encode
+from shared.stream.ports import EVENTS
+from shared.stream.runner import Runner
 from tests.support import events as an
-from tests.support.poison import parked_rows, retry, without_data
-from tests.support.projected import World
-from tests.support.rebuilt import built, rebuilding, rebuilt, serving
+from tests.support.poison import parked_rows, retry, states, without_data
+from tests.support.projected import DEADLINE_S, World
+from tests.support.rebuilt import built, rebuilding, rebuilt, rows, serving
 
 BEN = "cl_ben"
 
@@ -43,6 +49,20 @@ def test_who_is_parked_while_it_reads_is_so_in_both(world: World, db: Database) 
         assert made.finish(world.clock.now(), "the same").switched
     held = {row.consumer for row in parked_rows(db)}
     assert held == {"projections.v1", "projections.v1.g2"}
+
+
+def test_who_cannot_be_folded_still_stops_no_rebuild(world: World, db: Database) -> None:
+    """Held back for what was kept of it before, it is left as it is; everybody else is folded."""
+    poison = without_data(an.a_session_held("s1", an.on(1), id="s1"))
+    with closing(Runner(world.stream, db, Projector(folding=False), world.clock)) as lenient:
+        world.publisher.publish([encode(world.placed(poison), EVENTS)], DEADLINE_S)
+        while not lenient.step(world.clock.now()):
+            pass
+    world.tell(an.a_session_held("s2", an.on(2)), an.a_session_held("b", client=BEN))
+    assert states(db) == [(world.client(), "parked")]
+    outcome = rebuilt(world)
+    assert (outcome.switched, outcome.differences) == (True, [])
+    assert rows(world, 2)["caseload"] == rows(world, 1)["caseload"] != []
 
 
 def test_what_waited_for_a_dropped_generation_is_forgotten(world: World, db: Database) -> None:

@@ -1,8 +1,8 @@
 """Alerts are judged silently beside those that serve; the switch settles what they hold."""
 
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,31 +15,22 @@ from services.alerts.rebuild import Candidate
 from services.alerts.watcher import Watcher
 from shared.errors import AnotherVersion
 from shared.storage import generations
-from shared.storage.engine import Borrowing, Database
-from shared.storage.generations import State
-from shared.stream.rebuilding import Accept, Outcome, Rebuilding
+from shared.storage.engine import Database
 from shared.stream.runner import Runner
 from tests.support import alert_rules
 from tests.support import events as an
 from tests.support.alerting import AlertsWorld, cancellations, held
 from tests.support.receiver import Receiver, a_receiver
+from tests.support.rejudged import STEPS_LIMIT, rebuilding, rebuilt
 
-STEPS_LIMIT = 500
 SQLITE = pytest.mark.parametrize("db", ["sqlite"], indirect=True)
 """For what no database does otherwise than another."""
 TRY_FOR_S = 0.5
 PATIENCE_S = 30
 
 
-class LaterCancelled(alert_rules.Cancelled):
-    """The next version of a rule: it takes two cancellations, and two make it urgent."""
-
-    version = 2
-    defaults: Mapping[str, Any] = {"attention": 2, "urgent": 2}
-
-
 OLD = alert_rules.RULES
-NEW = (LaterCancelled(), *OLD[1:])
+NEW = (alert_rules.LaterCancelled(), *OLD[1:])
 
 
 @pytest.fixture
@@ -60,45 +51,6 @@ def world(db: Database, tmp_path: Path, receiver: Receiver) -> Iterator[AlertsWo
     made.deliver()
     yield made
     made.close()
-
-
-@contextmanager
-def rebuilding(
-    world: AlertsWorld,
-    rules: Any,
-    *,
-    of: State = "building",
-    compare: bool = True,
-    candidate: type[Candidate] = Candidate,
-) -> Iterator[Rebuilding]:
-    """Open a rebuild by some rules, as the command does."""
-    which = tables.judged_by(rules)
-    with world.db.write() as db:
-        old = generations.in_state(db, which.name, "active")
-        new = (
-            generations.begin(db, which)
-            if of == "building"
-            else generations.in_state(db, which.name, of)
-        )
-    assert old is not None
-    assert new is not None
-    with closing(Borrowing(world.db.url)) as database:
-        filling = candidate(new.number, rules, judged_at_once=2)
-        made = Rebuilding(
-            database, world.stream, filling, old, new, world.clock,
-            compare=compare, read_at_once=10,
-        )  # fmt: skip
-        with closing(made):
-            yield made
-
-
-def rebuilt(world: AlertsWorld, rules: Any, accept: Accept = "the same") -> Outcome:
-    """Rebuild from the beginning to the end."""
-    with rebuilding(world, rules) as made:
-        for _ in range(STEPS_LIMIT):
-            if not made.step(world.clock.now()):
-                return made.finish(world.clock.now(), accept)
-    raise AssertionError("the rebuild does not come to an end")
 
 
 def taken_over(world: AlertsWorld, rules: Any) -> None:

@@ -103,6 +103,13 @@ class Cancelled(_Plain):
         return [an_episode(self.name, phase, steps, cleared_at)] if steps else []
 
 
+class LaterCancelled(Cancelled):
+    """The next version of a rule: it takes two cancellations, and two make it urgent."""
+
+    version = 2
+    defaults: Mapping[str, Any] = {"attention": 2, "urgent": 2}
+
+
 class Quiet(_Plain):
     """Waits for the next held session; a deadline."""
 

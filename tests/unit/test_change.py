@@ -9,13 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from shared.alliance.change import (
-    EXACT_UP_TO,
-    control_chart,
-    mann_kendall,
-    reliable_difference,
-    theil_sen,
-)
+from shared.alliance.change import control_chart, reliable_difference, theil_sen
+from shared.change.trend import EXACT_UP_TO, mann_kendall
 from shared.instrument import INSTRUMENTS, Scale
 
 START = datetime(2026, 1, 1, 9, tzinfo=UTC)

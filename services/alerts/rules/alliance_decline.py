@@ -7,9 +7,10 @@ from typing import Any
 from services.alerts.episodes import Moment, verdict
 from services.alerts.rule import Audience, Family, Urgency, Verdict
 from services.alerts.wording import figure
-from shared.alliance.change import mann_kendall, theil_sen
+from shared.alliance.change import theil_sen
 from shared.alliance.history import Phase
 from shared.alliance.series import Point, Series, client_series
+from shared.change.trend import mann_kendall
 
 
 class AllianceDecline:

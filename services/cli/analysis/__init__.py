@@ -1,0 +1,1 @@
+"""``rapport analyse``: methods of change on anybody's table of client, occasion and score."""

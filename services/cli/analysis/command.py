@@ -1,0 +1,276 @@
+"""``rapport analyse``: what was asked on the command line, and how the answer is shown."""
+
+import csv
+import json
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TextIO
+
+import click
+
+from services.cli.analysis.changes import CHANGES
+from services.cli.analysis.choices import Choices, Found, Row, Undecided
+from services.cli.analysis.courses import COURSES
+from services.cli.analysis.table import Columns, ScoreTable, TableFault, read
+from services.cli.common import MISCONFIGURED, json_option, show, show_one
+from shared.alliance.change import meets
+from shared.change.reliable import Better, Population, z_of
+from shared.change.sudden import Criteria
+from shared.instrument import Scale, latest
+
+METHODS: Final[Mapping[str, Callable[[ScoreTable, Choices], Found]]] = {**CHANGES, **COURSES}
+
+_Pair = tuple[float, float]
+_OVER_0: Final = click.FloatRange(min=0, min_open=True)
+_SHARE: Final = click.FloatRange(0, 1, min_open=True, max_open=True)
+
+
+@click.command()
+@click.argument("file", metavar="FILE", type=click.File(encoding="utf-8-sig"))
+@click.option("--method", type=click.Choice(list(METHODS)), required=True, help="What to compute.")
+@click.option(
+    "--client", default="client", show_default=True, help="Column that names the client."
+)
+@click.option(
+    "--occasion",
+    default="occasion",
+    show_default=True,
+    help="Column of the occasion: numbers, dates, or names in the order of the table.",
+)
+@click.option("--score", default="score", show_default=True, help="Column of the score.")
+@click.option("--delimiter", help="Between columns; found out by itself among , ; and tab.")
+@click.option("--instrument", help="Take direction, noise and cut-off from it, such as phq-9.")
+@click.option("--scale", help="Of the instrument; its total where not given.")
+@click.option("--better", type=click.Choice(["higher", "lower"]), help="Which way is better.")
+@click.option("--pre", help="Occasion before; each client's first score where not given.")
+@click.option("--post", help="Occasion after; each client's last score where not given.")
+@click.option(
+    "--sd", type=_OVER_0, help="Of the scores before; computed from the table where not given."
+)
+@click.option("--reliability", type=_SHARE, help="Of the instrument, such as 0.85.")
+@click.option("--reliability-after", type=_SHARE, help="At the second occasion, where it differs.")
+@click.option(
+    "--reliable-change", type=_OVER_0, help="Published, in points; at least so much is reliable."
+)
+@click.option(
+    "--confidence",
+    type=_SHARE,
+    default=0.95,
+    show_default=True,
+    help="Of an index (0.95 is 1.96, 0.9 is 1.645) and of a slope's interval.",
+)
+@click.option("--z", type=_OVER_0, help="How far from 0 an index must be, instead.")
+@click.option("--cutoff", type=float, help="Between the clinical and the functional range.")
+@click.option(
+    "--cutoff-type",
+    type=click.Choice(["a", "b", "c"]),
+    help="Compute it from the populations (Jacobson and Truax 1991).",
+)
+@click.option(
+    "--clinical",
+    type=(float, _OVER_0),
+    metavar="MEAN SD",
+    help="Clinical population; the scores before where not given.",
+)
+@click.option(
+    "--functional", type=(float, _OVER_0), metavar="MEAN SD", help="Functional population."
+)
+@click.option(
+    "--points",
+    type=_OVER_0,
+    help="Least sudden change (7 on the BDI), or fall that makes a rupture.",
+)
+@click.option(
+    "--share",
+    type=_SHARE,
+    default=0.25,
+    show_default=True,
+    help="Least sudden change as a share of the value before.",
+)
+@click.option(
+    "--alpha",
+    type=_SHARE,
+    default=0.05,
+    show_default=True,
+    help="Of the third criterion of sudden gains, two-sided.",
+)
+@click.option(
+    "--baseline",
+    type=click.IntRange(min=0),
+    default=5,
+    show_default=True,
+    help="First values that set a chart's limits; 0: all.",
+)
+@click.option(
+    "--floor",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    show_default=True,
+    help="Least sigma of a chart, such as the standard error of measurement.",
+)
+@click.option(
+    "--last",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Last values that a trend looks at; 0: all.",
+)
+@click.option(
+    "--decimals",
+    type=click.IntRange(0, 15),
+    default=3,
+    show_default=True,
+    help="That are printed; JSON and CSV have them all.",
+)
+@json_option
+@click.option("--csv", "as_csv", is_flag=True, help="Print the rows as CSV.")
+def analyse(
+    file: TextIO, method: str, as_json: bool, as_csv: bool, decimals: int, **options: Any
+) -> None:
+    """Run a published method of change on FILE: a CSV table of client, occasion and score.
+
+    FILE may be - for standard input. An empty score, NA or null is missing. What cannot be
+    computed is *not analysable*, never guessed. Nothing is sent or stored.
+
+    \b
+    Two occasions (a reliable change, and its category):
+      jacobson-truax         change ÷ standard error of a difference
+      edwards-nunnally, gulliksen-lord-novick, hsu-linn-lord, nunnally-kotsch,
+      hageman-arrindell      its variants, as Claus et al. define them
+    Whole courses:
+      sudden-gains           Tang and DeRubeis 1999; losses as well
+      control-chart          an individuals chart on each client's own scores
+      trend                  Theil-Sen slope, Mann-Kendall test
+      ruptures               falls from the recent level, repaired or not (own definition)
+
+    \b
+    Examples:
+      rapport analyse bdi.csv --method jacobson-truax --better lower \\
+          --reliability 0.88 --functional 7.2 6.5 --cutoff-type c
+      rapport analyse phq.csv --method jacobson-truax --instrument phq-9
+      rapport analyse bdi.csv --method sudden-gains --better lower --points 7
+      rapport analyse srs.csv --method trend --client id --occasion date --score srs --last 6
+
+    Definitions, units and sources: the modules of shared/change.
+    """
+    if as_json and as_csv:
+        raise click.UsageError("--json, --csv: take one")
+    columns = Columns(options["client"], options["occasion"], options["score"])
+    try:
+        table = read(file, columns, options["delimiter"])
+        found = METHODS[method](table, _choices(method, options))
+    except TableFault as error:
+        for fault in error.faults:
+            click.echo(f"{file.name}: {fault}", err=True)
+        raise click.exceptions.Exit(MISCONFIGURED) from error
+    except UnicodeDecodeError as error:
+        raise click.UsageError(f"{file.name} is not UTF-8 text; save it as such") from error
+    except Undecided as error:
+        raise click.UsageError(str(error)) from error
+    for note in found.notes:
+        click.echo(note, err=True)
+    _print(method, found, decimals, as_json=as_json, as_csv=as_csv)
+
+
+def _choices(method: str, options: Mapping[str, Any]) -> Choices:
+    scale = _scale(options["instrument"], options["scale"])
+    change = options["reliable_change"]
+    if change is None and scale is not None and scale.reliable_change is not None:
+        change = scale.reliable_change.value
+    own_line = options["cutoff"] is None and options["cutoff_type"] is None
+    published = scale.cutoffs[0] if scale is not None and scale.cutoffs and own_line else None
+    points = options["points"] or (change if scale is not None else None)
+    return Choices(
+        better=_better(method, scale, options["better"]),
+        pre=options["pre"],
+        post=options["post"],
+        sd=options["sd"],
+        reliability=options["reliability"],
+        reliability_after=options["reliability_after"],
+        reliable_change=change,
+        z=options["z"] or (z_of(options["confidence"]) if options["confidence"] != 0.95 else None),
+        cutoff=options["cutoff"],
+        functional=None if published is None else lambda score: not meets(published, score),
+        cutoff_kind=options["cutoff_type"],
+        clinical_population=_population(options["clinical"]),
+        functional_population=_population(options["functional"]),
+        criteria=Criteria(points, options["share"], options["alpha"]),
+        baseline=options["baseline"],
+        floor=options["floor"] or (scale.sem or 0.0 if scale is not None else 0.0),
+        last=options["last"],
+        confidence=options["confidence"],
+        thresholds=_thresholds(points, options["sd"] or (scale.sd if scale else None)),
+    )
+
+
+def _better(method: str, scale: Scale | None, said: Better | None) -> Better:
+    if said is not None:
+        return said
+    if scale is not None and scale.direction == "descriptive":
+        raise Undecided("that scale is descriptive: no way of it is better")
+    if scale is not None:
+        return "higher" if scale.direction == "higher" else "lower"
+    if method in ("trend", "control-chart"):
+        return "higher"  # Neither of them asks.
+    raise Undecided(
+        "which way is better? --better lower (symptoms), --better higher (alliance,"
+        " wellbeing), or an --instrument that says so"
+    )
+
+
+def _scale(instrument: str | None, name: str | None) -> Scale | None:
+    if instrument is None:
+        return None
+    found = latest(instrument)
+    if found is None:
+        raise Undecided(f"there is no instrument {instrument!r}")
+    if name is None:
+        return found.leading
+    scale = found.scale(name)
+    if scale is None:
+        every = ", ".join(scale.name for scale in found.scales)
+        raise Undecided(f"{instrument} has no scale {name!r}; it has: {every}")
+    return scale
+
+
+def _population(given: _Pair | None) -> Population | None:
+    return None if given is None else Population(*given)
+
+
+def _thresholds(points: float | None, sd: float | None) -> dict[str, float]:
+    found = {} if sd is None else {"1_sd": sd, "2_sd": 2 * sd}
+    return found if points is None else {"points": points, **found}
+
+
+def _print(method: str, found: Found, decimals: int, *, as_json: bool, as_csv: bool) -> None:
+    if as_json:
+        whole = {"method": method, "used": found.used, "rows": list(found.rows),
+                 "summary": found.summary, "notes": list(found.notes)}  # fmt: skip
+        click.echo(json.dumps(whole, indent=2, ensure_ascii=False))
+        return
+    if as_csv:
+        _print_csv(found)
+        return
+    show([_rounded(row, decimals) for row in found.rows], as_json=False)
+    if found.rows:
+        click.echo()
+    show_one(_rounded({"method": method, **found.used, **found.summary}, decimals), as_json=False)
+
+
+def _print_csv(found: Found) -> None:
+    if not found.rows:
+        return
+    writer = csv.DictWriter(sys.stdout, list(found.rows[0]), lineterminator="\n")
+    writer.writeheader()
+    for row in found.rows:
+        writer.writerow(
+            {name: " ".join(value) if isinstance(value, list) else value
+             for name, value in row.items()}
+        )  # fmt: skip
+
+
+def _rounded(row: Row, decimals: int) -> Row:
+    return {
+        name: f"{value:.{decimals}f}" if isinstance(value, float) else value
+        for name, value in row.items()
+    }

@@ -1,0 +1,176 @@
+"""Whole courses: sudden gains and losses, control charts, trends, ruptures."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Literal
+
+from services.cli.analysis.choices import NOT_ANALYSABLE, Choices, Found, Row, Undecided
+from services.cli.analysis.table import Course, ScoreTable
+from shared.change import ruptures, sudden
+from shared.change.chart import Chart, individuals_chart
+from shared.change.trend import mann_kendall, theil_sen
+
+DAYS_PER_4_WEEKS: Final = 28
+
+
+def _sudden(table: ScoreTable, choices: Choices) -> Found:
+    rows: list[Row] = []
+    checked = not_checked = 0
+    counted: Counter[str] = Counter()
+    for course in table.courses:
+        occasions, values = table.on_grid(course)
+        kinds = []
+        for kind, way in (("gain", choices.up), ("loss", -choices.up)):
+            found = sudden.intervals(values, 1 if way > 0 else -1, choices.criteria)
+            if kind == "gain":
+                checked += sum(one.met is not None for one in found)
+                not_checked += sum(one.met is None for one in found)
+            met = [_sudden_row(course, kind, one, occasions, values) for one in found if one.met]
+            rows += met
+            kinds += [kind] * bool(met)
+        counted.update(kinds)
+    criteria = choices.criteria
+    used = {"better": choices.better, "points": criteria.points, "share": criteria.share,
+            "alpha": criteria.alpha}  # fmt: skip
+    summary = {
+        "clients": len(table.courses),
+        "intervals_analysed": checked,
+        "intervals_not_analysable": not_checked,
+        "gains": sum(row["kind"] == "gain" for row in rows),
+        "clients_with_gains": counted["gain"],
+        "losses": sum(row["kind"] == "loss" for row in rows),
+        "clients_with_losses": counted["loss"],
+        "gains_reversed": sum(row["kind"] == "gain" and bool(row["reversed_at"]) for row in rows),
+    }
+    return Found(used, rows, summary)
+
+
+def _sudden_row(
+    course: Course,
+    kind: str,
+    one: sudden.Interval,
+    occasions: Sequence[str],
+    values: Sequence[float | None],
+) -> Row:
+    return {
+        "client": course.client,
+        "kind": kind,
+        "between": occasions[one.before],
+        "and": occasions[one.before + 1],
+        "from": values[one.before],
+        "to": values[one.before + 1],
+        "change": one.change,
+        "reversed_at": None if one.reversed_at is None else occasions[one.reversed_at],
+    }
+
+
+def _charts(table: ScoreTable, choices: Choices) -> Found:
+    rows: list[Row] = []
+    for course in table.courses:
+        values = [score for _, _, score in course.scored]
+        wanted = choices.baseline or len(values)
+        baseline = values[:wanted] if len(values) >= wanted else []
+        rows.append(_chart_row(course, individuals_chart(baseline, choices.floor)))
+    used = {"baseline": choices.baseline or "all values", "sigma": "mean moving range ÷ 1.128",
+            "floor": choices.floor, "limits": "centre ± 3 sigma; warning beyond 2"}  # fmt: skip
+    charted = [row for row in rows if row["centre"] is not None]
+    summary = {
+        "clients": len(rows),
+        "analysed": len(charted),
+        "not_analysable": len(rows) - len(charted),
+        "clients_with_signals": sum(bool(row["signals"]) for row in charted),
+    }
+    return Found(used, rows, summary)
+
+
+def _chart_row(course: Course, chart: Chart | None) -> Row:
+    row: Row = {"client": course.client, "n": len(course.scored)}
+    if chart is None:
+        return {**row, "centre": None, "sigma": None, "lower": None, "upper": None,
+                "warnings": None, "signals": NOT_ANALYSABLE}  # fmt: skip
+    places = {occasion: chart.place(score) for occasion, _, score in course.scored}
+    low, high = chart.limits
+    return {
+        **row,
+        "centre": chart.centre,
+        "sigma": chart.sigma,
+        "lower": low,
+        "upper": high,
+        "warnings": [at for at, place in places.items() if place == "warning"],
+        "signals": [at for at, place in places.items() if place == "signal"],
+    }
+
+
+def _trends(table: ScoreTable, choices: Choices) -> Found:
+    dated = table.unit == "days"
+    unit = "slope_per_4_weeks" if dated else "slope_per_occasion"
+    scale = DAYS_PER_4_WEEKS if dated else 1
+    rows: list[Row] = []
+    for course in table.courses:
+        scored = course.scored[-choices.last :]
+        times = [time / scale for _, time, _ in scored]
+        values = [score for _, _, score in scored]
+        slope, test = theil_sen(times, values, choices.confidence), mann_kendall(values)
+        known = slope is not None
+        rows.append({
+            "client": course.client,
+            "n": len(values),
+            unit: slope.slope if slope else None,
+            "low": slope.low if slope else None,
+            "high": slope.high if slope else None,
+            "s": test.s if known else None,
+            "p": test.p_two_sided if known else None,
+            "p_falling": test.p_falling if known else None,
+            "p_rising": test.p_rising if known else None,
+            "exact": test.exact if known else NOT_ANALYSABLE,
+        })  # fmt: skip
+    used = {"slope": "Theil–Sen", "test": "Mann–Kendall", "confidence": choices.confidence,
+            "last": choices.last or "all values"}  # fmt: skip
+    tested = [row for row in rows if row["p"] is not None]
+    summary = {"clients": len(rows), "analysed": len(tested),
+               "not_analysable": len(rows) - len(tested)}  # fmt: skip
+    return Found(used, rows, summary)
+
+
+def _ruptures(table: ScoreTable, choices: Choices) -> Found:
+    if not choices.thresholds:
+        raise Undecided("how large is a rupture? Give --sd (1 and 2 SD are reported), --points, or"
+                        " an --instrument with a published SD or reliable change")  # fmt: skip
+    rows: list[Row] = []
+    for course in table.courses:
+        occasions = [occasion for occasion, _, _ in course.scored]
+        values = [score for _, _, score in course.scored]
+        for name, threshold in choices.thresholds.items():
+            rows += [
+                {
+                    "client": course.client,
+                    "threshold": name,
+                    "after": occasions[one.begins],
+                    "seen": occasions[one.seen],
+                    "level": one.level,
+                    "depth": one.depth,
+                    "how": "in one step" if one.in_one_step else "over several",
+                    "state": one.state,
+                    "repaired_at": None if one.repaired_at is None else occasions[one.repaired_at],
+                }
+                for one in ruptures.ruptures(values, threshold, _worse(choices))
+            ]
+    short = sum(len(course.scored) <= ruptures.LEVEL_OF for course in table.courses)
+    summary: Row = {"clients": len(table.courses), "not_analysable": short}
+    for name in choices.thresholds:
+        own = [row for row in rows if row["threshold"] == name]
+        whose = len({row["client"] for row in own})
+        summary[f"ruptures_{name}"] = f"{len(own)} in {whose} clients"
+    return Found({"better": choices.better, **choices.thresholds}, rows, summary)
+
+
+def _worse(choices: Choices) -> Literal[-1, 1]:
+    return -1 if choices.better == "higher" else 1
+
+
+COURSES: Final[Mapping[str, Callable[[ScoreTable, Choices], Found]]] = {
+    "sudden-gains": _sudden,
+    "control-chart": _charts,
+    "trend": _trends,
+    "ruptures": _ruptures,
+}

@@ -1,0 +1,250 @@
+"""Reliable and clinically significant change (Jacobson & Truax 1991), and its named variants.
+
+A change is reliable when it is larger than the noise of measurement would make it; it is
+clinically significant when the person also passed from the clinical to the functional range.
+
+    SE = SD·√(1 − r)        standard error of measurement
+    S_diff = √2·SE          standard error of a difference
+    RCI = (post − pre) ÷ S_diff
+
+Sources: Jacobson & Truax 1991, J Consult Clin Psychol 59:12-19; the variants as Claus et al.
+define them, J Stat Softw 111(1), with their R package clinicalsignificance.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import NormalDist, correlation, fmean, stdev
+from typing import Final, Literal
+
+Category = Literal["recovered", "improved", "unchanged", "deteriorated", "harmed"]
+Better = Literal["higher", "lower"]
+CutoffKind = Literal["a", "b", "c"]
+
+CATEGORIES: Final[tuple[Category, ...]] = (
+    "recovered", "improved", "unchanged", "deteriorated", "harmed",
+)  # fmt: skip
+PUBLISHED_Z: Final[Mapping[float, float]] = {0.95: 1.96, 0.90: 1.645}
+"""As the papers print them; other levels of confidence are computed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Population:
+    """Mean and standard deviation of a group of people, in units of the scale."""
+
+    mean: float
+    sd: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What the variants need to know of the people who were measured twice.
+
+    Attributes:
+        pre: Of the scores before.
+        post: Of the scores after.
+        correlation: Pearson's, between the two; None where one of them never varies.
+        n: People with both scores.
+    """
+
+    pre: Population
+    post: Population
+    correlation: float | None
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """What an index is computed with.
+
+    Attributes:
+        sample: Of the people; its SD before is the instrument's SD unless one is published.
+        reliability: Of the instrument before, 0 to 1.
+        reliability_after: The same after; only Nunnally–Kotsch uses it.
+    """
+
+    sample: Sample
+    reliability: float
+    reliability_after: float
+
+    @property
+    def error(self) -> float:
+        """Standard error of measurement: SD·√(1 − r)."""
+        return standard_error(self.sample.pre.sd, self.reliability)
+
+
+def z_of(confidence: float) -> float:
+    """Return the two-sided normal quantile: 1.96 for 0.95, 1.645 for 0.90, as published."""
+    return PUBLISHED_Z.get(confidence) or NormalDist().inv_cdf((1 + confidence) / 2)
+
+
+def standard_error(sd: float, reliability: float) -> float:
+    """Return the standard error of measurement, SD·√(1 − r)."""
+    return sd * math.sqrt(1 - reliability)
+
+
+def reliable_change(sd: float, reliability: float, z: float = 1.96) -> float:
+    """Return how much must change to be reliable: z·√2·SD·√(1 − r) (Jacobson & Truax 1991)."""
+    return z * math.sqrt(2) * standard_error(sd, reliability)
+
+
+def describe(pairs: Sequence[tuple[float, float]]) -> Sample | None:
+    """Return means, SDs (n − 1) and the correlation of (before, after) of some people.
+
+    Returns:
+        None for fewer than two people: they have no SD.
+    """
+    if len(pairs) < 2:
+        return None
+    before, after = zip(*pairs, strict=True)
+    pre, post = (Population(fmean(side), stdev(side)) for side in (before, after))
+    together = correlation(before, after) if pre.sd and post.sd else None
+    return Sample(pre, post, together, len(pairs))
+
+
+def cutoff(
+    kind: CutoffKind,
+    better: Better,
+    clinical: Population | None = None,
+    functional: Population | None = None,
+) -> float:
+    """Return the cut-off between the clinical and the functional range (Jacobson & Truax 1991).
+
+    a: two SDs from the clinical mean towards health. b: two SDs from the functional mean towards
+    illness. c: where a person is as likely to belong to either, weighted by the SDs.
+
+    Raises:
+        ValueError: when the population that it needs was not given.
+    """
+    towards = 1 if better == "higher" else -1
+    if kind == "a" and clinical:
+        return clinical.mean + towards * 2 * clinical.sd
+    if kind == "b" and functional:
+        return functional.mean - towards * 2 * functional.sd
+    if kind == "c" and clinical and functional:
+        weighted = clinical.sd * functional.mean + functional.sd * clinical.mean
+        return weighted / (clinical.sd + functional.sd)
+    raise ValueError(f"cut-off {kind} needs the mean and SD of {_NEEDED[kind]}")
+
+
+_NEEDED: Final[Mapping[CutoffKind, str]] = {
+    "a": "the clinical population",
+    "b": "the functional population",
+    "c": "both populations",
+}
+
+
+def jacobson_truax(pre: float, post: float, noise: Noise) -> float | None:
+    """Return (post − pre) ÷ (√2·SE)."""
+    return _ratio(post - pre, math.sqrt(2) * noise.error)
+
+
+def edwards_nunnally(pre: float, post: float, noise: Noise) -> float | None:
+    """Return (post − estimated true score before) ÷ SE, as Speer (1992) reformulated it.
+
+    The true score is drawn towards the mean: r·(pre − M) + M.
+    """
+    return _ratio(post - _true_score(pre, noise), noise.error)
+
+
+def gulliksen_lord_novick(pre: float, post: float, noise: Noise) -> float | None:
+    """Return (post − M − r·(pre − M)) ÷ (SD·√(1 − r²)), with M and SD of the scores before."""
+    return _ratio(post - _true_score(pre, noise), _prediction_error(noise))
+
+
+def hsu_linn_lord(pre: float, post: float, noise: Noise) -> float | None:
+    """Return (post − M_post − r·(pre − M_pre)) ÷ (SD·√(1 − r²)) (Hsu 1989)."""
+    sample = noise.sample
+    regressed = noise.reliability * (pre - sample.pre.mean)
+    return _ratio(post - sample.post.mean - regressed, _prediction_error(noise))
+
+
+def nunnally_kotsch(pre: float, post: float, noise: Noise) -> float | None:
+    """Return (post − true score before) ÷ √(r²·SD²·(1 − r) + SD²·(1 − r_after)).
+
+    Both terms take the SD before, as clinicalsignificance does.
+    """
+    sd, before, after = noise.sample.pre.sd, noise.reliability, noise.reliability_after
+    error = math.sqrt(before**2 * sd**2 * (1 - before) + sd**2 * (1 - after))
+    return _ratio(post - _true_score(pre, noise), error)
+
+
+def hageman_arrindell(pre: float, post: float, noise: Noise) -> float | None:
+    """Return ((post − pre)·r_dd + (M_post − M_pre)·(1 − r_dd)) ÷ (√r_dd·√2·SE).
+
+    r_dd is the reliability of the differences, from both SDs and their correlation; the
+    reliability at each time follows from its SD and one SE (Hageman & Arrindell 1993, 1999).
+
+    Returns:
+        None where r_dd is not above 0: the differences are all noise.
+    """
+    sample, error = noise.sample, noise.error
+    if sample.correlation is None:
+        return None
+    before, after = sample.pre.sd**2, sample.post.sd**2
+    shared = 2 * sample.pre.sd * sample.post.sd * sample.correlation
+    of_differences = before + after - shared
+    true = (before - error**2) + (after - error**2) - shared
+    if of_differences <= 0 or true <= 0:
+        return None
+    r_dd = true / of_differences
+    moved = (post - pre) * r_dd + (sample.post.mean - sample.pre.mean) * (1 - r_dd)
+    return _ratio(moved, math.sqrt(r_dd) * math.sqrt(2) * error)
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A named way to see a change against noise.
+
+    Attributes:
+        index: (before, after, noise) → RCI; positive where the score rose. None: not analysable.
+        z: How far from 0 it must be at a confidence of 0.95, as its source has it.
+    """
+
+    name: str
+    index: Callable[[float, float, Noise], float | None]
+    z: float = 1.96
+
+
+METHODS: Final[Mapping[str, Method]] = {
+    method.name: method
+    for method in (
+        Method("jacobson-truax", jacobson_truax),
+        Method("edwards-nunnally", edwards_nunnally),
+        Method("gulliksen-lord-novick", gulliksen_lord_novick),
+        Method("hsu-linn-lord", hsu_linn_lord),
+        Method("nunnally-kotsch", nunnally_kotsch),
+        # One-sided, as Hageman and Arrindell have it.
+        Method("hageman-arrindell", hageman_arrindell, z=1.65),
+    )
+}
+
+
+def category(
+    reliable: Literal[-1, 0, 1], *, was_functional: bool | None, is_functional: bool | None
+) -> Category:
+    """Return the category of a change (Jacobson & Truax 1991; harmed: Claus et al.).
+
+    Args:
+        reliable: 1 for a reliable improvement, -1 for a reliable worsening, 0 for neither.
+        was_functional: Whether the first score was in the functional range; None: no cut-off.
+        is_functional: The same of the last one.
+    """
+    if reliable > 0:
+        return "recovered" if was_functional is False and is_functional else "improved"
+    if reliable < 0:
+        return "harmed" if was_functional and is_functional is False else "deteriorated"
+    return "unchanged"
+
+
+def _true_score(pre: float, noise: Noise) -> float:
+    mean = noise.sample.pre.mean
+    return noise.reliability * (pre - mean) + mean
+
+
+def _prediction_error(noise: Noise) -> float:
+    return noise.sample.pre.sd * math.sqrt(1 - noise.reliability**2)
+
+
+def _ratio(moved: float, error: float) -> float | None:
+    return moved / error if error else None

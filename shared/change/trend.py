@@ -1,0 +1,129 @@
+"""Trends: which way do values go, and is it more than chance?
+
+Own code because it runs at every judgement; tests hold it to scipy and pymannkendall.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import combinations
+from statistics import NormalDist, median
+from typing import Final
+
+EXACT_UP_TO: Final = 33
+"""Largest number of values for which Mann–Kendall is exact, as in scipy.stats.kendalltau."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slope:
+    """A Theil–Sen slope with its interval, in units of the values per unit of time."""
+
+    slope: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class MannKendall:
+    """Whether values rise or fall, one-sided.
+
+    Attributes:
+        s: Pairs that rise minus pairs that fall.
+        p_falling: Probability of an S at most this small where there is no trend.
+        p_rising: Probability of an S at least this large where there is no trend.
+        exact: From the exact null distribution; otherwise the normal approximation.
+    """
+
+    s: int
+    p_falling: float
+    p_rising: float
+    exact: bool
+
+    @property
+    def p_two_sided(self) -> float:
+        """Probability of an S at least this far from 0 where there is no trend."""
+        return min(1.0, 2 * min(self.p_falling, self.p_rising))
+
+
+def theil_sen(
+    times: Sequence[float], values: Sequence[float], confidence: float = 0.95
+) -> Slope | None:
+    """Return the median of the slopes between all pairs, with its interval (Sen 1968).
+
+    Pairs at the same time have no slope and are left out.
+
+    Args:
+        times: In any unit and any order.
+        values: As many.
+        confidence: Of the interval, two-sided, between 0 and 1.
+
+    Returns:
+        None for fewer than two different times.
+    """
+    slopes = sorted(
+        (values[j] - values[i]) / (times[j] - times[i])
+        for i, j in combinations(range(len(times)), 2)
+        if times[i] != times[j]
+    )
+    if not slopes:
+        return None
+    spread = -NormalDist().inv_cdf((1 - confidence) / 2) * math.sqrt(
+        max(0, _pairs_term(len(times)) - _ties_term(times) - _ties_term(values)) / 18
+    )
+    high = min(round((len(slopes) + spread) / 2), len(slopes) - 1)
+    low = max(round((len(slopes) - spread) / 2) - 1, 0)
+    return Slope(median(slopes), slopes[low], slopes[high], len(times))
+
+
+def mann_kendall(values: Sequence[float]) -> MannKendall:
+    """Test for a trend (Mann 1945; Kendall 1975), by the order of the values alone.
+
+    Without ties, up to 33 values: exact, from the null distribution of S, which four to six
+    ratings need. Otherwise: the normal approximation with continuity and tie correction.
+    """
+    n = len(values)
+    s = sum((later > earlier) - (later < earlier) for earlier, later in combinations(values, 2))
+    if len(set(values)) == n and n <= EXACT_UP_TO:
+        at_most = _at_most(n)
+        most = n * (n - 1) // 2
+        return MannKendall(s, at_most[(s + most) // 2], at_most[(most - s) // 2], exact=True)
+    sigma = math.sqrt((_pairs_term(n) - _ties_term(values)) / 18)
+    if sigma == 0:
+        return MannKendall(s, 1.0, 1.0, exact=False)
+    return MannKendall(s, _below(s, sigma), _below(-s, sigma), exact=False)
+
+
+def _pairs_term(n: int) -> int:
+    return n * (n - 1) * (2 * n + 5)
+
+
+def _ties_term(values: Iterable[float]) -> int:
+    return sum(_pairs_term(times) for times in Counter(values).values() if times > 1)
+
+
+def _below(s: int, sigma: float) -> float:
+    """Return P(S ≤ s) by the normal approximation, moved half way to the next S (S ± 1)."""
+    return NormalDist().cdf((s + 1) / sigma)
+
+
+@lru_cache(maxsize=EXACT_UP_TO + 1)
+def _at_most(n: int) -> tuple[float, ...]:
+    """Return, for k = 0, 1, …, the chance that a random order has at most k rising pairs.
+
+    The number of orders of n values with k rising pairs is a Mahonian number.
+    """
+    orders = [1]
+    for values in range(2, n + 1):
+        longer = [0] * (len(orders) + values - 1)
+        for k, count in enumerate(orders):
+            for more in range(values):
+                longer[k + more] += count
+        orders = longer
+    total, chances, running = math.factorial(n), [], 0
+    for count in orders:
+        running += count
+        chances.append(running / total)
+    return tuple(chances)

@@ -1,0 +1,222 @@
+"""``rapport analyse`` on tables as people have them."""
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import stdev
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from services.cli import main
+from services.cli.btheb import write_table
+
+TWO: str = """client,occasion,score
+a,1,47.5
+a,2,32.5
+b,1,30
+b,2,31
+c,1,20
+c,2,NA
+d,1,44
+d,2,20
+"""
+
+Analyse = Callable[..., Result]
+
+
+@pytest.fixture
+def analyse(tmp_path: Path) -> Analyse:
+    """Return a way to write a table and run the command on it."""
+
+    def run(text: str, *arguments: str) -> Result:
+        file = tmp_path / "scores.csv"
+        file.write_text(text, encoding="utf-8")
+        return CliRunner().invoke(main, ["analyse", str(file), *arguments])
+
+    return run
+
+
+def found(done: Result) -> dict[str, Any]:
+    """Return the JSON of a run that must have succeeded."""
+    assert done.exit_code == 0, done.output
+    said: dict[str, Any] = json.loads(done.stdout)
+    return said
+
+
+def test_reliable_change_of_a_table(analyse: Analyse) -> None:
+    """Index, category and counts; who has one score alone is not analysable."""
+    said = found(
+        analyse(
+            TWO, "--method", "jacobson-truax", "--better", "lower", "--reliability", "0.8",
+            "--sd", "7.5", "--cutoff-type", "c", "--clinical", "40", "7.5",
+            "--functional", "16", "5", "--json",
+        )
+    )  # fmt: skip
+    assert said["used"]["reliable_change"] == pytest.approx(1.96 * 4.74, abs=0.01)
+    assert said["used"]["cutoff"] == pytest.approx((7.5 * 16 + 5 * 40) / 12.5)
+    rows = {row["client"]: row for row in said["rows"]}
+    assert rows["a"]["rci"] == pytest.approx(-15 / (2**0.5 * 7.5 * 0.2**0.5))
+    kinds = {client: row["category"] for client, row in rows.items()}
+    assert kinds == {"a": "improved", "b": "unchanged", "c": "not analysable", "d": "recovered"}
+    assert said["summary"]["analysed"] == 3
+    assert said["summary"]["recovered"] == "1 of 3 (33.3 %)"
+
+
+def test_an_instrument_brings_its_figures(analyse: Analyse) -> None:
+    """A published reliable change counts from exactly that many points, as on the timeline."""
+    table = "id;when;phq\nx;2026-01-01;15\nx;2026-03-01;9\ny;2026-01-01;15\ny;2026-03-01;10\n"
+    said = found(
+        analyse(
+            table, "--method", "jacobson-truax", "--instrument", "phq-9",
+            "--client", "id", "--occasion", "when", "--score", "phq", "--json",
+        )
+    )  # fmt: skip
+    assert [row["category"] for row in said["rows"]] == ["recovered", "unchanged"]
+    assert said["used"] == {"better": "lower", "reliable_change": 6, "cutoff": None}
+
+
+def test_exactly_at_an_index_is_not_beyond_it(analyse: Analyse) -> None:
+    """Jacobson and Truax ask for more than 1.96; a published change in points for at least it."""
+    table = "client,occasion,score\na,1,20\na,2,10\n"
+    asked = ("--method", "jacobson-truax", "--better", "lower", "--json")
+    at_index = analyse(table, *asked, "--sd", "5", "--reliability", "0.5", "--z", "2")
+    at_points = analyse(table, *asked, "--reliable-change", "10")
+    under = analyse(table, *asked, "--reliable-change", "10.1")
+    kinds = [found(done)["rows"][0]["category"] for done in (at_index, at_points, under)]
+    assert kinds == ["unchanged", "improved", "unchanged"]
+
+
+@pytest.mark.parametrize(
+    "method",
+    ["edwards-nunnally", "gulliksen-lord-novick", "hsu-linn-lord", "nunnally-kotsch",
+     "hageman-arrindell"],
+)  # fmt: skip
+def test_every_variant_runs(analyse: Analyse, method: str) -> None:
+    """Each of them comes to an index for everybody with both scores."""
+    said = found(analyse(TWO, "--method", method, "--better", "lower", "--reliability", "0.8",
+                         "--json"))  # fmt: skip
+    assert [row["rci"] is None for row in said["rows"]] == [False, False, True, False]
+    assert said["used"]["sd_before"] == pytest.approx(9.26, abs=0.005)
+
+
+def test_sudden_gains_see_missing_sessions(analyse: Analyse) -> None:
+    """A session that others had and this client had not is missing, not skipped."""
+    rows = [f"a,{n},{score}" for n, score in enumerate([30, 31, 30, 12, 11, 12, 25], 1)]
+    rows += [f"b,{n},{score}" for n, score in ((1, 30), (3, 30), (5, 10), (7, 10))]
+    table = "\n".join(["client,occasion,score", *rows])
+    said = found(analyse(table, "--method", "sudden-gains", "--better", "lower", "--points", "7",
+                         "--json"))  # fmt: skip
+    assert [(row["client"], row["kind"], row["between"], row["and"], row["reversed_at"])
+            for row in said["rows"]] == [("a", "gain", "3", "4", "7")]  # fmt: skip
+    assert said["summary"]["clients_with_gains"] == 1
+    assert said["summary"]["intervals_analysed"] == 4
+
+
+def test_charts_and_trends(analyse: Analyse) -> None:
+    """Limits of the first five; slopes per four weeks where occasions are dates."""
+    days = ["2026-01-01", "2026-01-08", "2026-01-15", "2026-01-22", "2026-01-29", "2026-02-05"]
+    scores = [30, 32, 28, 31, 29, 15]
+    table = "client,occasion,score\n" + "".join(
+        f"a,{day},{score}\n" for day, score in zip(days, scores, strict=True)
+    )
+    chart = found(analyse(table, "--method", "control-chart", "--json"))["rows"][0]
+    assert chart["centre"] == 30
+    assert chart["lower"] == pytest.approx(30 - 3 * 2.75 / 1.128)
+    assert chart["signals"] == ["2026-02-05"]
+    trend = found(analyse(table, "--method", "trend", "--last", "2", "--json"))["rows"][0]
+    assert (trend["n"], trend["slope_per_4_weeks"]) == (2, pytest.approx(-56))
+
+
+def test_ruptures_at_one_and_two_deviations(analyse: Analyse) -> None:
+    """Both thresholds are reported beside each other."""
+    table = "client,occasion,score\n" + "".join(
+        f"a,{n},{score}\n" for n, score in enumerate([36, 36, 36, 30, 36])
+    )
+    said = found(analyse(table, "--method", "ruptures", "--better", "higher", "--sd", "4",
+                         "--json"))  # fmt: skip
+    assert [(row["threshold"], row["state"]) for row in said["rows"]] == [("1_sd", "repaired")]
+    assert said["summary"]["ruptures_2_sd"] == "0 in 0 clients"
+
+
+def test_real_data(analyse: Analyse, tmp_path: Path) -> None:
+    """Of the 100 people of a real trial, the 97 who were measured again are analysed."""
+    file = tmp_path / "btheb.csv"
+    write_table(file, datetime(2026, 11, 1, tzinfo=UTC))
+    said = found(
+        analyse(
+            file.read_text("utf-8"), "--method", "jacobson-truax", "--better", "lower",
+            "--reliability", "0.9", "--client", "subject", "--occasion", "time",
+            "--score", "total", "--json",
+        )
+    )  # fmt: skip
+    assert (said["summary"]["clients"], said["summary"]["analysed"]) == (100, 97)
+    courses: dict[str, list[float]] = {}
+    with file.open(encoding="utf-8") as table:
+        for line in csv.DictReader(table):
+            courses.setdefault(line["subject"], []).append(float(line["total"]))
+    both = {who: (course[0], course[-1]) for who, course in courses.items() if len(course) > 1}
+    error = stdev(first for first, _ in both.values()) * (2 * 0.1) ** 0.5
+    expected = {who: (last - first) / error for who, (first, last) in both.items()}
+    indices = {row["client"]: row["rci"] for row in said["rows"] if row["rci"] is not None}
+    assert indices == pytest.approx(expected)
+
+
+def test_the_answer_for_people_and_for_programs(analyse: Analyse) -> None:
+    """A table to read with so many decimals, or the same rows as CSV with all of them."""
+    asked = ("--method", "jacobson-truax", "--better", "lower", "--reliability", "0.8")
+    shown = analyse(TWO, *asked, "--decimals", "2")
+    assert "not analysable" in shown.stdout
+    assert "9.26" in shown.stdout
+    assert "No cut-off was given" in shown.stderr
+    rows = list(csv.DictReader(io.StringIO(analyse(TWO, *asked, "--csv").stdout)))
+    assert [row["client"] for row in rows] == ["a", "b", "c", "d"]
+    assert float(rows[0]["change"]) == -15
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "the table is empty"),
+        ("client,occasion,score\n", "no line below"),
+        ("client,time,score\na,1,2\n", "there is no column 'occasion'; it has: client, time"),
+        ("client,occasion,score\na,1\n", "line 2: it has 2 columns, 3 are needed"),
+        ("client,occasion,score\n,1,2\n", "line 2: the client is empty"),
+        ("client,occasion,score\na,,2\n", "line 2: the occasion is empty"),
+        ("client,occasion,score\na,1,2\na,1,3\n", "line 3: client a has occasion 1 in line 2"),
+        ('client,occasion,score\na,1,"2,5"\n', "write the decimal point as a point"),
+        ("client,occasion,score\na,1,x\n", "the score 'x' is not a number"),
+        ("client,occasion,score\na,1,inf\n", "not a finite number"),
+    ],
+)
+def test_a_table_that_cannot_be_read(analyse: Analyse, text: str, said: str) -> None:
+    """The fault is named with its line, exit code 2, nothing on stdout."""
+    done = analyse(text, "--method", "trend")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert said in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--method", "jacobson-truax"], "which way is better?"),
+        (["--method", "jacobson-truax", "--better", "lower"], "--reliability"),
+        (["--method", "nunnally-kotsch", "--instrument", "phq-9"], "--reliability"),
+        (["--method", "jacobson-truax", "--instrument", "nix"], "there is no instrument 'nix'"),
+        (["--method", "trend", "--instrument", "ors", "--scale", "nix"], "has no scale 'nix'"),
+        (["--method", "ruptures", "--better", "lower"], "how large is a rupture?"),
+        (["--method", "jacobson-truax", "--better", "lower", "--reliability", "0.8",
+          "--cutoff-type", "c"], "both populations"),
+        (["--method", "nix"], "Invalid value for '--method'"),
+        (["--method", "trend", "--json", "--csv"], "take one"),
+    ],
+)  # fmt: skip
+def test_what_is_not_said_is_asked_for(analyse: Analyse, arguments: list[str], said: str) -> None:
+    """Nothing is guessed: the message names the option that is needed."""
+    done = analyse(TWO, *arguments)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert said in " ".join(done.stderr.split())
