@@ -110,6 +110,8 @@ class World:
     def with_work(self) -> list[tuple[str, str]]:
         """Return the workers for whom there is something to do now, in a fixed order."""
         work = self.checks.work()
+        if not self.checks.claimable():
+            work.discard(("alerts", "deliverer"))
         return [(name, worker) for name, worker in EVERY_WORKER if (name[:-2], worker) in work]
 
     def at_work(self, workers: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
