@@ -66,7 +66,7 @@ class Schedule:
         chance = self._chance
         draw = chance.random()
         due = world.callers_with_something_due()
-        if draw < 0.30 and due:
+        if draw < 0.40 and due:
             yield self._send(chance.choice(due))
         elif draw < 0.80:
             yield self._step(world, depth=0)
