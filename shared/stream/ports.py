@@ -24,7 +24,7 @@ class Partition(NamedTuple):
     number: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Outgoing:
     """A record on its way to the stream.
 
