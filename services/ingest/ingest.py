@@ -1,5 +1,6 @@
 """The way in: drafts → admitted events → records in the stream. Knows nothing of HTTP."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
@@ -168,8 +169,14 @@ class Ingest:
             StreamUnavailable: as ``take`` does.
         """
         if prepared.records:
-            with PUBLISH_SECONDS.time(), PUBLISH_FAILURES.count_exceptions(StreamUnavailable):
+            began = time.perf_counter()
+            try:
                 self._publisher.publish(prepared.records, self._deadline_s)
+            except StreamUnavailable:
+                PUBLISH_FAILURES.inc()
+                raise
+            finally:
+                PUBLISH_SECONDS.observe(time.perf_counter() - began)
         ACCEPTED.labels(prepared.sender.way).inc(len(prepared.outcome.accepted))
         for ignored in prepared.outcome.ignored:
             IGNORED.labels(ignored.what).inc()
