@@ -5,7 +5,6 @@ Two engines implement it, ``kafka`` and ``embedded``, held to one contract suite
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
