@@ -15,10 +15,15 @@ from shared.errors import Unreadable
 from shared.events import EVENT_TYPES
 from shared.stream.ports import Outgoing, Record
 
+Header = tuple[str, bytes]
+
 SPECVERSION: Final = b"1.0"
 
 _KINDS: Final = 4_096
 """Own: so many kinds of records are remembered; about half a kilobyte each."""
+
+_SPECVERSION: Final = ("ce_specversion", SPECVERSION)
+_CONTENT_TYPE: Final = ("content-type", b"application/json")
 
 _ID = re.compile(r"[!-~]{1,64}")
 """What an opaque id can be: what else stands in its place names nobody."""
@@ -29,20 +34,34 @@ def key_of(organisation: str, client: str | None) -> bytes:
     return f"{organisation}:{client or ''}".encode()
 
 
+@lru_cache(maxsize=_KINDS)
+def _who(organisation: str, sender: str) -> tuple[Header, Header]:
+    # What many records share is made once: a batch has a thousand headers.
+    source = f"/organisations/{organisation}/sources/{sender}"
+    return ("ce_source", source.encode()), ("ce_organisation", organisation.encode())
+
+
+@lru_cache(maxsize=_KINDS)
+def _what(event_type: str, version: int) -> tuple[Header, Header]:
+    schema = f"/schemas/{event_type}/{version}"
+    return ("ce_type", f"{TYPE_PREFIX}{event_type}".encode()), ("ce_dataschema", schema.encode())
+
+
 def encode(envelope: Envelope, topic: str, partition: int | None = None) -> Outgoing:
     """Return the record of an envelope; the same envelope gives the same bytes."""
     event = envelope.event
-    source = f"/organisations/{envelope.organisation}/sources/{envelope.sender}"
+    source, organisation = _who(envelope.organisation, envelope.sender)
+    kind, schema = _what(event.type, event.version)
     headers: tuple[tuple[str, bytes], ...] = (
-        ("ce_specversion", SPECVERSION),
+        _SPECVERSION,
         ("ce_id", envelope.id.encode()),
-        ("ce_source", source.encode()),
-        ("ce_type", f"{TYPE_PREFIX}{event.type}".encode()),
+        source,
+        kind,
         ("ce_time", format_time(event.time).encode()),
-        ("ce_dataschema", f"/schemas/{event.type}/{event.version}".encode()),
+        schema,
         ("ce_recordedtime", format_time(envelope.recorded_at).encode()),
-        ("ce_organisation", envelope.organisation.encode()),
-        ("content-type", b"application/json"),
+        organisation,
+        _CONTENT_TYPE,
     )
     if event.subject is not None:
         headers = (*headers, ("ce_subject", event.subject.encode()))

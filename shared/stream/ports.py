@@ -5,7 +5,6 @@ Two engines implement it, ``kafka`` and ``embedded``, held to one contract suite
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
@@ -24,7 +23,7 @@ class Partition(NamedTuple):
     number: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Outgoing:
     """A record on its way to the stream.
 
