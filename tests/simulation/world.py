@@ -1,5 +1,6 @@
 """One simulated world: the product's own parts under a clock that only the schedule moves."""
 
+import hashlib
 import random
 from collections.abc import Sequence
 from datetime import timedelta
@@ -57,6 +58,11 @@ class World:
         self._depth = 0
         self._at_work: set[tuple[str, str]] = set()
         self.checks = Checks(installation)
+
+    def digest(self) -> str:
+        """Return one hash of all that happened, and of every message in the order of arrival."""
+        told = [f"{one.url} {one.message} {one.signature}" for one in self.receivers.received]
+        return hashlib.sha256("\n".join([*self.trace, *told]).encode()).hexdigest()
 
     def close(self) -> None:
         """Let go of what reads beside the product."""
