@@ -8,7 +8,7 @@ them, whoever stores them, so neither a rollback nor another process can leave o
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import cache
 from typing import Any, Final
 
@@ -27,20 +27,20 @@ MOST_FACTS: Final = 50_000
 _BITS: Final = 256
 
 
-def note(db: Connection, tables: Tables, partition: int, new: Iterable[Arrival]) -> None:
+def note(db: Connection, tables: Tables, new: Iterable[Arrival]) -> None:
     """Add what was just stored to the sums of its organisations.
 
     A sum, because it does not depend on the order in which facts came.
     """
-    added: dict[str, int] = {}
+    added: dict[tuple[str, int], int] = {}
     for arrival in new:
         if arrival.envelope.client is None:
-            organisation = arrival.envelope.organisation
-            added[organisation] = added.get(organisation, 0) + _number(arrival)
+            key = (arrival.envelope.organisation, arrival.partition)
+            added[key] = added.get(key, 0) + _number(arrival)
     rows = []
-    for organisation, number in sorted(added.items()):
-        before = int(_sum(db, tables, organisation, partition) or "0", base=16)
-        total = (before + number) % 2**_BITS
+    for (organisation, partition), number in sorted(added.items()):
+        before = _sums(db, tables, organisation, [partition]).get(partition, "0")
+        total = (int(before, base=16) + number) % 2**_BITS
         rows.append({"organisation": organisation, "partition": partition, "sum": f"{total:x}"})
     upsert_all(db, tables.shared, rows)
 
@@ -56,17 +56,27 @@ class Organisations:
 
     def of(self, db: Connection, organisation: str, partition: int) -> Organisation:
         """Return what an organisation's facts about many say, as a partition holds them now."""
-        # The sum before the facts: one that is behind them is only read again.
-        now = _sum(db, self._tables, organisation, partition)
-        key = (organisation, partition)
-        known = self._read.pop(key, None)
-        if known is None or now is None or known[0] != now:
-            many = facts.of_many(db, self._tables.facts, organisation, partition)
-            known = (now or "", Organisation(organisation, [one.envelope for one in many]))
-        if now is not None:
-            self._read[key] = known
-            self._forget()
-        return known[1]
+        return self.at(db, organisation, [partition])[partition]
+
+    def at(
+        self, db: Connection, organisation: str, partitions: Collection[int]
+    ) -> dict[int, Organisation]:
+        """Return the same for several partitions, by partition."""
+        # The sums before the facts: one that is behind them is only read again.
+        sums = _sums(db, self._tables, organisation, partitions)
+        found: dict[int, Organisation] = {}
+        for partition in sorted(partitions):
+            now = sums.get(partition)
+            key = (organisation, partition)
+            known = self._read.pop(key, None)
+            if known is None or now is None or known[0] != now:
+                many = facts.of_many(db, self._tables.facts, organisation, partition)
+                known = (now or "", Organisation(organisation, [one.envelope for one in many]))
+            if now is not None:
+                self._read[key] = known
+                self._forget()
+            found[partition] = known[1]
+        return found
 
     def _forget(self) -> None:
         """Forget what was asked for longest ago, until the rest is few enough."""
@@ -85,13 +95,16 @@ def _number(arrival: Arrival) -> int:
     return int.from_bytes(hashlib.sha256(repr(said).encode()).digest(), "big")
 
 
-def _sum(db: Connection, tables: Tables, organisation: str, partition: int) -> str | None:
-    found: str | None = db.scalar(_asked(tables.shared), {"whose": organisation, "at": partition})
-    return found
+def _sums(
+    db: Connection, tables: Tables, organisation: str, partitions: Collection[int]
+) -> dict[int, str]:
+    asked = {"whose": organisation, "at": sorted(partitions)}
+    return {row.partition: row.sum for row in db.execute(_asked(tables.shared), asked)}
 
 
 @cache
 def _asked(shared: Table) -> Select[Any]:
-    return select(shared.c.sum).where(
-        shared.c.organisation == bindparam("whose"), shared.c.partition == bindparam("at")
+    return select(shared.c.partition, shared.c.sum).where(
+        shared.c.organisation == bindparam("whose"),
+        shared.c.partition.in_(bindparam("at", expanding=True)),
     )

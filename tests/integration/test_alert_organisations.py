@@ -39,7 +39,7 @@ def stored(db: Connection, *envelopes: Envelope, partition: int = PLACE) -> None
     """Store facts as the watcher does."""
     arrivals = [Arrival(partition, one, encode_value(one)) for one in envelopes]
     new = facts.store(db, TABLES.facts, arrivals).new
-    organisations.note(db, TABLES, partition, new)
+    organisations.note(db, TABLES, new)
 
 
 def away(db: Connection, read: Organisations) -> set[str]:
