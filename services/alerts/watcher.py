@@ -13,7 +13,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from services.alerts import ledger, organisations, store, tables
+from services.alerts import ledger, store, tables
 from services.alerts.alert import ACTIONS
 from services.alerts.judging import Found, Organisation, judge_client, judge_source
 from services.alerts.ledger import Key
@@ -28,7 +28,7 @@ from shared.alliance.calendar import local_date
 from shared.clock import EPOCH, parse_time
 from shared.envelope import Envelope
 from shared.errors import Unreadable, blamed_on
-from shared.storage import facts, generations
+from shared.storage import facts, generations, shared_facts
 from shared.storage.accounts import Recipient
 from shared.storage.facts import Arrival, Stored
 from shared.stream.handling import Item
@@ -142,7 +142,7 @@ class Watcher:
     def _store(self, db: Connection, batch: Sequence[Item]) -> Stored:
         told = [one for one in batch if one.envelope.event.type != TICK]
         stored = facts.store(db, self._tables.facts, [one.arrival for one in told])
-        organisations.note(db, self._tables, stored.new)
+        shared_facts.note(db, self._tables.shared, stored.new)
         store.note_senders(
             db,
             self._tables,
