@@ -14,7 +14,10 @@ from tests.support.events import CLINIC, THERAPIST, on
 from tests.support.phases import judged, ratings, urgencies, weekly
 
 STEADY = (36, 36.9, 36, 36.9, 36)
-"""σ̂ = 0.9 ÷ 1.128: three of them are 2.394 points."""
+"""σ̂ = 0.9 ÷ 1.128: three of them are 2.394 points, less than a tenth of the scale."""
+
+VARIED = (36, 38, 36, 38, 36)
+"""σ̂ = 2 ÷ 1.128: three of them are 5.32 points, more than a tenth of the scale."""
 
 
 def scores(*totals: float, instrument: str = "phq-9") -> list[Envelope]:
@@ -42,8 +45,10 @@ def noted(what: str, day: float, **data: object) -> Envelope:
 @pytest.mark.parametrize(
     ("totals", "expected"),
     [
-        ((*STEADY, 33.6), [["attention"]]),
-        ((*STEADY, 33.7), [["information"]]),
+        ((*STEADY, 32), [["attention"]]),
+        ((*STEADY, 32.1), [["information"]]),
+        ((*VARIED, 30.6), [["information", "attention"]]),
+        ((*VARIED, 30.7), [["information"]]),
         ((*STEADY, 35.1), []),
         ((37, 36), [["information"]]),
         ((37, 36.1), []),

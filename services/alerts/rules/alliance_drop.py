@@ -9,7 +9,7 @@ from services.alerts.episodes import Moment, verdict
 from services.alerts.example import Example, rated
 from services.alerts.rule import Audience, Family, Urgency, Verdict
 from services.alerts.wording import figure
-from shared.alliance.change import control_chart
+from shared.alliance.change import BASELINE, control_chart
 from shared.alliance.history import Phase
 from shared.alliance.series import Point, Series, client_series
 
@@ -25,7 +25,8 @@ class AllianceDrop:
 
     Attention when it lies below the median of the three ratings before by at least the
     instrument's reliable change, or, where none is published, by 3 σ̂ of the client's own first
-    five ratings. On the SRS a fall of one point from one rating to the next is information for
+    five ratings and a tenth of the scale: who rates evenly would else be told of at every wobble.
+    On the SRS a fall of one point from one rating to the next is information for
     the therapist's next session, and nobody else's: it lies within the noise of a single rating.
     Clears by two ratings in a row without it. The counts are own.
     """
@@ -45,7 +46,7 @@ class AllianceDrop:
         "Thank the client for the frank answer; a form that may be honest is worth more.",
         "Take it to supervision where the next rating does not come back.",
     )
-    defaults: Mapping[str, Any] = {"sigmas": 3.0}
+    defaults: Mapping[str, Any] = {"sigmas": 3.0, "fall_percent": 10}
     always_news: bool = False
     example: Example = (
         rated(0, 37), rated(7, 36.5), rated(14, 37.5), rated(21, 37), rated(28, 36.8),
@@ -58,13 +59,12 @@ class AllianceDrop:
         moments = [
             moment
             for series in client_series(phase, "alliance")
-            for moment in _moments(series, chosen["sigmas"])
+            for moment in _moments(series, _needed(series, chosen))
         ]
         return verdict(self, phase, moments, until)
 
 
-def _moments(series: Series, sigmas: float) -> Iterator[Moment]:
-    needed = _needed(series, sigmas)
+def _moments(series: Series, needed: tuple[float, int, str] | None) -> Iterator[Moment]:
     without = 0
     for at in range(1, len(series.points)):
         found = _dropped(series, series.points[: at + 1], needed) or _fell(series, at)
@@ -77,7 +77,7 @@ def _moments(series: Series, sigmas: float) -> Iterator[Moment]:
                 yield Moment(series.points[at].at, series.name, urgency=None)
 
 
-def _needed(series: Series, sigmas: float) -> tuple[float, int, str] | None:
+def _needed(series: Series, chosen: Mapping[str, Any]) -> tuple[float, int, str] | None:
     """Return how large a fall counts, from which rating on, and why; None: not analysable."""
     change = series.scale.reliable_change
     if change is not None:
@@ -85,7 +85,11 @@ def _needed(series: Series, sigmas: float) -> tuple[float, int, str] | None:
     chart = control_chart([point.value for point in series.points], series.scale)
     if chart is None:
         return None
-    return sigmas * chart.sigma, 5, f"{figure(sigmas)} times the client's own variation"
+    varies = chosen["sigmas"] * chart.sigma
+    least = (series.scale.maximum - series.scale.minimum) * chosen["fall_percent"] / 100
+    if varies < least:
+        return least, BASELINE, f"{figure(chosen['fall_percent'])} % of the scale"
+    return varies, BASELINE, f"{figure(chosen['sigmas'])} times the client's own variation"
 
 
 def _dropped(
