@@ -173,9 +173,14 @@ def upsert_all(db: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> 
         db.execute(_upserting(db.dialect.name, table, key, tuple(rows[0])), rows)
 
 
+def upserting(dialect: str, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """Return an INSERT that can be told what to do about a row that is there already."""
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+
+
 @cache
 def _upserting(dialect: str, table: Table, key: tuple[str, ...], names: tuple[str, ...]) -> Insert:
-    statement = (sqlite if dialect == "sqlite" else postgresql).insert(table)
+    statement = upserting(dialect, table)
     others = {name: statement.excluded[name] for name in names if name not in key}
     made: Insert = (
         statement.on_conflict_do_update(index_elements=key, set_=others)
