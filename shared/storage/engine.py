@@ -96,6 +96,21 @@ class Database:
                 db = db.execution_options(isolation_level="REPEATABLE READ")
             yield db
 
+    @contextmanager
+    def ask(self) -> Iterator[Connection]:
+        """Open a connection for one statement that reads, which sees one state by itself.
+
+        A transaction around it would be three more questions to PostgreSQL, and would cost more
+        than the statement.
+
+        Raises:
+            DatabaseUnavailable: when the database does not answer.
+        """
+        with _translated(), self._gate(), self._reader.connect() as db:
+            if self.dialect != "sqlite":
+                db = db.execution_options(isolation_level="AUTOCOMMIT")
+            yield db
+
     def healthy(self) -> bool:
         """Return whether the database answers; never raises."""
         try:
@@ -143,6 +158,15 @@ class Borrowing(Database):
         """Open a transaction for reading, or read in the borrowed one."""
         if self._borrowed is None:
             with super().read() as db:
+                yield db
+        else:
+            yield self._borrowed
+
+    @contextmanager
+    def ask(self) -> Iterator[Connection]:
+        """Open a connection for one statement, or ask in the borrowed transaction."""
+        if self._borrowed is None:
+            with super().ask() as db:
                 yield db
         else:
             yield self._borrowed

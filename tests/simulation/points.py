@@ -153,6 +153,13 @@ class WatchedDatabase(Database):
         with super().read() as db:
             yield db
 
+    @contextmanager
+    def ask(self) -> Iterator[Connection]:
+        """Open a connection for one statement, which can be lost as a transaction can."""
+        self._points.reach("read", DatabaseUnavailable)
+        with super().ask() as db:
+            yield db
+
     def _statement(self, *_: Any) -> None:
         self._points.reach("statement", DatabaseUnavailable)
 
