@@ -26,7 +26,7 @@ bench: $(VENV)/dev ## Measure it beside the plainest thing that does the same wo
 faults: $(VENV)/dev ## Break it in every way we know; and again without each guard (ARGS="--only NAME --seed N")
 	@$(BIN)/python -W ignore -m tests.faults $(ARGS)
 
-simulation: $(VENV)/dev ## Simulate the whole under a virtual clock, with trouble everywhere (SEEDS=2000; SEED=123 replays one)
+simulation: $(VENV)/dev ## Simulate the whole under a virtual clock, with trouble everywhere (SEEDS=2000; SEED=123 replays one; ARGS=--guards)
 	@$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) $(ARGS)
 
 check: $(VENV)/dev ## Check format, lint, types and import contracts

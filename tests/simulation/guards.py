@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from shared.config import child_environment
-from tests.faults.guards import ROOT, Guard
+from tests.faults.guards import ROOT, Edit, Guard
 
 WITHIN: Final = 400
 """Seeds within which the lack of a guard must show."""
@@ -81,6 +81,13 @@ GUARDS: Final = (
         RUNNER,
         "                self._consumer.seek(place, self._positions[place].next_offset)\n",
         "                pass\n",
+    ),
+    Guard(
+        "what-is-transient-is-never-parked",
+        RUNNER,
+        "            self._save(batch)\n        except TRANSIENT:\n            raise\n",
+        "            self._save(batch)\n",
+        also=(Edit(RUNNER, "except (*TRANSIENT, TooManyParked):", "except TooManyParked:"),),
     ),
     Guard(
         "acknowledged-only-when-the-stream-has-it",
