@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from services.projections.kept import Kept, kept
 from shared.clock import parse_time
 from shared.instrument import INSTRUMENTS
 
@@ -88,6 +89,7 @@ class Story:
         state: Falling, low, steady, rising or unknown.
         standing: The standing of each rater, in sentences.
         alerts: Open alerts, the most urgent first; ``says`` is the reason.
+        consistency: The figures of the phases that are open, else of the last one.
     """
 
     client: str
@@ -105,6 +107,7 @@ class Story:
     outcome: tuple[Line, ...]
     ruptures: tuple[Mark, ...]
     boundary: tuple[Mark, ...]
+    consistency: tuple[Kept, ...]
 
     @property
     def title(self) -> str:
@@ -161,6 +164,7 @@ def read(timeline: Mapping[str, Any]) -> Story:
         outcome=outcome,
         ruptures=ruptures,
         boundary=boundary,
+        consistency=kept(timeline["phases"], [phase.label for phase in phases]),
     )
 
 

@@ -16,8 +16,7 @@ def by_nobody_known(window: Iterable[Outcome]) -> dict[str, int]:
     for outcome in window:
         session = outcome.session
         if session.state in ("cancelled", "missed") and session.by in _UNATTRIBUTED:
-            who = "by_nobody" if session.by == "nobody" else "unknown_who"
-            found[f"{session.state}_{who}"] += 1
+            found[f"{session.state}_by_{session.by or 'unknown'}"] += 1
     return dict(sorted(found.items()))
 
 

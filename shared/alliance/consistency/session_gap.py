@@ -225,7 +225,7 @@ def _figure(phase: Phase, at: datetime, settings: Settings) -> Figure:
     attention = settings["attention_ratio"]
     rhythm = "agreed" if interval.agreed else "usual at first (median of four gaps)"
     return Figure(
-        says=f"{figured(ratio * interval.days)} days that count have passed without a held "
+        says=f"{ratio * interval.days:.1f} days that count have passed without a held "
         f"session, {figured(ratio)} times the {rhythm} interval of "
         f"{figured(interval.days)} days",
         window=about,
