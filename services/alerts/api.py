@@ -16,8 +16,9 @@ from marshmallow import Schema, fields, validate
 from services.alerts import actions, inbox
 from services.alerts.alert import State, etag
 from services.alerts.inbox import Viewer
+from services.alerts.playing import played
 from services.alerts.rule import Family, Rule
-from shared.clock import Clock
+from shared.clock import Clock, format_time
 from shared.errors import Fault
 from shared.events.families import rapport
 from shared.storage.engine import Database
@@ -248,6 +249,10 @@ def explained(rule: Rule) -> dict[str, Any]:
         "next_steps": list(rule.next_steps),
         "settings": dict(rule.defaults),
         "always_news": rule.always_news,
+        "example": [
+            {"at": format_time(line.at), "words": line.words, "urgency": line.urgency}
+            for line in played(rule)
+        ],
     }
 
 

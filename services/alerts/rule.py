@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol, runtime_checkable
 
+from services.alerts.example import Example
 from services.alerts.silence import Silence
 from shared.alliance.history import Phase
 from shared.alliance.reading import Fact
@@ -102,6 +103,7 @@ class Rule(Protocol):
         next_steps: What a good supervisor would suggest, in words.
         defaults: Its settings with their default values; units in the names.
         always_news: True for boundary and risk: never held back as history (invariant 9).
+        example: A made-up course of care in which it speaks, for people to read.
     """
 
     name: str
@@ -114,6 +116,7 @@ class Rule(Protocol):
     next_steps: tuple[str, ...]
     defaults: Mapping[str, Any]
     always_news: bool
+    example: Example
 
     def judge(self, phase: Phase, settings: Mapping[str, Any], until: datetime) -> Verdict:
         """Judge the whole life of ``phase``: every fact, and every deadline up to ``until``."""

@@ -24,6 +24,7 @@ from services.cli.common import (
     show_one,
     with_office,
 )
+from shared.clock import parse_time
 
 EVERY: Final = "every"
 SHOWN: Final = 1_000
@@ -164,7 +165,22 @@ def show_rule(rule: str, as_json: bool) -> None:
     if not as_json:
         told["tell"] = [f"{urgency}: {', '.join(to)}" for urgency, to in told["tell"].items()]
         told["settings"] = [f"{name}={value}" for name, value in told["settings"].items()]
+    example = [] if as_json else told.pop("example")
     show_one(told, as_json=as_json)
+    if example:
+        console = _console()
+        console.print(Text("\nExample (made up)", style="bold"))
+        for line in example:
+            console.print(_example_line(line), soft_wrap=True)
+
+
+def _example_line(line: Mapping[str, Any]) -> Text:
+    urgency, day = line["urgency"], parse_time(line["at"]).strftime("%a %d %b")
+    text = Text(f"  {day}  ")
+    if urgency is not None:
+        text.append(f"{SIGNS[urgency]}: ", style=COLOURS[urgency])
+    text.append(line["words"])
+    return text
 
 
 def _line(alert: Mapping[str, Any]) -> Text:

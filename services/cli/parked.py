@@ -1,7 +1,8 @@
 """``rapport parked``: what could not be handled, and what to do about it."""
 
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
+from functools import partial
 
 import click
 
@@ -17,6 +18,7 @@ from services.cli.common import (
 )
 from services.cli.parked_rows import EVERYBODY
 from services.projections import bootstrap as projections
+from shared.errors import AnotherVersion
 from shared.ids import CLIENT
 from shared.storage.positions import create_tables
 from shared.stream import quarantine, redrive
@@ -127,16 +129,18 @@ def retry_parked(
     else:
         found = _named(office, organisation, client, consumer)
     handlers = _handlers(office)
+    left = [queue for queue in found if queue.consumer not in handlers]
     done: list[Retried] = []
     for queue in found:
         if queue.consumer in handlers:
             handler = handlers[queue.consumer]
             done.append(Redrive(office.db, handler, office.clock).retry(queue))
-        else:
-            click.echo(f"{queue.consumer} does not serve; left as it is", err=True)
     show([parked_rows.result(one) for one in done], as_json=as_json)
+    for name in sorted({queue.consumer for queue in left}):
+        click.echo(f"{name}: left as it is, this release does not handle it", err=True)
     if any(one.left for one in done):
         click.echo("What is left failed again; see: rapport parked show", err=True)
+    if left or any(one.left for one in done):
         raise click.exceptions.Exit(FAILED)
 
 
@@ -237,12 +241,14 @@ def _whose(office: Office, organisation: str | None) -> str:
 
 
 def _handlers(office: Office) -> dict[str, Handler]:
+    """Return the handlers of what serves, by name, where this release is the one to handle it."""
     create_tables(office.db)
+    made: list[Handler] = []
     with office.db.read() as db:
-        made: Sequence[Handler] = (
-            projections.handler(db),
-            alerts.handler(db, office.accounts),
-        )
+        for opened in (projections.handler, partial(alerts.handler, accounts=office.accounts)):
+            # Whoever waits for a rebuild keeps nobody else waiting.
+            with suppress(AnotherVersion):
+                made.append(opened(db))
     return {handler.name: handler for handler in made}
 
 

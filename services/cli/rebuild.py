@@ -2,7 +2,7 @@
 
 import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -19,7 +19,7 @@ from services.cli.rebuild_progress import Meter
 from services.cli.serve import COLLECT_AFTER
 from services.projections import read_models
 from services.projections.rebuild import Candidate as Timelines
-from shared.errors import Busy
+from shared.errors import Busy, StreamUnavailable
 from shared.storage import generations, positions
 from shared.storage.comparing import Difference
 from shared.storage.engine import Borrowing
@@ -65,8 +65,8 @@ KINDS: Final = (
 
 @click.command()
 @click.argument("name", metavar="[SET]", required=False)
-@click.option("--dry-run", "accept", flag_value="nothing", help="Build and compare; switch not.")
-@click.option("--switch", "accept", flag_value="anything", help="Switch whatever is different.")
+@click.option("--dry-run", is_flag=True, help="Build and compare; switch not.")
+@click.option("--switch", is_flag=True, help="Switch whatever is different.")
 @click.option("--rollback", is_flag=True, help="Go back to the generation that was kept.")
 @click.option("--discard", is_flag=True, help="Drop what is being built.")
 @click.option("--drop-old", is_flag=True, help="Drop the generation that was kept.")
@@ -77,7 +77,8 @@ KINDS: Final = (
 def rebuild(
     office: Office,
     name: str | None,
-    accept: Accept | None,
+    dry_run: bool,
+    switch: bool,
     rollback: bool,
     discard: bool,
     drop_old: bool,
@@ -98,19 +99,23 @@ def rebuild(
       rapport rebuild alerts --dry-run
       rapport rebuild timelines --rollback
     """
+    chosen = sum([dry_run, switch, rollback, discard, drop_old])
+    if chosen > 1:
+        raise click.UsageError("--dry-run, --switch, --rollback, --discard, --drop-old: take one")
     if name is None:
+        if chosen:
+            raise click.UsageError(f"name the SET: {_every_name()}")
         show([row for kind in KINDS for row in _state(office, kind)], as_json=as_json)
         return
     kind = _named(name)
-    if sum([accept is not None, rollback, discard, drop_old]) > 1:
-        raise click.UsageError("--dry-run, --switch, --rollback, --discard, --drop-old: take one")
     gc.set_threshold(*COLLECT_AFTER)
     generations.prepare(office.db, kind.tables)
     if discard or drop_old:
-        _drop(office, kind, "building" if discard else "previous")
+        _drop(office, kind, "building" if discard else "previous", as_json=as_json)
     else:
         run = _Run(office, kind, as_json=as_json, limit=limit)
-        run.report(run.rolled_back() if rollback else run.rebuilt(accept or "the same"))
+        accept: Accept = "nothing" if dry_run else "anything" if switch else "the same"
+        run.report(run.rolled_back() if rollback else run.rebuilt(accept))
 
 
 @dataclass(slots=True)
@@ -199,6 +204,8 @@ class _Run:
             opened.callback(database.close)
             stream = open_stream(settings)
             opened.callback(stream.close)
+            with suppress(StreamUnavailable):  # The first step waits for it.
+                stream.create_topics()
             candidate = self.kind.candidate(new.number)
             clock = self.office.clock
             made = Rebuilding(database, stream, candidate, old, new, clock, compare=compare)
@@ -260,8 +267,11 @@ def _named(name: str) -> Kind:
     for kind in KINDS:
         if name in (kind.tables.name, *kind.aliases):
             return kind
-    every = ", ".join(kind.tables.name for kind in KINDS)
-    raise click.UsageError(f"there is no set {name!r}; there are: {every}")
+    raise click.UsageError(f"there is no set {name!r}; there are: {_every_name()}")
+
+
+def _every_name() -> str:
+    return ", ".join(kind.tables.name for kind in KINDS)
 
 
 def _claim(rebuilding: Rebuilding, office: Office) -> None:
@@ -272,7 +282,7 @@ def _claim(rebuilding: Rebuilding, office: Office) -> None:
         raise click.exceptions.Exit(FAILED)
 
 
-def _drop(office: Office, kind: Kind, state: generations.State) -> None:
+def _drop(office: Office, kind: Kind, state: generations.State, *, as_json: bool) -> None:
     name = kind.tables.name
     with office.db.write() as db:
         found = generations.in_state(db, name, state)
@@ -282,6 +292,8 @@ def _drop(office: Office, kind: Kind, state: generations.State) -> None:
             raise click.UsageError("another rapport rebuild is at work on it; end that first")
         generations.drop(db, found)
         succession.forget_dropped(db)
+    if as_json:
+        show_one({"set": name, "dropped": found.number}, as_json=True)
     click.echo(f"Generation {found.number} of {name} was dropped.", err=True)
 
 

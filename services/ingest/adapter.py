@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from shared.errors import Fault
+from shared.values import frozen
 
 Locate = Callable[[Fault], Fault]
 """Moves a fault whose pointer is into the draft (``/time``, ``/data/items/9``) to where that
@@ -31,7 +32,7 @@ class Ignored:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Draft:
     """One event in our words as an adapter read it; nothing in it is trusted yet.
 
@@ -49,7 +50,7 @@ class Draft:
     locate: Locate
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reading:
     """What an adapter found in one body.
 

@@ -23,6 +23,7 @@ from shared.errors import Fault
 from shared.events import EVENT_TYPES, EventType, target_type, validate
 from shared.events.family import Scope
 from shared.instrument import INSTRUMENTS, Instrument, latest
+from shared.values import frozen
 
 NEEDS_CONFIGURE: Final = "needs_configure"
 OTHER_CLINIC: Final = "other_clinic"
@@ -60,7 +61,7 @@ class Authority:
     clinics: frozenset[str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Admitted:
     """An event that may enter.
 
@@ -138,7 +139,7 @@ def _faults_of_type(
     yield from _faults_of_instruments(about)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _About:
     """What an event says, an amendment being about what it amends.
 

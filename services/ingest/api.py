@@ -178,9 +178,10 @@ def _take(
     """Take a reading, and answer with what became of it."""
     skip = SKIP in query.values()
     outcome = ingest.take(reading, sender, skip=skip)
-    _some_good(outcome.accepted, outcome.refused)
-    _count(fault.code for refusal in outcome.refused for fault in refusal.faults)
-    refusals.record(sender.organisation, sender.source, _troubles(outcome))
+    if outcome.refused or outcome.ignored:
+        _some_good(outcome.accepted, outcome.refused)
+        _count(fault.code for refusal in outcome.refused for fault in refusal.faults)
+        refusals.record(sender.organisation, sender.source, _troubles(outcome))
     accepted = [{"id": one.id, "client": one.client} for one in outcome.accepted]
     left_out = _left_out(outcome.ignored, outcome.refused, skip=skip)
     return _json(HTTPStatus.ACCEPTED, {"accepted": accepted, **left_out})

@@ -2,9 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any, Final, TypeVar
 
 from shared.clock import parse_time
@@ -12,6 +10,7 @@ from shared.envelope import TYPE_PREFIX
 from shared.errors import Fault
 from shared.events import EVENT_TYPES, SENDER_TYPES, EventType
 from shared.events.texts import AwareTime, ClientRef, EventId, Text, UriReference
+from shared.values import frozen
 
 _Value = TypeVar("_Value")
 
@@ -31,7 +30,7 @@ _SCHEMA = re.compile(r"(?:https?://[^\s?#]+)?/schemas/([a-z_.]{1,64})/([0-9]{1,4
 _JSON = re.compile(r"application/json(?:\s*;.*)?", re.ASCII | re.IGNORECASE | re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Attributes:
     """A draft's attributes as far as they could be read.
 
@@ -64,13 +63,13 @@ def read_attributes(given: Mapping[str, Any], now: datetime) -> Attributes:
     event_type = reader.required("type", _type, None)
     newest = event_type.version if event_type else 0
     return Attributes(
-        id=reader.required("id", partial(_text, field=ID), ""),
-        source=reader.required("source", partial(_text, field=SOURCE), ""),
+        id=reader.required("id", _text, "", ID),
+        source=reader.required("source", _text, "", SOURCE),
         type=event_type,
-        time=reader.required("time", partial(_time, now=now), now),
-        subject=reader.optional("subject", partial(_text, field=SUBJECT), None),
+        time=reader.required("time", _time, now, now),
+        subject=reader.optional("subject", _text, None, SUBJECT),
         backfill=reader.optional("backfill", _boolean, False),
-        version=reader.optional("dataschema", partial(_version, of=event_type), newest),
+        version=reader.optional("dataschema", _version, newest, event_type),
         faults=tuple(reader.faults),
     )
 
@@ -90,18 +89,20 @@ class _Reader:
         self.faults: list[Fault] = []
 
     def required(
-        self, name: str, parse: Callable[[Any], _Value | Fault], default: _Value
+        self, name: str, parse: Callable[..., _Value | Fault], default: _Value, *known: Any
     ) -> _Value:
         if name not in self._given:
             self.faults.append(Fault(f"/{name}", f"{name} is required: add it.", "required"))
-        return self.optional(name, parse, default)
+            return default
+        return self.optional(name, parse, default, *known)
 
     def optional(
-        self, name: str, parse: Callable[[Any], _Value | Fault], default: _Value
+        self, name: str, parse: Callable[..., _Value | Fault], default: _Value, *known: Any
     ) -> _Value:
+        """Return what ``parse`` reads, given the attribute and what is ``known`` besides."""
         if name not in self._given:
             return default
-        read = parse(self._given[name])
+        read = parse(self._given[name], *known)
         if isinstance(read, Fault):
             self.faults.append(read.at(f"/{name}"))
             return default
@@ -134,9 +135,8 @@ def _type(value: Any) -> EventType | Fault | None:
 
 
 def _text(value: Any, field: Text) -> str | Fault:
-    for fault in field.faults(value):
-        return fault
-    return str(value)
+    faults = field.faults(value)
+    return faults[0] if faults else str(value)
 
 
 def _time(value: Any, now: datetime) -> datetime | Fault:

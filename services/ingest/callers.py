@@ -15,6 +15,9 @@ from shared.web.errors import Problem
 
 PUBLISH: Final = "publish"
 
+SIGNED: Final = Authority(frozenset({PUBLISH}))
+"""What a signature allows."""
+
 _SOURCE_ID = re.compile(r"src_[0-9a-f]{24}", re.ASCII)
 _CHALLENGE = {"WWW-Authenticate": 'StandardWebhooks realm="rapport"'}
 
@@ -58,9 +61,7 @@ def sender_by_signature(
             " and the raw body as Standard Webhooks says (HMAC-SHA256, v1)."
         )
         raise Problem(401, "bad_signature", detail, headers=_CHALLENGE)
-    return Sender(
-        source.organisation, source.id, "webhook", Authority(frozenset({PUBLISH}))
-    ), source
+    return Sender(source.organisation, source.id, "webhook", SIGNED), source
 
 
 def _headers() -> SignatureHeaders:

@@ -1,6 +1,7 @@
 """The way in: drafts → admitted events → records in the stream. Knows nothing of HTTP."""
 
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -9,13 +10,14 @@ from services.ingest.admission import Admitted, Authority, Refusal, admit
 from shared.clock import Clock
 from shared.envelope import Envelope, Event
 from shared.errors import Fault, Refused, StreamUnavailable
-from shared.events import references, with_references
+from shared.events import Reference, references, with_references
 from shared.ids import CLIENT, event_id
 from shared.metrics import ACCEPTED, IGNORED, PUBLISH_FAILURES, PUBLISH_SECONDS
 from shared.storage.registry import Registry, Wanted
 from shared.stream.broadcast import copies
 from shared.stream.codec import encode, key_of
 from shared.stream.ports import EVENTS, Outgoing, Publisher
+from shared.values import frozen
 
 MAX_FAULTS: Final = 1_000
 """Faults named in one refusal (own); one more says how many were left out."""
@@ -38,7 +40,7 @@ class Sender:
     authority: Authority
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Accepted:
     """An event that the stream has acknowledged.
 
@@ -167,8 +169,14 @@ class Ingest:
             StreamUnavailable: as ``take`` does.
         """
         if prepared.records:
-            with PUBLISH_SECONDS.time(), PUBLISH_FAILURES.count_exceptions(StreamUnavailable):
+            began = time.perf_counter()
+            try:
                 self._publisher.publish(prepared.records, self._deadline_s)
+            except StreamUnavailable:
+                PUBLISH_FAILURES.inc()
+                raise
+            finally:
+                PUBLISH_SECONDS.observe(time.perf_counter() - began)
         ACCEPTED.labels(prepared.sender.way).inc(len(prepared.outcome.accepted))
         for ignored in prepared.outcome.ignored:
             IGNORED.labels(ignored.what).inc()
@@ -179,13 +187,18 @@ class Ingest:
         return self._registry.content_hash(organisation, canonical)
 
     def _envelopes(self, admitted: Sequence[Admitted], sender: Sender) -> list[Envelope]:
-        wanted = [one for each in admitted for one in _references_of(each.event)]
+        named = [references(one.event.type, one.event.data, one.event.version) for one in admitted]
+        wanted = [
+            reference
+            for one, found in zip(admitted, named, strict=True)
+            for reference in _wanted(one.event, found)
+        ]
         # Registered before anything is published: no record names an id that could be forgotten.
         opaque = self._registry.opaque(sender.organisation, wanted)
         taken_at = self._clock.now()
         envelopes = []
-        for each in admitted:
-            event = _made_opaque(each.event, opaque)
+        for each, found in zip(admitted, named, strict=True):
+            event = _made_opaque(each.event, found, opaque)
             envelopes.append(
                 Envelope(
                     organisation=sender.organisation,
@@ -216,16 +229,16 @@ class Ingest:
         return self._partitions
 
 
-def _references_of(event: Event) -> Iterator[Wanted]:
+def _wanted(event: Event, found: Sequence[Reference]) -> Iterator[Wanted]:
     if event.subject is not None:
         yield CLIENT, event.subject
-    for reference in references(event.type, event.data, event.version):
+    for reference in found:
         yield reference.register, reference.text
 
 
-def _made_opaque(event: Event, opaque: dict[Wanted, str]) -> Event:
+def _made_opaque(event: Event, found: Sequence[Reference], opaque: Mapping[Wanted, str]) -> Event:
     subject = None if event.subject is None else opaque[CLIENT, event.subject]
-    data = with_references(event.type, event.data, opaque, event.version)
+    data = with_references(event.type, event.data, opaque, event.version, found=found)
     return replace(event, subject=subject, data=data)
 
 

@@ -6,7 +6,6 @@ https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-w
 """
 
 import base64
-import hashlib
 import hmac
 import re
 import secrets as randomness
@@ -107,4 +106,4 @@ def _wellformed(headers: SignatureHeaders) -> tuple[str, str, list[bytes]]:
 
 
 def _sign(secret: bytes, prefix: bytes, body: bytes) -> bytes:
-    return base64.b64encode(hmac.digest(secret, prefix + body, hashlib.sha256))
+    return base64.b64encode(hmac.digest(secret, prefix + body, "sha256"))

@@ -170,21 +170,23 @@ def _faults_of_parts(instrument: Instrument, data: Mapping[str, Any]) -> Iterato
 def _faults_of_items(instrument: Instrument, data: Mapping[str, Any]) -> Iterator[Fault]:
     for number, answer in (data.get("items") or {}).items():
         item = instrument.items.get(number)
-        pointer = f"/items/{_escaped(number)}"
         if item is None:
             message = "the instrument has no such item"
-            yield Fault(pointer, message, "unknown_item", tuple(instrument.items))
+            yield Fault(_at(number), message, "unknown_item", tuple(instrument.items))
         elif answer is not None and not item.minimum <= answer <= item.maximum:
             message = f"an answer lies between {item.minimum:g} and {item.maximum:g}"
-            yield Fault(pointer, message, "out_of_range")
+            yield Fault(_at(number), message, "out_of_range")
         elif answer is not None and not _on_step(answer - item.minimum, item.step):
-            yield Fault(pointer, f"answers go in steps of {item.step:g}", "not_a_step")
+            yield Fault(_at(number), f"answers go in steps of {item.step:g}", "not_a_step")
+
+
+def _at(number: str) -> str:
+    return f"/items/{_escaped(number)}"
 
 
 def _faults_of_form(instrument: Instrument, data: Mapping[str, Any]) -> Iterator[Fault]:
     scored_as = data.get("scored_as")
-    has_scores = data.get("scales") is not None or data.get("total") is not None
-    if scored_as is None and has_scores and len(instrument.forms) > 1:
+    if scored_as is None and _has_scores(data) and len(instrument.forms) > 1:
         message = "say whether scales and total are sums or means: this instrument has both"
         yield Fault("/scored_as", message, "required", instrument.forms)
     elif scored_as is not None and scored_as not in instrument.forms:
@@ -192,7 +194,13 @@ def _faults_of_form(instrument: Instrument, data: Mapping[str, Any]) -> Iterator
         yield Fault("/scored_as", message, "not_allowed", instrument.forms)
 
 
+def _has_scores(data: Mapping[str, Any]) -> bool:
+    return data.get("scales") is not None or data.get("total") is not None
+
+
 def _faults_of_scales(instrument: Instrument, data: Mapping[str, Any]) -> Iterator[Fault]:
+    if not _has_scores(data):
+        return
     by_name = {scale.name: scale for scale in instrument.scales}
     sent = [(f"/scales/{_escaped(name)}", by_name.get(name), value)
             for name, value in (data.get("scales") or {}).items()]  # fmt: skip
@@ -212,6 +220,8 @@ def _faults_of_scales(instrument: Instrument, data: Mapping[str, Any]) -> Iterat
 
 def _disagreements(instrument: Instrument, data: Mapping[str, Any]) -> Iterator[Fault]:
     """Yield a fault for each score that the answers, or the scales that it is made of, belie."""
+    if not _has_scores(data):
+        return
     answers = _answers(instrument, data)
     named = _named(instrument, data)
     sums = _from_parts(instrument, named)

@@ -184,8 +184,9 @@ def with_references(
     version: int | None = None,
     *,
     types: Types = EVENT_TYPES,
+    found: Sequence[Reference] | None = None,
 ) -> dict[str, Any]:
-    """Return a copy of valid data as the stream keeps it; ``data`` itself is left alone.
+    """Return valid data as the stream keeps it; ``data`` itself is left alone.
 
     Every reference is replaced by its opaque id, and the type of an amendment's target is
     written without prefix, so that readers meet one spelling.
@@ -196,16 +197,18 @@ def with_references(
         opaque: (register, text) → opaque id.
         version: The version that the data follow; the newest when None.
         types: The types to read by.
+        found: What ``references`` says of the data, where it was asked already.
 
     Raises:
         KeyError: when a reference has no opaque id; it must never reach the stream as it is.
     """
-    found = references(type_name, data, version, types=types)
-    copy = replaced(data, [(one.path, opaque[one.register, one.text]) for one in found])
-    named = target_type(copy) if types[type_name].amends else None
+    if found is None:
+        found = references(type_name, data, version, types=types)
+    kept = replaced(data, [(one.path, opaque[one.register, one.text]) for one in found])
+    named = target_type(data) if types[type_name].amends else None
     if named is not None:
-        copy["target"]["type"] = named
-    return copy
+        kept["target"] = {**data["target"], "type": named}
+    return kept
 
 
 def upcast(event: Event, *, types: Types = EVENT_TYPES) -> Event:

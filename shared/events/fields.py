@@ -14,7 +14,11 @@ from marshmallow.constants import missing
 
 from shared.errors import Fault
 
+JSON_OBJECT: Final = (dict, Mapping)
+"""What is one to ``isinstance``: to ask after a mapping alone takes ten times as long."""
+
 _REQUIRED: Final = Fault("", "This field is required: add it.", "required")
+_NUMBERS: Final = (int, float)
 _NULL: Final = Fault("", "This field takes no null: leave it out.", "wrong_type")
 
 
@@ -144,7 +148,7 @@ class Number(Value):
 
     def faults(self, value: Any) -> Sequence[Fault]:
         """Refuse what is no finite number (true is none), and what lies outside the range."""
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if isinstance(value, bool) or not isinstance(value, _NUMBERS):
             return [Fault("", "Send a JSON number.", "wrong_type")]
         if not math.isfinite(value):
             return [Fault("", "Send a finite number.", "not_finite")]

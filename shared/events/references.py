@@ -2,16 +2,17 @@
 
 import functools
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from copy import copy
 from typing import Any
 
 from shared.events.fields import Value
 from shared.events.schema import ListOf, Part, Schema, values
+from shared.values import frozen
 
 Path = tuple[str | int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reference:
     """One place in an event's data that names somebody.
 
@@ -58,21 +59,11 @@ def _found(value: Value, held: Any, path: Path) -> Iterator[Reference]:
 
 
 def replaced(data: Mapping[str, Any], changes: Iterable[tuple[Path, str]]) -> dict[str, Any]:
-    """Return a deep copy of JSON ``data`` with other texts at some places."""
-    copy: dict[str, Any] = _copy(data)
+    """Return JSON ``data`` with other texts at some places; what leads there is copied."""
+    copied = dict(data)
     for path, text in changes:
-        place: Any = copy
+        place: Any = copied
         for step in path[:-1]:
-            place = place[step]
+            place[step] = place = copy(place[step])
         place[path[-1]] = text
-    return copy
-
-
-def _copy(held: Any) -> Any:
-    if isinstance(held, str | int):
-        return held
-    if isinstance(held, Mapping):
-        return {name: _copy(inner) for name, inner in held.items()}
-    if isinstance(held, list):
-        return [_copy(inner) for inner in held]
-    return held
+    return copied

@@ -42,9 +42,13 @@ class Text(Value):
             return [Fault("", f"Send at least {self.least} character.", "out_of_range")]
         if self.most is not None and len(value) > self.most:
             return [Fault("", f"Send at most {self.most} characters.", "out_of_range")]
-        if not whole(self.pattern).fullmatch(value) or not self.exists(value):
+        if not self._whole.fullmatch(value) or not self.exists(value):
             return [Fault("", self.advice, self.code)]
         return ()
+
+    @functools.cached_property
+    def _whole(self) -> re.Pattern[str]:
+        return whole(self.pattern)
 
     def exists(self, value: str) -> bool:
         """Return whether the text, which fits the pattern, also names something that exists."""

@@ -55,8 +55,8 @@ class Database:
         if self.dialect == "sqlite":
             path = Path(make_url(url).database or "")
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._writer = _sqlite(url, busy_timeout_ms, immediate=True)
-            self._reader = _sqlite(url, busy_timeout_ms, immediate=False)
+            self._writer = _sqlite(url, busy_timeout_ms, query_only=False)
+            self._reader = _sqlite(url, busy_timeout_ms, query_only=True)
         else:
             self._writer = self._reader = create_engine(
                 url,
@@ -78,6 +78,8 @@ class Database:
                 nevertheless have happened.
         """
         with _translated(), self._gate(), self._writer.begin() as db:
+            if self.dialect == "sqlite":
+                db.exec_driver_sql("BEGIN IMMEDIATE")
             yield db
 
     @contextmanager
@@ -88,7 +90,9 @@ class Database:
             DatabaseUnavailable: when the database does not answer.
         """
         with _translated(), self._gate(), self._reader.connect() as db:
-            if self.dialect != "sqlite":
+            if self.dialect == "sqlite":
+                db.exec_driver_sql("BEGIN")
+            else:
                 db = db.execution_options(isolation_level="REPEATABLE READ")
             yield db
 
@@ -203,7 +207,12 @@ def _is_our_mistake(error: SQLAlchemyError) -> bool:
     return getattr(getattr(error, "orig", None), "sqlite_errorcode", None) == SQLITE_ERROR
 
 
-def _sqlite(url: str, busy_timeout_ms: int, *, immediate: bool) -> Engine:
+def _sqlite(url: str, busy_timeout_ms: int, *, query_only: bool) -> Engine:
+    """Return an engine whose transactions are begun by the doors, in so many words.
+
+    A listener to SQLAlchemy's own beginning would do it too, but an engine that has any listener
+    asks for more of them at every statement (measured: 4 of its 18 µs).
+    """
     engine = create_engine(
         url,
         pool_size=POOL_SIZE,
@@ -219,12 +228,8 @@ def _sqlite(url: str, busy_timeout_ms: int, *, immediate: bool) -> Engine:
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute(f"PRAGMA busy_timeout={busy_timeout_ms}")
         connection.execute("PRAGMA foreign_keys=ON")
-        if not immediate:
+        if query_only:
             connection.execute("PRAGMA query_only=ON")
-
-    @event.listens_for(engine, "begin")
-    def _begin(db: Connection) -> None:
-        db.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
     return engine
 

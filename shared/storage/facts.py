@@ -107,14 +107,14 @@ def store(db: Connection, table: Table, arrivals: Sequence[Arrival]) -> Stored:
     rows = [_row(arrival) for arrival in arrivals]
     for row in rows:
         first.setdefault(row[:_KEY], row)
-    inserted = insert_new(db, table, list(first.values()), ("partition", "event"))
-    if len(inserted) == len(rows):
+    taken = insert_new(db, table, list(first.values()), ("partition", "event"))
+    if not taken and len(first) == len(rows):
         return Stored(arrivals, (), ())
     new: list[Arrival] = []
     repeated: list[tuple[Arrival, _Row]] = []
     for arrival, row in zip(arrivals, rows, strict=True):
         # Of several in one batch the first is it.
-        if (arrival.partition, row[_KEY]) in inserted and first[row[:_KEY]] is row:
+        if (arrival.partition, row[_KEY]) not in taken and first[row[:_KEY]] is row:
             new.append(arrival)
         else:
             repeated.append((arrival, row))

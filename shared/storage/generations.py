@@ -24,6 +24,7 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
+    bindparam,
     case,
     or_,
     select,
@@ -60,6 +61,24 @@ GENERATIONS = Table(
     PrimaryKeyConstraint("name", "number"),
 )
 """One row per generation ever begun, so that no number is given twice."""
+
+# What every step asks is made once: making a question costs more than asking it.
+_ACTIVE: Final = select(GENERATIONS.c.number).where(
+    GENERATIONS.c.name == bindparam("whose"), GENERATIONS.c.state == "active"
+)
+_SERVING: Final = (
+    select(GENERATIONS.c.number, GENERATIONS.c.state, GENERATIONS.c.code)
+    .where(
+        GENERATIONS.c.name == bindparam("whose"),
+        GENERATIONS.c.state.in_(bindparam("states", expanding=True)),
+    )
+    .order_by(GENERATIONS.c.state)  # The active one first.
+)
+_HELD: Final = (
+    select(GENERATIONS.c.state)
+    .where(GENERATIONS.c.name == bindparam("whose"), GENERATIONS.c.number == bindparam("which"))
+    .with_for_update(read=True)
+)
 
 
 @dataclass(frozen=True)
@@ -161,11 +180,7 @@ def in_state(db: Connection, name: str, state: State) -> Generation | None:
 
 def active(db: Connection, name: str) -> int:
     """Return which generation of a set serves."""
-    found = db.scalar(
-        select(GENERATIONS.c.number).where(
-            GENERATIONS.c.name == name, GENERATIONS.c.state == "active"
-        )
-    )
+    found: int | None = db.scalar(_ACTIVE, {"whose": name})
     return FIRST if found is None else found
 
 
@@ -181,11 +196,7 @@ def serving(db: Connection, which: TableSet, *states: State) -> int:
     Raises:
         AnotherVersion: when none of them was made by this code.
     """
-    rows = db.execute(
-        select(GENERATIONS.c.number, GENERATIONS.c.state, GENERATIONS.c.code)
-        .where(GENERATIONS.c.name == which.name, GENERATIONS.c.state.in_(states))
-        .order_by(GENERATIONS.c.state)  # The active one first.
-    ).all()
+    rows = db.execute(_SERVING, {"whose": which.name, "states": states}).all()
     if not rows:
         return FIRST
     for row in rows:
@@ -201,9 +212,7 @@ def hold(db: Connection, name: str, number: int, *states: State) -> None:
     Raises:
         Superseded: when it is in none of the states (any more).
     """
-    state = db.scalar(
-        select(GENERATIONS.c.state).where(_is(name, number)).with_for_update(read=True)
-    )
+    state = db.scalar(_HELD, {"whose": name, "which": number})
     if state not in states:
         raise Superseded(f"{name}: generation {number} is {state}")
 

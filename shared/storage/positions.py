@@ -49,6 +49,11 @@ _ADVANCE: Final = positions.update().where(
     positions.c.partition == bindparam("place"),
     positions.c.next_offset == bindparam("expected"),
 )
+_LOAD: Final = select(positions.c.next_offset, positions.c.newest_recorded).where(
+    positions.c.consumer == bindparam("whose"),
+    positions.c.topic == bindparam("of"),
+    positions.c.partition == bindparam("place"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,23 +88,16 @@ def create_tables(database: Database, *catalogues: MetaData) -> None:
 
 def load(database: Database, consumer: str, topic: str, partition: int) -> Position:
     """Return the position; a first start writes the explicit beginning."""
+    beginning = {
+        "consumer": consumer,
+        "topic": topic,
+        "partition": partition,
+        "next_offset": 0,
+        "newest_recorded": 0,
+    }
     with database.write() as db:
-        db.execute(
-            insert_or_nothing(db, positions).values(
-                consumer=consumer,
-                topic=topic,
-                partition=partition,
-                next_offset=0,
-                newest_recorded=0,
-            )
-        )
-        row = db.execute(
-            select(positions.c.next_offset, positions.c.newest_recorded).where(
-                positions.c.consumer == consumer,
-                positions.c.topic == topic,
-                positions.c.partition == partition,
-            )
-        ).one()
+        db.execute(insert_or_nothing(db, positions), beginning)
+        row = db.execute(_LOAD, {"whose": consumer, "of": topic, "place": partition}).one()
     return Position(row.next_offset, row.newest_recorded)
 
 

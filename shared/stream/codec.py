@@ -6,7 +6,8 @@ data will later be sealed with the client's own key.
 """
 
 import re
-from typing import Final
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 from shared.clock import format_time, parse_time
 from shared.envelope import TYPE_PREFIX, Envelope, decode_value, encode_value
@@ -14,7 +15,15 @@ from shared.errors import Unreadable
 from shared.events import EVENT_TYPES
 from shared.stream.ports import Outgoing, Record
 
+Header = tuple[str, bytes]
+
 SPECVERSION: Final = b"1.0"
+
+_KINDS: Final = 4_096
+"""Own: so many kinds of records are remembered; about half a kilobyte each."""
+
+_SPECVERSION: Final = ("ce_specversion", SPECVERSION)
+_CONTENT_TYPE: Final = ("content-type", b"application/json")
 
 _ID = re.compile(r"[!-~]{1,64}")
 """What an opaque id can be: what else stands in its place names nobody."""
@@ -25,20 +34,34 @@ def key_of(organisation: str, client: str | None) -> bytes:
     return f"{organisation}:{client or ''}".encode()
 
 
+@lru_cache(maxsize=_KINDS)
+def _who(organisation: str, sender: str) -> tuple[Header, Header]:
+    # What many records share is made once: a batch has a thousand headers.
+    source = f"/organisations/{organisation}/sources/{sender}"
+    return ("ce_source", source.encode()), ("ce_organisation", organisation.encode())
+
+
+@lru_cache(maxsize=_KINDS)
+def _what(event_type: str, version: int) -> tuple[Header, Header]:
+    schema = f"/schemas/{event_type}/{version}"
+    return ("ce_type", f"{TYPE_PREFIX}{event_type}".encode()), ("ce_dataschema", schema.encode())
+
+
 def encode(envelope: Envelope, topic: str, partition: int | None = None) -> Outgoing:
     """Return the record of an envelope; the same envelope gives the same bytes."""
     event = envelope.event
-    source = f"/organisations/{envelope.organisation}/sources/{envelope.sender}"
+    source, organisation = _who(envelope.organisation, envelope.sender)
+    kind, schema = _what(event.type, event.version)
     headers: tuple[tuple[str, bytes], ...] = (
-        ("ce_specversion", SPECVERSION),
+        _SPECVERSION,
         ("ce_id", envelope.id.encode()),
-        ("ce_source", source.encode()),
-        ("ce_type", f"{TYPE_PREFIX}{event.type}".encode()),
+        source,
+        kind,
         ("ce_time", format_time(event.time).encode()),
-        ("ce_dataschema", f"/schemas/{event.type}/{event.version}".encode()),
+        schema,
         ("ce_recordedtime", format_time(envelope.recorded_at).encode()),
-        ("ce_organisation", envelope.organisation.encode()),
-        ("content-type", b"application/json"),
+        organisation,
+        _CONTENT_TYPE,
     )
     if event.subject is not None:
         headers = (*headers, ("ce_subject", event.subject.encode()))
@@ -61,33 +84,62 @@ def decode(record: Record) -> Envelope:
     try:
         if headers["ce_specversion"] != SPECVERSION:
             raise ValueError("ce_specversion is not 1.0")
-        ce_type = headers["ce_type"].decode()
-        subject = headers.get("ce_subject")
-        envelope = decode_value(
+        kind = _kind(
+            headers["ce_organisation"],
+            headers["ce_source"],
+            headers["ce_type"],
+            headers["ce_dataschema"],
+        )
+        subject, name = headers.get("ce_subject"), headers.get("ce_id")
+        client = None if subject is None else _opaque(subject)
+        if client is None and kind.of_a_client:
+            raise ValueError("it is about a client and names none")
+        return decode_value(
             record.value,
-            organisation=headers["ce_organisation"].decode(),
-            sender=headers["ce_source"].decode().rpartition("/")[2],
-            type=ce_type.removeprefix(TYPE_PREFIX),
-            version=int(headers["ce_dataschema"].decode().rpartition("/")[2]),
+            organisation=kind.organisation,
+            sender=kind.sender,
+            type=kind.type,
+            version=kind.version,
             time=parse_time(headers["ce_time"].decode()),
             recorded_at=parse_time(headers["ce_recordedtime"].decode()),
-            subject=None if subject is None else subject.decode(),
+            subject=client,
+            kept_id=None if name is None else name.decode(),
         )
-        _check_whose(envelope)
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise Unreadable(f"{record.place} offset {record.offset}: {error}") from error
-    return envelope
 
 
-def _check_whose(envelope: Envelope) -> None:
-    """Refuse what is nobody's: nobody could be held back for it.
+class _Kind(NamedTuple):
+    """What many records have in common; ``of_a_client``: one without a client is nobody's."""
+
+    organisation: str
+    sender: str
+    type: str
+    version: int
+    of_a_client: bool
+
+
+@lru_cache(maxsize=_KINDS)
+def _kind(organisation: bytes, source: bytes, ce_type: bytes, dataschema: bytes) -> _Kind:
+    """Read the headers that a sender's records of one type share; remembered, as they repeat."""
+    type = ce_type.decode().removeprefix(TYPE_PREFIX)
+    known = EVENT_TYPES.get(type)
+    return _Kind(
+        _opaque(organisation),
+        source.decode().rpartition("/")[2],
+        type,
+        int(dataschema.decode().rpartition("/")[2]),
+        known is not None and known.scope == "client",
+    )
+
+
+def _opaque(name: bytes) -> str:
+    """Refuse what names nobody: nobody could be held back for it.
 
     Raises:
-        ValueError: when the organisation, or the client of a fact about one, is not named.
+        ValueError: when it is no opaque id.
     """
-    for name in (envelope.organisation, envelope.client):
-        if name is not None and not _ID.fullmatch(name):
-            raise ValueError("it names somebody by no opaque id")
-    known = EVENT_TYPES.get(envelope.event.type)
-    if known is not None and known.scope == "client" and envelope.client is None:
-        raise ValueError("it is about a client and names none")
+    text = name.decode()
+    if not _ID.fullmatch(text):
+        raise ValueError("it names somebody by no opaque id")
+    return text

@@ -1,7 +1,6 @@
 """What a consumer is handed, and what it must be able to do with it."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 from sqlalchemy import Connection
@@ -11,11 +10,12 @@ from shared.storage.facts import Arrival
 from shared.stream import codec
 from shared.stream.parking import MANY, Who
 from shared.stream.ports import Record
+from shared.values import frozen
 
 MERGED: Final = "client.merged"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Item:
     """A record and the envelope that it holds."""
 

@@ -107,6 +107,13 @@ _LEFT_OUT: Final = select(*PLACES, TABLE.c.offset).where(
         TABLE.c.consumer.like(bindparam("versions", type_=String)),
     ),
 )
+_OF_EACH: Final = (
+    select(func.count().label("records"))
+    .where(TABLE.c.consumer == bindparam("reader"), TABLE.c.held)
+    .group_by(TABLE.c.organisation, TABLE.c.client)
+    .subquery()
+)
+_COUNTS: Final = select(func.count(), func.sum(_OF_EACH.c.records)).select_from(_OF_EACH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +154,11 @@ class Held:
     heads: Mapping[tuple[Who, Partition], int]
     clients: frozenset[Who]
     evicted: frozenset[tuple[Who, Partition, int]]
+
+    @property
+    def nobody(self) -> bool:
+        """Whether there is nobody held back and nothing left out."""
+        return not self.heads and not self.evicted
 
     def fate(self, who: Who, record: Record) -> Fate:
         """Return what becomes of a record: what comes before the head is handled as ever."""
@@ -242,14 +254,7 @@ def check_limits(
 
 def counts(db: Connection, consumer: str) -> tuple[int, int]:
     """Return how many clients a consumer holds back, and how many records wait in all."""
-    by_client = (
-        select(func.count().label("records"))
-        .where(TABLE.c.consumer == consumer, TABLE.c.held)
-        .group_by(TABLE.c.organisation, TABLE.c.client)
-        .subquery()
-    )
-    row = db.execute(select(func.count(), func.sum(by_client.c.records)).select_from(by_client))
-    clients, records = row.one()
+    clients, records = db.execute(_COUNTS, {"reader": consumer}).one()
     return clients, int(records or 0)
 
 

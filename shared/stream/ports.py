@@ -5,9 +5,10 @@ Two engines implement it, ``kafka`` and ``embedded``, held to one contract suite
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
+
+from shared.values import frozen
 
 EVENTS = "rapport.events"
 ALERTS = "rapport.alerts"
@@ -22,7 +23,7 @@ class Partition(NamedTuple):
     number: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Outgoing:
     """A record on its way to the stream.
 
@@ -41,7 +42,7 @@ class Outgoing:
     partition: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Record:
     """Bytes at topic, partition and offset. Offsets rise, but need not be contiguous."""
 

@@ -1,7 +1,8 @@
 """Records that nobody can decode: copied as found onto a topic of their own, and passed over.
 
 They name no client that could be held back, and no attempt will ever mend them. The copy is
-published before the position moves on: after a crash there may be two, which say the same.
+published before the position moves on: after a crash there may be two, which say the same, and
+whoever reads from the beginning, as a rebuild does, leaves copies of its own.
 """
 
 from collections.abc import Iterator

@@ -8,8 +8,8 @@ is halved until a single record fails, which is parked (``parking.py``), and its
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
 
 from shared import metrics
 from shared.clock import Clock, to_micros
@@ -30,6 +30,7 @@ from shared.stream import codec, parking, quarantine
 from shared.stream.handling import Handler, Item
 from shared.stream.parking import Entry, Who
 from shared.stream.ports import Consumer, Outgoing, Partition, Publisher, Record, Stream
+from shared.values import frozen
 
 BATCH_LIMIT = 1_000
 """Records handled in one transaction at most."""
@@ -41,7 +42,7 @@ LAG_EVERY = timedelta(seconds=5)
 log = logger("runner")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Read:
     """A record, and what it holds; None where nobody can decode it."""
 
@@ -73,6 +74,7 @@ class Runner:
         self._told_at: datetime | None = None
         self._failed_in_a_row: frozenset[Who] = frozenset()
         self._undecoded_in_a_row = 0
+        self._copied_until: dict[Partition, int] = {}
         self._publisher: Publisher | None = None
         self._consumer: Consumer = stream.consumer(handler.name, handler.topics, self._start_at)
 
@@ -98,7 +100,9 @@ class Runner:
 
     def _take(self, records: Sequence[Record]) -> None:
         try:
-            self._handle(self._decoded(records))
+            batch, undecoded = self._decoded(records)
+            self._handle(batch)
+            self._undecoded_in_a_row = undecoded
         except PositionConflict:
             log.warning("position_conflict", consumer=self._handler.name)
             for place in {record.place for record in records}:
@@ -109,9 +113,14 @@ class Runner:
                 self._consumer.seek(place, self._positions[place].next_offset)
             raise
 
-    def _decoded(self, records: Sequence[Record]) -> list[_Read]:
-        """Return what the records hold; copy what nobody can decode to the quarantine."""
+    def _decoded(self, records: Sequence[Record]) -> tuple[list[_Read], int]:
+        """Return what the records hold; copy what nobody can decode to the quarantine.
+
+        Returns:
+            Also how many in a row, at the end, hold nothing that can be decoded.
+        """
         found: list[_Read] = []
+        copied: list[Record] = []
         copies: list[Outgoing] = []
         in_a_row = self._undecoded_in_a_row
         for record in records:
@@ -120,18 +129,20 @@ class Runner:
                 in_a_row = 0
             except Unreadable as error:
                 found.append(_Read(record, None))
-                copies.append(quarantine.copy_of(record, self._handler.name, error))
                 in_a_row += 1
                 quarantine.check_limit(self._handler.name, in_a_row)
+                # What could not be saved is read again, for as long as a database may be away.
+                if record.offset >= self._copied_until.get(record.place, 0):
+                    copied.append(record)
+                    copies.append(quarantine.copy_of(record, self._handler.name, error))
         if copies:
             self._publisher = self._publisher or self._stream.publisher()
             self._publisher.publish(copies, PUBLISH_DEADLINE_S)
             metrics.QUARANTINED.labels(self._handler.name).inc(len(copies))
-            for read in found:
-                if read.item is None:
-                    _say("quarantined", self._handler.name, read.record)
-        self._undecoded_in_a_row = in_a_row
-        return found
+            for record in copied:
+                self._copied_until[record.place] = record.offset + 1
+                _say("quarantined", self._handler.name, record)
+        return found, in_a_row
 
     def _handle(self, batch: Sequence[_Read]) -> None:
         """Save the effect of a batch, or of as much of it as can be handled."""
@@ -187,11 +198,12 @@ class Runner:
                 known = self._handler.clients_known(db)
                 parking.check_limits(db, name, len(in_a_row), known, now)
             held = parking.held(db, name)
-            fates = [(read.item, held.fate(read.item.who, read.record))
-                     for read in batch if read.item is not None]  # fmt: skip
-            waiting = [(item.who, item.record) for item, fate in fates if fate == "queue"]
-            parking.queue(db, name, waiting, now)
-            items = [item for item, fate in fates if fate == "handle"]
+            items = [read.item for read in batch if read.item is not None]
+            if not held.nobody:
+                fates = [(item, held.fate(item.who, item.record)) for item in items]
+                waiting = [(item.who, item.record) for item, fate in fates if fate == "queue"]
+                parking.queue(db, name, waiting, now)
+                items = [item for item, fate in fates if fate == "handle"]
             for item in items:
                 upcast(item.envelope.event)  # What a newer release wrote must wait for it.
             if items:
@@ -203,12 +215,11 @@ class Runner:
 
     def _ends(self, batch: Sequence[_Read]) -> dict[Partition, Position]:
         ends: dict[Partition, Position] = {}
-        for read in batch:
-            place = read.record.place
-            newest = ends.get(place, self._positions[place]).newest_recorded
-            if read.item is not None:
-                newest = max(newest, to_micros(read.item.envelope.recorded_at))
-            ends[place] = Position(read.record.offset + 1, newest)
+        for place, reads in groupby(batch, key=lambda read: read.record.place):
+            some = list(reads)
+            newest = [ends.get(place, self._positions[place]).newest_recorded]
+            newest += [to_micros(read.item.envelope.recorded_at) for read in some if read.item]
+            ends[place] = Position(some[-1].record.offset + 1, max(newest))
         return ends
 
     def _start_at(self, place: Partition) -> int:

@@ -1,20 +1,23 @@
 """The application factory of all services: errors, metrics, health and documents alike."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from http import HTTPMethod, HTTPStatus
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import flask_smorest
 import orjson
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 from flask.json.provider import JSONProvider
 
 from shared.logs import logger
 from shared.metrics import HTTP_REQUEST_SECONDS
 from shared.storage.accounts import Accounts
 from shared.web import auth, errors, operations
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 OPENAPI_VERSION: Final = "3.1.0"
 API_VERSION: Final = "1"
@@ -30,15 +33,59 @@ SECURITY_HEADERS: Final[Mapping[str, str]] = {
 """Set on every answer; a view that sets one itself (a cached document, a page) keeps its own."""
 
 
-_SECURITY: Final = {name.lower(): (name, text) for name, text in SECURITY_HEADERS.items()}
-
-
 class Service(Flask):
-    """Flask without coroutines: its views, hooks and handlers are plain functions."""
+    """Flask without coroutines: its views, hooks and handlers are plain functions.
+
+    What concerns every request stands around Flask's own steps and not in hooks, each of which
+    finds out anew what the request and the answer are.
+    """
+
+    def __init__(self, name: str) -> None:
+        """Answer nothing yet."""
+        super().__init__(name, static_folder=None)
+        self._log = logger(name)
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Return the function as it is; looking what it is costs ten times in every request."""
         return func
+
+    def wsgi_app(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        """Answer a request; give the answer the security headers that it has not itself."""
+
+        def start(
+            status: str, headers: list[tuple[str, str]], *error: Any
+        ) -> Callable[[bytes], object]:
+            given = {name.lower() for name, _ in headers}
+            headers += [pair for pair in SECURITY_HEADERS.items() if pair[0].lower() not in given]
+            return start_response(status, headers, *error)
+
+        return super().wsgi_app(environ, start)
+
+    def full_dispatch_request(self) -> Response:
+        """Answer a request; time, count and log it by its route, never by its address."""
+        began = time.perf_counter()
+        response = super().full_dispatch_request()
+        duration_s = time.perf_counter() - began
+        here = request.url_rule
+        route = here.rule if here else "none"
+        method = request.method
+        if method not in HTTPMethod.__members__:
+            method = "other"
+        status = response.status_code
+        HTTP_REQUEST_SECONDS.labels(method, route, f"{status // 100}xx").observe(duration_s)
+        # What was taken is counted by the metrics and stands in the stream: at 5 000 requests a
+        # second, a line for each would cost a tenth of the service.
+        say = self._log.debug if status < HTTPStatus.BAD_REQUEST else self._log.info
+        say(
+            "request",
+            method=method,
+            route=route,
+            status=status,
+            duration_ms=round(duration_s * 1000, 1),
+        )
+        return response
 
 
 class Api(flask_smorest.Api):  # type: ignore[misc]  # smorest is not typed.
@@ -84,7 +131,7 @@ def create_app(
         max_body_bytes: A larger body gets 413 before it is read.
         metrics_dir: prometheus-client's folder, where several processes share the port.
     """
-    app = Service(name, static_folder=None)
+    app = Service(name)
     app.json = _Orjson(app)
     app.url_map.strict_slashes = False
     app.config.update(
@@ -95,7 +142,6 @@ def create_app(
     )
     app.extensions[auth.ACCOUNTS] = accounts
     errors.register(app)
-    _observe(app)
     app.before_request(_refuse_cut_bodies)
     api = Api(app, spec_kwargs={"security": [{auth.SCHEME: []}]})
     api.spec.components.security_scheme(auth.SCHEME, auth.SECURITY_SCHEME)
@@ -111,39 +157,10 @@ def _refuse_cut_bodies() -> None:
 
     One that is exactly as long as the limit is refused as well: nobody can tell it from a cut one.
     """
+    if request.content_length is not None:
+        return
     limit = request.max_content_length
-    terminated = request.environ.get("wsgi.input_terminated")
-    if request.content_length is not None or not terminated or limit is None:
+    if limit is None or not request.environ.get("wsgi.input_terminated"):
         return
     if len(request.get_data()) >= limit:
         raise errors.Problem(413, "request_entity_too_large")
-
-
-def _observe(app: Flask) -> None:
-    """Time, count and log each request by its route, never by its address."""
-    log = logger(app.name)
-
-    @app.before_request
-    def _begin() -> None:
-        g.began = time.perf_counter()
-
-    @app.after_request
-    def _end(response: Response) -> Response:
-        given = {header.lower() for header, _ in response.headers}
-        response.headers.extend(_SECURITY[header] for header in _SECURITY.keys() - given)
-        duration_s = time.perf_counter() - g.began
-        route = request.url_rule.rule if request.url_rule else "none"
-        method = request.method if request.method in HTTPMethod.__members__ else "other"
-        status = response.status_code
-        HTTP_REQUEST_SECONDS.labels(method, route, f"{status // 100}xx").observe(duration_s)
-        # What was taken is counted by the metrics and stands in the stream: at 5 000 requests a
-        # second, a line for each would cost a tenth of the service.
-        say = log.debug if status < HTTPStatus.BAD_REQUEST else log.info
-        say(
-            "request",
-            method=method,
-            route=route,
-            status=status,
-            duration_ms=round(duration_s * 1000, 1),
-        )
-        return response

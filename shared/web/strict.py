@@ -13,6 +13,7 @@ from shared.web.errors import Problem
 
 MAX_DEPTH: Final = 32
 MAX_INTEGER: Final = 2**53
+_NESTING: Final = (dict, list)
 MAX_INTEGER_CHARACTERS: Final = len(str(-MAX_INTEGER))
 
 
@@ -40,14 +41,8 @@ def strict_json(raw: bytes, limit: int | None = None) -> Any:
         raise Problem(413, "request_entity_too_large")
     try:
         text = raw.decode()
-        value = json.loads(
-            text,
-            object_pairs_hook=_object,
-            parse_int=_integer,
-            parse_float=_float,
-            parse_constant=_constant,
-        )
-        _check_depth(value)
+        value = _DECODER.decode(text)
+        _check_depth(text, value)
         _check_surrogates(text, value)
     except _NotStrict as error:
         raise _problem(error.code, str(error)) from None
@@ -93,9 +88,16 @@ def _constant(_: str) -> float:
     raise _NotStrict("not_finite", "NaN and infinities are no JSON")
 
 
-def _check_depth(value: Any) -> None:
+_DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_constant
+)
+
+
+def _check_depth(text: str, value: Any) -> None:
+    if text.count("{") + text.count("[") <= MAX_DEPTH:
+        return
     level, depth = [value], 0
-    while level := [one for one in level if isinstance(one, dict | list)]:
+    while level := [one for one in level if isinstance(one, _NESTING)]:
         depth += 1
         if depth > MAX_DEPTH:
             raise _NotStrict("too_deep", _TOO_DEEP)

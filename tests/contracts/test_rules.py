@@ -15,14 +15,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import services.alerts.rules as family
+from services.alerts.bootstrap import EVERY_RULE
 from services.alerts.episodes import RANK
+from services.alerts.playing import played
 from services.alerts.rule import Audience, Episode, Family, Rule, Urgency
 from services.alerts.rules import RULES
 from shared import ids
 from shared.alliance.history import Phase
 from shared.clock import format_time
 from shared.envelope import Envelope
-from shared.events import EVENT_TYPES
+from shared.events import EVENT_TYPES, validate
 from tests.support import events as an
 from tests.support.events import on
 from tests.support.histories import Story, stories
@@ -91,6 +93,23 @@ def test_it_says_what_it_is(rule: Rule) -> None:
     assert all(step.endswith((".", "?")) for step in rule.next_steps)
     assert orjson.dumps(dict(rule.defaults))
     assert rule.always_news == (rule.family == "boundary" or rule.name == "risk-item")
+
+
+@pytest.mark.parametrize("rule", EVERY_RULE, ids=[rule.name for rule in EVERY_RULE])
+def test_its_example_speaks(rule: Rule) -> None:
+    """The example holds events that senders may send, which this rule reads, and is told of."""
+    for told in rule.example:
+        assert told.words
+        for type_name, _, data in told.events:
+            common = {"clinic": "example", "therapist": "th"}
+            if type_name in EVENT_TYPES and not type_name.startswith("feed."):
+                assert validate(type_name, {**common, **data}) == []
+            assert type_name in rule.reads
+    lines = played(rule)
+    assert [line.at for line in lines] == sorted(line.at for line in lines)
+    spoken = {line.urgency for line in lines if line.urgency is not None}
+    assert spoken <= set(rule.tell)
+    assert spoken & {"attention", "urgent"}
 
 
 @EACH

@@ -113,11 +113,14 @@ def test_what_cannot_be_done_is_said(made: Made) -> None:
     assert (unknown.exit_code, "there are: timelines" in unknown.stderr) == (2, True)
     nothing = typed(line, "rebuild", "timelines", "--rollback")
     assert (nothing.exit_code, "was kept" in nothing.stderr) == (2, True)
+    for words in (["--rollback"], ["timelines", "--dry-run", "--switch"]):
+        assert typed(line, "rebuild", *words).exit_code == 2
     assert typed(line, "rebuild", "timelines", "--dry-run").exit_code == 0
     said = typed(line, "doctor").stdout
     assert "generation 2 is being built (following)" in said
     assert "generation 1 serves; this version made it" in said
-    assert typed(line, "rebuild", "timelines", "--discard").exit_code == 0
+    dropped = typed(line, "rebuild", "timelines", "--discard", "--json")
+    assert summary(dropped) == {"set": "timelines", "dropped": 2}
     assert "being built" not in typed(line, "doctor").stdout
 
 

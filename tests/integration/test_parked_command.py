@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from services.alerts import tables
 from services.cli import main
 from shared.ids import CLIENT
+from shared.storage import generations
 from shared.stream.codec import encode
 from shared.stream.ports import EVENTS
 from tests.support import events as an
@@ -84,6 +86,29 @@ def test_retried_with_this_release(folder: Path) -> None:
     assert [one["session"] for one in shown["sessions"]] == ["first", "poison", "third"]
     assert (listed(folder, "list"), listed(folder, "retry", "--all")) == ([], [])
     assert run(folder, "parked", "list").stderr == "Nothing is parked.\n"
+
+
+def test_who_waits_for_a_rebuild_keeps_nobody_else_waiting(folder: Path) -> None:
+    """Where other rules judged the alerts, what the timelines parked is retried all the same."""
+    with migrated(sqlite_url(folder)) as db:
+        tables.prepare(db, ())
+    (done,) = listed(folder, "retry", "--all")
+    assert (done["handled"], done["left"]) == (2, 0)
+
+
+def test_what_this_release_does_not_handle_is_left(folder: Path) -> None:
+    """Where other code filled the timelines, nothing is tried, and the exit code says so."""
+    with migrated(sqlite_url(folder)) as db, db.write() as writing:
+        writing.execute(generations.GENERATIONS.update().values(code="another"))
+    result = run(folder, "parked", "retry", "--all", "--json")
+    assert (result.exit_code, result.stdout.strip()) == (1, "[]")
+    assert "projections.v1: left as it is" in result.stderr
+
+
+def test_a_rebuild_before_anything_was_started(tmp_path: Path) -> None:
+    """Of nothing, nothing is built, and that ends."""
+    result = run(tmp_path, "rebuild", "timelines")
+    assert (result.exit_code, "Switched." in result.stderr) == (0, True)
 
 
 def test_evicted_with_actor_and_reason(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """What must hold in the end, whatever happened on the way (the invariants of ARCHITECTURE.md)."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any, Final
 
 import orjson
@@ -34,10 +35,10 @@ RAPPORT: Final = "rapport"
 """The sender of what Rapport writes itself."""
 
 
-def judge_arrivals(world: World) -> None:
+def judge_arrivals(world: World, events: Sequence[Envelope]) -> None:
     """Acknowledged ⊆ stream ⊆ acknowledged ∪ unknown, for each organisation."""
     found: dict[str, set[str]] = defaultdict(set)
-    for envelope in on_stream(world, EVENTS):
+    for envelope in events:
         if envelope.sender != RAPPORT:
             found[envelope.organisation].add(envelope.event.id)
     for one in ALL:
@@ -49,14 +50,15 @@ def judge_arrivals(world: World) -> None:
 
 def judge_end(world: World) -> None:
     """Judge a world that has come to rest."""
-    judge_arrivals(world)
+    events, told = on_stream(world, EVENTS), ledger(world)
+    judge_arrivals(world, events)
     _at_the_ends(world)
     _nothing_parked(world)
-    _one_effect_each(world)
-    _everything_was_told(world)
-    _nobody_was_told_otherwise(world)
-    _nobody_believes_what_was_taken_back(world)
-    _alerts_stand_on_the_stream(world)
+    _one_effect_each(world, events)
+    _everything_was_told(world, told)
+    _nobody_was_told_otherwise(world, told)
+    _nobody_believes_what_was_taken_back(world, told)
+    _alerts_stand_on_the_stream(world, told)
 
 
 def _at_the_ends(world: World) -> None:
@@ -83,10 +85,10 @@ def on_stream(world: World, topic: str) -> list[Envelope]:
     return found
 
 
-def _one_effect_each(world: World) -> None:
+def _one_effect_each(world: World, events: Sequence[Envelope]) -> None:
     """Each event is one fact of its client, or one in every partition, for both consumers."""
     expected: set[tuple[str, str, str]] = set()
-    for envelope in on_stream(world, EVENTS):
+    for envelope in events:
         if envelope.sender != RAPPORT:
             expected.add((envelope.organisation, envelope.client or "", envelope.event.id))
     for table in (read_models.of(FIRST).facts.rows, tables.of(FIRST).facts):
@@ -102,10 +104,10 @@ def _one_effect_each(world: World) -> None:
         assert len(rows) - many == len(expected) - once
 
 
-def _everything_was_told(world: World) -> None:
+def _everything_was_told(world: World, told: Sequence[Any]) -> None:
     """Nothing is pending; what counts as sent arrived; what was given up was tried often."""
     arrived = {(one.url, one.message.id) for one in world.receivers.received}
-    for row in ledger(world):
+    for row in told:
         assert row.status != PENDING, f"never sent: {row}"
         if row.channel != WEBHOOK or row.recipient == NOBODY:
             continue
@@ -116,11 +118,11 @@ def _everything_was_told(world: World) -> None:
             assert world.receivers.unanswered[name] > len(RETRY_AFTER), f"given up early: {row}"
 
 
-def _nobody_was_told_otherwise(world: World) -> None:
+def _nobody_was_told_otherwise(world: World, told: Sequence[Any]) -> None:
     """Whatever arrived stands in the ledger, for that recipient, under one id and in order."""
     rows = {
         (_url(row.organisation, row.recipient), row.id): row
-        for row in ledger(world)
+        for row in told
         if row.channel == WEBHOOK and row.recipient != NOBODY
     }
     bodies: dict[str, bytes] = {}
@@ -143,12 +145,12 @@ def _nobody_was_told_otherwise(world: World) -> None:
             last[one.url, row.alert] = row.number
 
 
-def _nobody_believes_what_was_taken_back(world: World) -> None:
+def _nobody_believes_what_was_taken_back(world: World, told: Sequence[Any]) -> None:
     """Whoever was told of an alert that was retracted was told, or often tried, that it was."""
-    retracted = {row.alert for row in ledger(world) if row.kind == "retracted"}
+    retracted = {row.alert for row in told if row.kind == "retracted"}
     corrected = {
         (row.alert, _url(row.organisation, row.recipient))
-        for row in ledger(world)
+        for row in told
         if row.kind == "retracted" and row.channel == WEBHOOK and row.recipient != NOBODY
         and row.status in (SENT, GIVEN_UP)
     }  # fmt: skip
@@ -158,12 +160,12 @@ def _nobody_believes_what_was_taken_back(world: World) -> None:
             assert (alert, one.url) in corrected, f"{one.url} still believes {alert}"
 
 
-def _alerts_stand_on_the_stream(world: World) -> None:
+def _alerts_stand_on_the_stream(world: World, told: Sequence[Any]) -> None:
     """Each step of the ledger is on the topic of alerts, and nothing else; both sides agree."""
     said = {(one.organisation, one.event.id) for one in on_stream(world, ALERTS)}
     kept = {
         (row.organisation, f"{row.alert}/{row.step}")
-        for row in ledger(world)
+        for row in told
         if row.channel == STREAM and row.status == SENT
     }
     assert said == kept, f"the topic of alerts differs: {sorted(said ^ kept)}"

@@ -74,6 +74,7 @@ class Words:
         clients = registry.find(one.id, [(CLIENT, name) for name in world.scenario.clients])
         self.clients = {reference: opaque for (_, reference), opaque in clients.items()}
         self._events: dict[str, str] = {}
+        self._revealed: dict[str, str] = {}
         for telling in world.scenario.tellings[one.name]:
             document = telling.document
             client = self.clients.get(document.get("subject", ""))
@@ -83,8 +84,10 @@ class Words:
     def plain(self, value: Any) -> str:
         """Return canonical JSON in the senders' own words."""
         text = json.dumps(value, sort_keys=True, ensure_ascii=False)
-        known = self._registry.reveal(self._organisation, set(_OPAQUE.findall(text)))
-        text = _OPAQUE.sub(lambda found: known[found[0]], text)
+        unknown = set(_OPAQUE.findall(text)) - self._revealed.keys()
+        if unknown:
+            self._revealed |= self._registry.reveal(self._organisation, unknown)
+        text = _OPAQUE.sub(lambda found: self._revealed[found[0]], text)
         for name, words in self._events.items():
             text = text.replace(name, words)
         return text

@@ -37,6 +37,9 @@ OFTEN: Final[Mapping[str, tuple[int, ...]]] = {
 }
 """How often a step reaches such a point."""
 
+TURNS: Final[Mapping[str, int]] = {"runner": 2, "ticker": 1, "deliverer": 2}
+"""How often a worker has its turn; each tick is work for all who read."""
+
 STATEMENTS: Final = 30
 """Statements of a long step."""
 
@@ -93,7 +96,10 @@ class Schedule:
         """Choose whose turn it is: most often somebody's who has work."""
         chance = self._chance
         work = world.with_work() if chance.random() < 0.95 else []
-        process, worker = chance.choice(work or EVERY_WORKER)
+        if chance.random() < 0.75:
+            work = world.at_work(work) or work
+        of = work or EVERY_WORKER
+        ((process, worker),) = chance.choices(of, [TURNS[worker] for _, worker in of])
         faults = self._faults(worker, pauses=depth < 2)
         meanwhile: tuple[Action, ...] = ()
         if any(fault.kind == "pause" for fault in faults):

@@ -4,10 +4,11 @@ import traceback
 from dataclasses import dataclass
 from typing import Final
 
+from shared.stream.ports import EVENTS
 from tests.simulation.afterwards import judge_replay, judge_rest
 from tests.simulation.healing import heal
 from tests.simulation.installation import Installation
-from tests.simulation.judge import judge_arrivals, judge_end
+from tests.simulation.judge import judge_arrivals, judge_end, on_stream
 from tests.simulation.outcome import Outcome, compare, outcome
 from tests.simulation.scenario import scenario
 from tests.simulation.schedule import Schedule
@@ -17,7 +18,7 @@ SEEDS_PER_SCENARIO: Final = 20
 """Neighbouring seeds tell the same events, so that their fault-free run is made once."""
 
 
-REPLAYED: Final = 4
+REPLAYED: Final = 8
 """In every so many seeds the whole stream is read again in the end."""
 
 
@@ -69,7 +70,7 @@ class Simulator:
             world: The one that was begun last.
             replay: Whether the whole stream is read again in the end.
         """
-        judge_arrivals(world)
+        judge_arrivals(world, on_stream(world, EVENTS))
         heal(world)
         judge_end(world)
         compare(self._without_trouble(world.scenario.number), outcome(world))

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from services.alerts.example import Example
 from services.alerts.rule import Audience, Episode, Family, Step, Urgency, Verdict
 from shared import ids
 from shared.alliance.history import Phase
@@ -60,6 +61,7 @@ class _Plain:
     version = 1
     next_steps: tuple[str, ...] = ("Talk about it.",)
     always_news = False
+    example: Example = ()
     tell: Mapping[Urgency, tuple[Audience, ...]] = {
         "attention": ("supervisor", "leadership"),
         "urgent": ("supervisor", "leadership", "governance"),

@@ -42,6 +42,12 @@ JUDGED: Final = Table(
 )
 
 
+def facts(client: str, *names: str) -> list[Envelope]:
+    """Return facts of a client, by their ids."""
+    return [an.a_session_held(name, an.on(n), client=client, id=name)
+            for n, name in enumerate(names)]  # fmt: skip
+
+
 class Tally:
     """Keeps what came, and says of each client what it has of it; a fact of many touches all."""
 

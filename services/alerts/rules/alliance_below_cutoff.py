@@ -7,6 +7,7 @@ from statistics import median
 from typing import Any
 
 from services.alerts.episodes import Moment, verdict
+from services.alerts.example import Example, rated
 from services.alerts.rule import Audience, Family, Urgency, Verdict
 from services.alerts.wording import figure
 from shared.alliance.change import meets
@@ -44,6 +45,10 @@ class AllianceBelowCutoff:
     )
     defaults: Mapping[str, Any] = {"window_ratings": 3, "below_ratings": 2}
     always_news: bool = False
+    example: Example = (
+        rated(0, 38), rated(7, 37.5), rated(14, 35.2), rated(21, 34), rated(28, 36.5),
+        rated(35, 38),
+    )  # fmt: skip
 
     def judge(self, phase: Phase, settings: Mapping[str, Any], until: datetime) -> Verdict:
         """Judge each of the client's series at every rating."""

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from services.alerts.episodes import Moment, verdict
+from services.alerts.example import Example, rated
 from services.alerts.rule import Audience, Family, Urgency, Verdict
 from services.alerts.wording import figure
 from shared.alliance.change import theil_sen
@@ -42,6 +43,10 @@ class AllianceDecline:
         "fall_percent": 10,
     }
     always_news: bool = False
+    example: Example = (
+        rated(0, 39), rated(7, 38.2), rated(14, 37), rated(21, 34.8), rated(28, 36),
+        rated(35, 38.5),
+    )  # fmt: skip
 
     def judge(self, phase: Phase, settings: Mapping[str, Any], until: datetime) -> Verdict:
         """Judge each of the client's series at every rating."""

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from services.alerts.episodes import Moment, verdict
+from services.alerts.example import Example, assessed, closed, noted
 from services.alerts.rule import Audience, Family, Urgency, Verdict
 from shared import ids
 from shared.alliance.history import BoundaryEvent, Phase
@@ -37,6 +38,7 @@ class BoundarySerious:
     )
     defaults: Mapping[str, Any] = {"attention_severity": 3, "urgent_severity": 4}
     always_news: bool = True
+    example: Example = (noted(0, 3, "confidentiality"), assessed(2, 4), closed(30))
 
     def judge(self, phase: Phase, settings: Mapping[str, Any], until: datetime) -> Verdict:
         """Judge each boundary event at every step of its life."""

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from services.alerts.episodes import NO_GRACE, Moment, verdict
+from services.alerts.example import Example, assessed, noted
 from services.alerts.rule import Audience, Family, Urgency, Verdict
 from services.alerts.wording import counted
 from shared import ids
@@ -49,6 +50,7 @@ class BoundaryUnassessed:
         "severity_4_working_days": 0,
     }
     always_news: bool = True
+    example: Example = (noted(0, 2), assessed(11, 1))
 
     def judge(self, phase: Phase, settings: Mapping[str, Any], until: datetime) -> Verdict:
         """Judge each boundary event at the deadline of its assessment."""

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from services.alerts.episodes import Moment, verdict
+from services.alerts.example import Example, answered
 from services.alerts.rule import Audience, Family, Urgency, Verdict
 from services.alerts.wording import figure
 from shared.alliance.history import Phase, Rating
@@ -45,6 +46,8 @@ class RiskItem:
         "urgent_rise": 2,
     }
     always_news: bool = True
+    example: Example = (answered(0, "9", 0), answered(14, "9", 1), answered(28, "9", 3),
+                        answered(42, "9", 0))  # fmt: skip
 
     def judge(self, phase: Phase, settings: Mapping[str, Any], until: datetime) -> Verdict:
         """Judge each risk item at every answer that was seen."""

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from services.alerts.episodes import Moment, verdict
+from services.alerts.example import Example, agreed, held
 from services.alerts.rule import Audience, Family, Urgency, Verdict
 from services.alerts.wording import excused, figure
 from shared.alliance.consistency.session_gap import (
@@ -55,6 +56,7 @@ class SessionGap:
         "grace_hours": 48,
     }
     always_news: bool = False
+    example: Example = (agreed(0, 7), held(0), held(7), held(14), held(35))
 
     def judge(self, phase: Phase, settings: Mapping[str, Any], until: datetime) -> Verdict:
         """Judge at the deadlines that follow each held session."""

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from services.alerts.episodes import NO_GRACE, Moment, verdict
+from services.alerts.example import Example, held, missed
 from services.alerts.rule import Audience, Family, Urgency, Verdict
 from services.alerts.wording import counted, excused
 from shared.alliance.consistency.session_not_held import (
@@ -55,6 +56,8 @@ class SessionNotHeld:
         "sickness_grace": 1,
     }
     always_news: bool = False
+    example: Example = (held(0), held(7), missed(14, "therapist"), held(21), held(28),
+                        missed(35, "therapist"), held(42))  # fmt: skip
 
     def judge(self, phase: Phase, settings: Mapping[str, Any], until: datetime) -> Verdict:
         """Judge at every missed session, and at the deadline for speaking with the client."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from services.alerts.example import Example, resumed, silent
 from services.alerts.rule import Audience, Episode, Family, Step, Urgency, Verdict
 from services.alerts.silence import Silence
 from shared import ids
@@ -32,6 +33,7 @@ class SourceSilent:
     )
     defaults: Mapping[str, Any] = {}
     always_news = False
+    example: Example = (silent(0), resumed(2))
 
     def judge(self, phase: Phase, settings: Mapping[str, Any], until: datetime) -> Verdict:
         """Say nothing: a feed is nobody's phase."""

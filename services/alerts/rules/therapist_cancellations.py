@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from services.alerts.episodes import Moment, verdict
+from services.alerts.example import Example, cancelled, held
 from services.alerts.rule import Audience, Family, Urgency, Verdict
 from services.alerts.wording import excused
 from shared.alliance.attendance import Outcome, windows
@@ -47,6 +48,10 @@ class TherapistCancellations:
         "sickness_grace": 1,
     }
     always_news: bool = False
+    example: Example = (
+        held(0), held(7), cancelled(14, "clinic"), held(21), cancelled(28, "client"),
+        cancelled(35, "therapist", "emergency"), cancelled(42, "therapist"), held(49),
+    )  # fmt: skip
 
     def judge(self, phase: Phase, settings: Mapping[str, Any], until: datetime) -> Verdict:
         """Judge the window at every change of what became of a session."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, bindparam, select
 
 from shared.clock import from_micros
 from shared.errors import DatabaseUnavailable, StreamDamaged
@@ -24,6 +24,17 @@ from shared.stream.ports import Partition, Record
 FIRST_WAIT_S: Final = 0.005
 LONGEST_WAIT_S: Final = 0.1
 """Own: how often an idle consumer looks: at first often, then ten times a second."""
+
+# Every poll asks; making a question costs more than asking it.
+_BOUNDS: Final = select(PARTITIONS).where(
+    PARTITIONS.c.place.in_(bindparam("places", expanding=True))
+)
+_RECORDS: Final = (
+    select(RECORDS)
+    .where(RECORDS.c.place == bindparam("at"), RECORDS.c.offset >= bindparam("start"))
+    .order_by(RECORDS.c.offset)
+    .limit(bindparam("most"))
+)
 
 
 class EmbeddedConsumer:
@@ -113,11 +124,8 @@ class EmbeddedConsumer:
         self._numbers = numbers
 
     def _read(self, db: Connection, limit: int) -> tuple[list[Record], dict[Partition, int]]:
-        numbers = list(self._numbers.values())
-        bounds = {
-            row.place: row
-            for row in db.execute(select(PARTITIONS).where(PARTITIONS.c.place.in_(numbers)))
-        }
+        numbers = {"places": list(self._numbers.values())}
+        bounds = {row.place: row for row in db.execute(_BOUNDS, numbers)}
         records: list[Record] = []
         moved: dict[Partition, int] = {}
         for partition, position in self._positions.items():
@@ -137,12 +145,7 @@ class EmbeddedConsumer:
 
 def _records(db: Connection, place: Row[tuple[int]], start: int, limit: int) -> list[Record]:
     where = Partition(place.topic, place.number)
-    wanted = (
-        select(RECORDS)
-        .where(RECORDS.c.place == place.place, RECORDS.c.offset >= start)
-        .order_by(RECORDS.c.offset)
-        .limit(limit)
-    )
+    wanted = {"at": place.place, "start": start, "most": limit}
     return [
         Record(
             topic=place.topic,
@@ -153,5 +156,5 @@ def _records(db: Connection, place: Row[tuple[int]], start: int, limit: int) -> 
             headers=unpack_headers(row.headers),
             appended_at=from_micros(row.appended_at),
         )
-        for row in good_beginning(db.execute(wanted).all(), where, start)
+        for row in good_beginning(db.execute(_RECORDS, wanted).all(), where, start)
     ]

@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from shared.clock import EPOCH, Clock, to_micros
 from shared.errors import DatabaseUnavailable
@@ -12,6 +12,9 @@ from shared.storage.engine import Database, upsert
 from shared.stream.embedded.tables import LEASES
 
 NOBODY: Final = ""
+
+# Every poll asks; making a question costs more than asking it.
+_OF_GROUP: Final = select(LEASES).where(LEASES.c.group == bindparam("whose"))
 
 
 class Lease:
@@ -87,7 +90,7 @@ class Lease:
         An end that is further off than a lease is long was set by a clock that was wrong since:
         whoever set it may be dead, and nobody waits for hours.
         """
-        row = db.execute(select(LEASES).where(LEASES.c.group == self._group)).one_or_none()
+        row = db.execute(_OF_GROUP, {"whose": self._group}).one_or_none()
         if row is None:
             return NOBODY
         holder: str = row.holder

@@ -149,8 +149,7 @@ class EmbeddedPublisher:
             return taken
 
     def _append(self, db: Connection, batches: list["_Batch"]) -> None:
-        places = db.execute(select(PARTITIONS.c.place, PARTITIONS.c.ends))
-        ends: dict[int, int] = {row.place: row.ends for row in places}
+        ends: dict[int, int] = {row.place: row.ends for row in db.execute(_ENDS)}
         appended_at = to_micros(self._clock.now())
         rows = []
         grown = set()
@@ -173,6 +172,7 @@ class _Batch:
         self.error: Exception | None = None
 
 
+_ENDS = select(PARTITIONS.c.place, PARTITIONS.c.ends)
 _SET_END = (
     update(PARTITIONS).where(PARTITIONS.c.place == bindparam("at")).values(ends=bindparam("end"))
 )

@@ -2,10 +2,22 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Column, Connection, delete, func, inspect, select, text, update
+from sqlalchemy import (
+    Column,
+    Connection,
+    Select,
+    bindparam,
+    delete,
+    func,
+    inspect,
+    select,
+    text,
+    update,
+)
 
 from shared.clock import Clock, SystemClock, to_micros
 from shared.errors import StreamDamaged, StreamUnavailable
@@ -126,9 +138,9 @@ class EmbeddedStream:
 
     def _offsets(self, topic: str, which: Column[int]) -> Mapping[Partition, int]:
         partitions = self._places.partitions(topic)
-        wanted = select(PARTITIONS.c.place, which).where(PARTITIONS.c.topic == topic)
         with answering(), self._database.read() as db:
-            return {partitions[place]: offset for place, offset in db.execute(wanted)}
+            found = db.execute(_of_topic(which), {"which": topic})
+            return {partitions[place]: offset for place, offset in found}
 
     def _expire(self, db: Connection, topic: Topic) -> None:
         if topic.kept_days is None:
@@ -153,6 +165,11 @@ class EmbeddedStream:
                 f" cannot change: set RAPPORT_PARTITIONS={found}"
             ]
         return []
+
+
+@cache
+def _of_topic(which: Column[int]) -> Select[int, int]:
+    return select(PARTITIONS.c.place, which).where(PARTITIONS.c.topic == bindparam("which"))
 
 
 def _prepare(database: Database) -> None:

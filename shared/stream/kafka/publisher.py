@@ -26,6 +26,11 @@ from shared.stream.topics import MAX_RECORD_BYTES, refuse_too_large
 MAX_BLOCK_MS: Final = 2_000
 CLOSE_WITHIN_S: Final = 2.0
 
+BATCH_BYTES: Final = 128 * 1024
+"""Own: of one partition at most one batch is under way, so what does not fit waits for a whole
+answer. By the library's default of 16 KiB, a hundred events at once cost a quarter more
+(measured)."""
+
 
 class _ByKey(Partitioner):  # type: ignore[misc]  # kafka-python is not typed.
     """The library's own choice for records with a key, made in a third of the time."""
@@ -109,6 +114,7 @@ class KafkaPublisher:
                 delivery_timeout_ms=int(self._cluster.delivery_timeout_s * 1000),
                 max_block_ms=MAX_BLOCK_MS,
                 linger_ms=0,
+                batch_size=BATCH_BYTES,
                 max_request_size=MAX_RECORD_BYTES,
                 partitioner=_ByKey(),
                 metrics_enabled=False,

@@ -1,0 +1,133 @@
+"""What a rule's example is made of: a made-up course of care, in words and as events. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from shared.clock import format_time
+
+BEGINS: Final = datetime(2026, 1, 5, 10, tzinfo=UTC)
+"""A Monday, so that weeks are easy to see."""
+
+THERAPIST, CLINIC, SOURCE = "th_example", "example", "src_example"
+SESSION: Final = timedelta(minutes=50)
+
+_What = tuple[str, datetime, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Something that happened, in words and as the events that a sender would send of it.
+
+    Attributes:
+        at: When it happened.
+        words: What, for people.
+        events: Type, time and data of each.
+    """
+
+    at: datetime
+    words: str
+    events: tuple[_What, ...] = ()
+
+
+Example = Sequence[Told]
+
+
+def agreed(day: int, interval_days: int) -> Told:
+    """Return a course of care that begins, with the interval between sessions agreed."""
+    data = {"agreed_interval_days": interval_days}
+    words = f"care began; a session every {interval_days} days was agreed"
+    return Told(on(day), words, (("care.started", on(day), data),))
+
+
+def held(day: int) -> Told:
+    """Return a session that was booked and held."""
+    began = on(day)
+    data = {"started_at": format_time(began), "ended_at": format_time(began + SESSION)}
+    events = (_booked(day), ("session.held", began + SESSION, _of_session(day) | data))
+    return Told(began, "session held", events)
+
+
+def cancelled(day: int, by: str, reason: str | None = None) -> Told:
+    """Return a session that was booked, and cancelled the day before."""
+    data = {"cancelled_by": by} | ({} if reason is None else {"reason": reason})
+    events = (_booked(day), ("session.cancelled", on(day - 1), _of_session(day) | data))
+    because = "" if reason is None else f" ({reason.replace('_', ' ')})"
+    return Told(on(day - 1), f"tomorrow's session cancelled by the {by}{because}", events)
+
+
+def missed(day: int, by: str) -> Told:
+    """Return a session that was booked, and somebody did not come."""
+    events = (_booked(day), ("session.missed", on(day), _of_session(day) | {"missed_by": by}))
+    return Told(on(day), f"session missed by the {by}", events)
+
+
+def rated(day: int, total: float, instrument: str = "srs-3") -> Told:
+    """Return the client's rating on the day."""
+    data = {"instrument": instrument, "instrument_version": "1", "rater": "client", "total": total}
+    words = f"the client rated {total:g} ({instrument})"
+    return Told(on(day), words, (("rating.given", on(day), data),))
+
+
+def answered(day: int, item: str, answer: int, instrument: str = "phq-9") -> Told:
+    """Return a form of which one answer was seen."""
+    data = {"instrument": instrument, "instrument_version": "1", "rater": "client",
+            "items": {item: answer}}  # fmt: skip
+    words = f"the client answered {answer} to item {item} ({instrument})"
+    return Told(on(day), words, (("rating.given", on(day), data),))
+
+
+def noted(day: int, severity: int, area: str = "time") -> Told:
+    """Return a boundary event that a supervisor noted."""
+    data = {"boundary_event": "example", "area": area, "about": "therapist",
+            "concerns": THERAPIST, "reported_by": "supervisor", "severity": severity}  # fmt: skip
+    words = f"a boundary event was noted ({area.replace('_', ' ')}, severity {severity})"
+    return Told(on(day), words, (("boundary.noted", on(day), data),))
+
+
+def assessed(day: int, severity: int) -> Told:
+    """Return its assessment: a crossing, or from severity 3 on a violation."""
+    judged = "violation" if severity >= 3 else "crossing"
+    data = {"boundary_event": "example", "assessment": judged, "severity": severity,
+            "assessed_by": "supervisor"}  # fmt: skip
+    words = f"it was assessed: a {judged}, severity {severity}"
+    return Told(on(day), words, (("boundary.assessed", on(day), data),))
+
+
+def closed(day: int) -> Told:
+    """Return the end of the matter."""
+    data = {"boundary_event": "example", "outcome": "not_upheld"}
+    return Told(on(day), "the matter was closed", (("boundary.closed", on(day), data),))
+
+
+def silent(day: int) -> Told:
+    """Return the moment at which a source has sent nothing for as long as it was given."""
+    data = {"source": SOURCE, "clinics": [CLINIC]}
+    words = "nothing came from the practice system for 48 hours"
+    return Told(on(day), words, (("feed.silent", on(day), data),))
+
+
+def resumed(day: int) -> Told:
+    """Return the moment at which it sends again."""
+    data = {"source": SOURCE, "clinics": [CLINIC]}
+    return Told(on(day), "the practice system sends again", (("feed.resumed", on(day), data),))
+
+
+def looked_at(day: int) -> Told:
+    """Return a day on which nothing happened: deadlines are judged up to here."""
+    return Told(on(day), "nothing until here")
+
+
+def on(day: int) -> datetime:
+    """Return a morning, so many days after the first one."""
+    return BEGINS + timedelta(days=day)
+
+
+def _booked(day: int) -> _What:
+    data = {"starts_at": format_time(on(day)), "planned_minutes": 50}
+    return ("session.scheduled", on(day - 7), _of_session(day) | data)
+
+
+def _of_session(day: int) -> dict[str, Any]:
+    return {"session": f"session-{day}"}

@@ -1,0 +1,68 @@
+"""A rule's example, played through the same fold and the same judgement as real events. Pure.
+
+``rapport rules show`` and ``GET /v1/rules`` tell it: it cannot say anything that the rule would
+not.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from services.alerts.example import BEGINS, CLINIC, SOURCE, THERAPIST
+from services.alerts.rule import Episode, FeedRule, Rule, Urgency
+from services.alerts.silence import silences
+from shared.alliance.history import fold
+from shared.alliance.reading import standing
+from shared.clock import format_time
+from shared.envelope import Envelope, Event
+
+ORGANISATION, CLIENT = "org_example", "cl_example"
+RECORDED_AFTER: Final = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of an example that was played.
+
+    Attributes:
+        at: When it happened, or when it became true.
+        words: What happened, or what the alert explains.
+        urgency: Of an alert's step; None for what happened, and for what cleared.
+    """
+
+    at: datetime
+    words: str
+    urgency: Urgency | None = None
+
+
+def played(rule: Rule) -> list[Line]:
+    """Return what happened in a rule's example, with what the rule says of it, in time."""
+    lines = [Line(told.at, told.words) for told in rule.example]
+    until = max((told.at for told in rule.example), default=BEGINS)
+    envelopes = [_envelope(*what) for told in rule.example for what in told.events]
+    for episode in _episodes(rule, envelopes, until):
+        lines += [
+            Line(step.effective_at, step.explanation, step.urgency) for step in episode.steps
+        ]
+        if episode.cleared_at is not None:
+            lines.append(Line(episode.cleared_at, "cleared"))
+    return sorted(lines, key=lambda line: line.at)
+
+
+def _episodes(rule: Rule, envelopes: Sequence[Envelope], until: datetime) -> Iterator[Episode]:
+    if isinstance(rule, FeedRule):
+        for found in silences(standing(envelopes).facts).values():
+            yield from rule.judge_feed(ORGANISATION, found).episodes
+        return
+    for phase in fold(ORGANISATION, CLIENT, envelopes).phases:
+        yield from rule.judge(phase, rule.defaults, until).episodes
+
+
+def _envelope(type: str, at: datetime, data: Mapping[str, Any]) -> Envelope:
+    of_feed = type.startswith("feed.")
+    whole = data if of_feed else {"clinic": CLINIC, "therapist": THERAPIST, **data}
+    subject = None if of_feed else CLIENT
+    name = f"{type} {format_time(at)}"
+    event = Event(type, "urn:example", name, at, subject, whole)
+    return Envelope(ORGANISATION, SOURCE, event, name, at + RECORDED_AFTER)
