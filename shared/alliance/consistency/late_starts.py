@@ -16,6 +16,7 @@ from shared.alliance.consistency.measure import (
     level,
     not_analysable,
 )
+from shared.alliance.consistency.said import held
 from shared.alliance.things import Phase, Session
 
 LAST: Final = 4
@@ -37,8 +38,8 @@ def _figure(phase: Phase, _at: datetime, settings: Settings) -> Figure:
     counts. Only where the client is known to have been there on time.
     """
     window = f"the last {counted(LAST, 'booked session')} held with the client there on time"
-    held = [session for session in phase.sessions if session.state == "held"]
-    timed = [session for session in held if _is_timed(session)]
+    every = held(phase)
+    timed = [session for session in every if _is_timed(session)]
     filled_in = sum(session.started_at == session.due_at for session in timed)
     if len(timed) >= FILLED_IN_LEAST and filled_in / len(timed) > FILLED_IN_SHARE:
         return not_analysable(
@@ -48,7 +49,7 @@ def _figure(phase: Phase, _at: datetime, settings: Settings) -> Figure:
             starts=len(timed),
             equal_to_the_schedule=filled_in,
         )
-    not_counted = _left_out(held, timed)
+    not_counted = _left_out(every, timed)
     last = [session for session in timed if session.client_arrival == "on_time"][-LAST:]
     if len(last) < LAST:
         because = f"{counted(len(last), 'start')} with the client there on time, {LAST} needed"
@@ -83,10 +84,10 @@ def _minutes_late(session: Session, grace_minutes: float) -> float:
     return late if late > grace_minutes else 0.0
 
 
-def _left_out(held: Sequence[Session], timed: Sequence[Session]) -> dict[str, int]:
+def _left_out(every: Sequence[Session], timed: Sequence[Session]) -> dict[str, int]:
     arrivals = Counter(session.client_arrival for session in timed)
     found = {
-        "no_planned_or_exact_time": len(held) - len(timed),
+        "no_planned_or_exact_time": len(every) - len(timed),
         "client_late": arrivals["late"],
         "arrival_unknown": arrivals["unknown"] + arrivals[None],
     }

@@ -1,9 +1,18 @@
 """What several measures ask of a phase: its held sessions, its facts by type. Pure."""
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from shared.alliance.reading import Fact
 from shared.alliance.things import Phase, Session
+
+ASKED: Final = frozenset(
+    {
+        "contact.attempted", "goal.agreed", "goal.closed", "goal.rated", "plan.reviewed",
+        "rating.given", "rating.skipped",
+    }
+)  # fmt: skip
+"""The types that are asked for here; a long life has thousands of facts of others."""
 
 
 def held(phase: Phase) -> Sequence[Session]:
@@ -12,7 +21,9 @@ def held(phase: Phase) -> Sequence[Session]:
 
 
 def said(phase: Phase, type: str) -> Sequence[Fact]:
-    """Return the facts of one type in a phase, in fold order."""
+    """Return the facts of one type, one of ``ASKED``, in a phase, in fold order."""
+    if type not in ASKED:
+        raise ValueError(f"{type} is not among the types that are asked for")
     return phase.derived(_by_type).get(type, ())
 
 
@@ -36,5 +47,6 @@ def _held(phase: Phase) -> Sequence[Session]:
 def _by_type(phase: Phase) -> Mapping[str, Sequence[Fact]]:
     found: dict[str, list[Fact]] = {}
     for fact in phase.facts:
-        found.setdefault(fact.type, []).append(fact)
+        if fact.type in ASKED:
+            found.setdefault(fact.type, []).append(fact)
     return found

@@ -1,7 +1,6 @@
 """How long no session was held, beside the interval that was agreed. Pure."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice, pairwise, zip_longest
 from statistics import median
@@ -20,6 +19,7 @@ from shared.alliance.consistency.measure import (
 )
 from shared.alliance.reading import Fact
 from shared.alliance.things import Phase
+from shared.values import frozen
 
 DAY: Final = timedelta(days=1)
 LEAVE: Final = frozenset({"annual_leave", "parental", "study", "other"})
@@ -41,7 +41,7 @@ Stretch = tuple[str, datetime, datetime | None]
 """Why the clock stands still, from when, until when."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Anchor:
     """A held session, or one that the client cancelled or missed: from here the clock runs."""
 
@@ -50,7 +50,7 @@ class Anchor:
     fact: Fact
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Interval:
     """How often sessions are to be held, in days, and the facts that say so."""
 
@@ -63,7 +63,7 @@ class Interval:
         return timedelta(days=min(ratio * self.days, LONGEST_DAYS))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Gap:
     """From one anchor to the next.
 
@@ -164,11 +164,12 @@ def _paired(anchors: Sequence[Anchor]) -> Iterator[tuple[Anchor, Anchor | None]]
 def _anchors(found: Sequence[Outcome]) -> Iterator[Anchor]:
     anchors: list[Anchor] = []
     for outcome in found:
-        due = outcome.session.due_at
         if outcome.session.state == "held":
             anchors.append(Anchor(outcome.since, True, outcome.fact))
-        elif outcome.by_client and (outcome.until is None or outcome.until > due):
-            anchors.append(Anchor(max(due, outcome.since), False, outcome.fact))
+        elif outcome.by_client:
+            due = outcome.session.due_at
+            if outcome.until is None or outcome.until > due:
+                anchors.append(Anchor(max(due, outcome.since), False, outcome.fact))
     yield from sorted(anchors, key=lambda anchor: (anchor.at, anchor.fact.source, anchor.fact.id))
 
 

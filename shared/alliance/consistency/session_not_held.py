@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import takewhile
 
 from shared.alliance.attendance import (
     SICKNESS,
@@ -24,6 +25,7 @@ from shared.alliance.consistency.measure import (
     not_analysable,
     together,
 )
+from shared.alliance.consistency.said import held, is_sent, said
 from shared.alliance.reading import Fact
 from shared.alliance.things import Phase
 
@@ -75,8 +77,8 @@ def contact(phase: Phase, outcome: Outcome, days: int) -> Contact:
     due_at = end_of_working_day(phase.clinic, outcome.since, days)
     attempts = tuple(
         fact
-        for fact in phase.facts
-        if fact.type == "contact.attempted" and outcome.since <= fact.occurred_at <= due_at
+        for fact in said(phase, "contact.attempted")
+        if outcome.since <= fact.occurred_at <= due_at
     )
     held_at = held_after(phase, outcome.since)
     reached = any(fact.data["reached"] for fact in attempts)
@@ -85,18 +87,12 @@ def contact(phase: Phase, outcome: Outcome, days: int) -> Contact:
 
 def sends_contacts(phase: Phase) -> bool:
     """Return whether contacts are sent from here: never sent is not never happened."""
-    said = phase.clinic.sends is not None and "contacts" in phase.clinic.sends
-    return said or any(fact.type == "contact.attempted" for fact in phase.facts)
+    return is_sent(phase, "contacts", "contact.attempted")
 
 
 def held_after(phase: Phase, moment: datetime) -> datetime | None:
     """Return when the next session after a moment was held, if one was."""
-    held = [
-        session.state_at
-        for session in phase.sessions
-        if session.state == "held" and session.state_at > moment
-    ]
-    return min(held, default=None)
+    return next((one.state_at for one in held(phase) if one.state_at > moment), None)
 
 
 def _missed_by_therapist(outcome: Outcome) -> bool:
@@ -128,7 +124,8 @@ def _figure(phase: Phase, at: datetime, settings: Settings) -> Figure:
         if timedelta(0) <= at - outcome.since <= span
     ]
     lapsed: list[Outcome] = []
-    if any(_missed_by_therapist(one) and at - one.since <= span for one in outcomes(phase)):
+    late = takewhile(lambda one: at - one.since <= span, reversed(outcomes(phase)))
+    if any(map(_missed_by_therapist, late)):
         found = not_held(phase, settings["window_sessions"], settings["sickness_grace"])
         lapsed = recent(found, at, weeks)
     if not decided and not lapsed:

@@ -1,7 +1,6 @@
 """Sessions that were shorter than sessions of this phase were at first. Pure."""
 
 from collections import Counter
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from statistics import median
 from typing import Final
@@ -15,6 +14,7 @@ from shared.alliance.consistency.measure import (
     level,
     not_analysable,
 )
+from shared.alliance.consistency.said import held
 from shared.alliance.things import Phase, Session
 
 FIRST: Final = 4
@@ -34,9 +34,9 @@ def _figure(phase: Phase, _at: datetime, settings: Settings) -> Figure:
     one that technology ended, or that nobody knows who ended.
     """
     window = f"the last {counted(LAST, 'session')} held after the phase's first {FIRST}"
-    held = [session for session in phase.sessions if session.state == "held"]
-    whole = [session for session in held if not _why_left_out(session)]
-    not_counted = _left_out(held)
+    reasons = [_why_left_out(session) for session in held(phase)]
+    whole = [one for one, why in zip(held(phase), reasons, strict=True) if why is None]
+    not_counted = dict(Counter(reason for reason in reasons if reason))
     first, last = whole[:FIRST], whole[FIRST:][-LAST:]
     if not last:
         because = f"{counted(len(whole), 'session')} of a known length, {FIRST + 1} needed"
@@ -89,11 +89,6 @@ def _why_left_out(session: Session) -> str | None:
     if session.ended_early_by in ("client", "technical", "unknown"):
         return f"ended_early_by_{session.ended_early_by}"
     return "client_late" if session.client_arrival == "late" else None
-
-
-def _left_out(held: Iterable[Session]) -> dict[str, int]:
-    reasons = [_why_left_out(session) for session in held]
-    return dict(Counter(reason for reason in reasons if reason))
 
 
 SHORTENED_SESSIONS = Measure(
