@@ -136,6 +136,23 @@ def test_nothing_agreed_or_nothing_sent_is_not_analysable() -> None:
     assert due(*silent, RATING, ended)["not_analysable_because"] == "the phase is closed"
 
 
+def test_nothing_was_due_before_it_was_agreed_or_the_phase_began() -> None:
+    """An agreement after the last rating, or before a transfer, makes nothing late."""
+    later = an.a_care_event(
+        "started", on(100), measures=[{"instrument": "srs-3", "every_days": 14}]
+    )
+    given = [*weekly("held"), RATING, later]
+    assert due(*given, until(on(141, 23)))["met"] is None
+    assert due(*given, until(on(142, 0)))["met"] == "attention"
+    moved, sends = (
+        an.a_care_event("transferred", on(200)),
+        an.a_clinic_configured(sends=["ratings"]),
+    )
+    held = an.a_session_held("n1", on(210), therapist="th_new")
+    one = figures([*given, moved, held, sends], "th_new")["measures_due"]
+    assert (one["value"], one["values"][0]["since"]) == (0, moved.id)
+
+
 def test_a_pause_stops_the_rhythm() -> None:
     """Three weeks of a break move what is due by three weeks."""
     paused = [an.a_care_event("paused", on(7)), an.a_care_event("resumed", on(28))]

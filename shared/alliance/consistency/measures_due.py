@@ -50,8 +50,10 @@ class _Due:
 def _figure(phase: Phase, at: datetime, settings: Settings) -> Figure:
     """Return how many agreed questionnaires are overdue at the client's last fact.
 
-    A rating starts the rhythm anew, whoever gave it; so does one that was offered and declined or
-    not answered: the client's silence is not the therapist's. One that was not offered does not.
+    The rhythm runs from its agreement or, where that is later, from the opening of the phase: what
+    was due with a former therapist is not due with this one. A rating starts it anew, whoever
+    gave it; so does one that was offered and declined or not answered: the client's silence is
+    not the therapist's. One that was not offered does not.
     """
     agreed = [fact for fact in phase.care.facts if fact.data.get("measures")]
     if not phase.in_care:
@@ -86,8 +88,9 @@ def _figure(phase: Phase, at: datetime, settings: Settings) -> Figure:
 def _due(phase: Phase, measure: Mapping[str, Any], agreed: Fact, weeks: int) -> _Due:
     instrument = measure["instrument"]
     given = [one for one in phase.ratings if one.instrument_key == instrument]
-    rated = given[-1].fact if given else None
-    after = agreed if rated is None else rated
+    after = _begins(phase, agreed)
+    if given and given[-1].fact.occurred_at > after.occurred_at:
+        after = given[-1].fact
     skipped = [
         fact
         for fact in said(phase, "rating.skipped")
@@ -99,6 +102,13 @@ def _due(phase: Phase, measure: Mapping[str, Any], agreed: Fact, weeks: int) -> 
     overdue_at = due_at and after_days(phase.clinic, due_at, weeks * 7, phase.care.pauses)
     reasons = Counter(_skipped(fact.data["reason"]) for fact in skipped)
     return _Due(measure, since, due_at, overdue_at, reasons)
+
+
+def _begins(phase: Phase, agreed: Fact) -> Fact:
+    """Return the fact from which the rhythm runs at first: nothing was due before this phase."""
+    if agreed.occurred_at >= phase.opened_at:
+        return agreed
+    return next(fact for fact in phase.facts if fact.occurred_at >= phase.opened_at)
 
 
 def _due_at(phase: Phase, measure: Mapping[str, Any], since: Fact) -> datetime | None:
