@@ -2,8 +2,8 @@
 
 import logging
 import sys
-from collections.abc import MutableMapping
-from contextlib import suppress
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO, cast
 
 import orjson
@@ -25,6 +25,27 @@ def configure(level: str = "info") -> None:
     logging.basicConfig(level=level.upper(), stream=sys.stderr, format="%(message)s")
     # A migration that has nothing to do is not worth a line.
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    _to_stderr(level, remembered=True)
+
+
+@contextmanager
+def beside_data() -> Iterator[None]:
+    """Send warnings to stderr until the end of the block: what a command prints is data."""
+    before = structlog.get_config()
+    _to_stderr("warning", remembered=False)
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
+
+
+def logger(service: str) -> structlog.typing.FilteringBoundLogger:
+    """Return the logger of a part of Rapport; call ``log.info(action, …ids…)`` on it."""
+    bound: structlog.typing.FilteringBoundLogger = structlog.get_logger(service=service)
+    return bound
+
+
+def _to_stderr(level: str, *, remembered: bool) -> None:
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -35,14 +56,8 @@ def configure(level: str = "info") -> None:
         wrapper_class=structlog.make_filtering_bound_logger(level),
         # Bytes go past the encoder of texts: a line per request is written in one call.
         logger_factory=structlog.BytesLoggerFactory(cast(BinaryIO, _Unfailing())),
-        cache_logger_on_first_use=True,
+        cache_logger_on_first_use=remembered,
     )
-
-
-def logger(service: str) -> structlog.typing.FilteringBoundLogger:
-    """Return the logger of a part of Rapport; call ``log.info(action, …ids…)`` on it."""
-    bound: structlog.typing.FilteringBoundLogger = structlog.get_logger(service=service)
-    return bound
 
 
 def _line(fields: MutableMapping[str, Any], **_: Any) -> bytes:

@@ -78,9 +78,9 @@ def answered(day: int, item: str, answer: int, instrument: str = "phq-9") -> Tol
     return Told(on(day), words, (("rating.given", on(day), data),))
 
 
-def noted(day: int, severity: int, area: str = "time") -> Told:
+def noted(day: int, severity: int, area: str = "time", name: str = "example") -> Told:
     """Return a boundary event that a supervisor noted."""
-    data = {"boundary_event": "example", "area": area, "about": "therapist",
+    data = {"boundary_event": name, "area": area, "about": "therapist",
             "concerns": THERAPIST, "reported_by": "supervisor", "severity": severity}  # fmt: skip
     words = f"a boundary event was noted ({area.replace('_', ' ')}, severity {severity})"
     return Told(on(day), words, (("boundary.noted", on(day), data),))
@@ -95,10 +95,51 @@ def assessed(day: int, severity: int) -> Told:
     return Told(on(day), words, (("boundary.assessed", on(day), data),))
 
 
-def closed(day: int) -> Told:
+def closed(day: int, name: str = "example") -> Told:
     """Return the end of the matter."""
-    data = {"boundary_event": "example", "outcome": "not_upheld"}
+    data = {"boundary_event": name, "outcome": "not_upheld"}
     return Told(on(day), "the matter was closed", (("boundary.closed", on(day), data),))
+
+
+def measured(day: int, total: float, rater: str, instrument: str) -> Told:
+    """Return a rating of a session by somebody, of the session on that day."""
+    data = {"instrument": instrument, "instrument_version": "1", "rater": rater, "total": total,
+            "session": f"session-{day}", "scored_as": "sum"}  # fmt: skip
+    words = f"the {rater} rated {total:g} ({instrument})"
+    return Told(on(day), words, (("rating.given", on(day) + SESSION, data),))
+
+
+def strained(day: int) -> Told:
+    """Return a rupture that the therapist noted."""
+    data = {"rupture": f"rupture-{day}", "kind": "withdrawal", "noted_by": "therapist"}
+    return Told(on(day), "a rupture was noted", (("rupture.noted", on(day), data),))
+
+
+def repaired(day: int, of: int, resolution: int) -> Told:
+    """Return what became of the rupture of another day, 1 to 5."""
+    data = {"rupture": f"rupture-{of}", "resolution": resolution, "noted_by": "therapist"}
+    words = f"repair of the rupture, resolution {resolution} of 5"
+    return Told(on(day), words, (("rupture.repaired", on(day), data),))
+
+
+def sensed(day: int, *, supervised: bool) -> Told:
+    """Return a countertransference that the therapist noted."""
+    data = {"kind": "countertransference", "pattern": "helpless",
+            "taken_to_supervision": supervised}  # fmt: skip
+    words = f"countertransference noted, {'taken' if supervised else 'not taken'} to supervision"
+    return Told(on(day), words, (("dynamics.noted", on(day), data),))
+
+
+def set_back(day: int, severity: str) -> Told:
+    """Return a setback."""
+    told = (("setback.noted", on(day), {"severity": severity}),)
+    return Told(on(day), f"a {severity} setback was noted", told)
+
+
+def planned(day: int) -> Told:
+    """Return a relapse plan that was agreed."""
+    data = {"agreed_by": ["client", "therapist"]}
+    return Told(on(day), "a relapse plan was agreed", (("relapse_plan.agreed", on(day), data),))
 
 
 def silent(day: int) -> Told:

@@ -6,7 +6,7 @@ they are written in the transaction that saves the judgement, and sent afterward
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from functools import cache
 from typing import Any, Final
 
 import orjson
@@ -27,15 +27,17 @@ from sqlalchemy import (
     UniqueConstraint,
     and_,
     bindparam,
+    cast,
     exists,
     func,
     or_,
     select,
 )
+from sqlalchemy.sql.dml import ReturningInsert
 
 from services.alerts.steps import Decided, Known
 from shared.clock import from_micros, to_micros
-from shared.storage.engine import upsert
+from shared.storage.engine import upsert, upserting
 from shared.storage.kept import ID, KEPT, installation
 
 STREAM, WEBHOOK, SUMMARY = "stream", "webhook", "summary"
@@ -152,6 +154,14 @@ def mark_of(db: Connection, consumer: str, partition: int) -> int:
     return 0 if found is None else int(found)
 
 
+def reached(db: Connection, consumer: str, ends: Mapping[int, int]) -> set[int]:
+    """Keep how far partitions are judged now; return those that were judged no further before."""
+    names = {_mark(consumer, partition): partition for partition in sorted(ends)}
+    rows = [{"name": name, "value": str(ends[place])} for name, place in names.items()]
+    moved = db.execute(_moving(db.dialect.name), rows)
+    return {names[row.name] for row in moved}
+
+
 def set_mark(db: Connection, consumer: str, partition: int, next_offset: int) -> None:
     """Keep how far a partition has been judged."""
     row = {"name": _mark(consumer, partition), "value": str(next_offset)}
@@ -175,16 +185,15 @@ def known_alerts(
     return found
 
 
-def keep(
-    db: Connection, steps: Sequence[tuple[Decided, Mapping[tuple[str, str], str]]], at: datetime
-) -> None:
+def keep(db: Connection, steps: Sequence[tuple[Decided, Mapping[tuple[str, str], str]]]) -> None:
     """Write steps, and whom each is to be told to.
+
+    They are written when they were decided, as the stream knows the time. What is pending is due
+    at once: that time may be ahead of the deliverer's, where a clock was wrong for a moment.
 
     Args:
         db: The transaction that saves the judgement.
         steps: Each with (channel, recipient) → status.
-        at: When they are written, as the stream knows the time. What is pending is due at once:
-            that time may be ahead of the deliverer's, where a clock was wrong for a moment.
     """
     if not steps:
         return
@@ -193,7 +202,6 @@ def keep(
     for step, _ in steps:
         if step.kind in ("resolved", "retracted") or step.telling == "news":
             _cancel_waiting(db, step)
-    written = to_micros(at)
     rows = [
         {
             "organisation": step.subject.organisation,
@@ -203,7 +211,7 @@ def keep(
             "recipient": recipient,
             "number": step.number,
             "status": status,
-            "written_at": written,
+            "written_at": to_micros(step.decided_at),
             "due_at": AT_ONCE if status == PENDING else None,
             "attempts": 0,
         }
@@ -243,6 +251,17 @@ def waiting_history(db: Connection, organisation: str) -> int:
         LEDGER.c.status == WAITING,
     )
     return db.execute(asked).scalar_one()
+
+
+@cache
+def _moving(dialect: str) -> ReturningInsert[Any]:
+    made = upserting(dialect, installation)
+    before, now = (cast(one.value, BigInteger) for one in (installation.c, made.excluded))
+    return made.on_conflict_do_update(
+        index_elements=[installation.c.name],
+        set_={"value": made.excluded.value},
+        where=before <= now,
+    ).returning(installation.c.name)
 
 
 def _mark(consumer: str, partition: int) -> str:

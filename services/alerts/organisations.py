@@ -1,97 +1,13 @@
-"""What an organisation's facts about many clients say, remembered while they are the same.
-
-Every judgement stands on them, and reading them takes longer than judging: with a thousand of
-them, 30 of the 36 ms that one fact took (measured). Each partition keeps a sum over those it
-holds; what was read under the same sum is the same. It changes in the transaction that stores
-them, whoever stores them, so neither a rollback nor another process can leave old words behind.
-"""
-
-import hashlib
-from collections import OrderedDict
-from collections.abc import Iterable
-from functools import cache
-from typing import Any, Final
-
-from sqlalchemy import Connection, Select, Table, bindparam, select
+"""What an organisation's facts about many clients say, as the rules read it, remembered."""
 
 from services.alerts.judging import Organisation
 from services.alerts.tables import Tables
-from shared.clock import to_micros
-from shared.storage import facts
-from shared.storage.engine import upsert_all
-from shared.storage.facts import Arrival
-
-MOST_FACTS: Final = 50_000
-"""Own: so many are remembered at most, of all organisations; about a kilobyte each."""
-
-_BITS: Final = 256
+from shared.storage.shared_facts import MOST_FACTS, Remembered
 
 
-def note(db: Connection, tables: Tables, partition: int, new: Iterable[Arrival]) -> None:
-    """Add what was just stored to the sums of its organisations.
-
-    A sum, because it does not depend on the order in which facts came.
-    """
-    added: dict[str, int] = {}
-    for arrival in new:
-        if arrival.envelope.client is None:
-            organisation = arrival.envelope.organisation
-            added[organisation] = added.get(organisation, 0) + _number(arrival)
-    rows = []
-    for organisation, number in sorted(added.items()):
-        before = int(_sum(db, tables, organisation, partition) or "0", base=16)
-        total = (before + number) % 2**_BITS
-        rows.append({"organisation": organisation, "partition": partition, "sum": f"{total:x}"})
-    upsert_all(db, tables.shared, rows)
-
-
-class Organisations:
+class Organisations(Remembered[Organisation]):
     """Reads organisations, and remembers those read last."""
 
     def __init__(self, tables: Tables, most_facts: int = MOST_FACTS) -> None:
         """Remember nothing yet."""
-        self._tables = tables
-        self._most_facts = most_facts
-        self._read: OrderedDict[tuple[str, int], tuple[str, Organisation]] = OrderedDict()
-
-    def of(self, db: Connection, organisation: str, partition: int) -> Organisation:
-        """Return what an organisation's facts about many say, as a partition holds them now."""
-        # The sum before the facts: one that is behind them is only read again.
-        now = _sum(db, self._tables, organisation, partition)
-        key = (organisation, partition)
-        known = self._read.pop(key, None)
-        if known is None or now is None or known[0] != now:
-            many = facts.of_many(db, self._tables.facts, organisation, partition)
-            known = (now or "", Organisation(organisation, [one.envelope for one in many]))
-        if now is not None:
-            self._read[key] = known
-            self._forget()
-        return known[1]
-
-    def _forget(self) -> None:
-        """Forget what was asked for longest ago, until the rest is few enough."""
-        left = sum(len(one.facts) for _, one in self._read.values())
-        while left > self._most_facts:
-            _, (_, oldest) = self._read.popitem(last=False)
-            left -= len(oldest.facts)
-
-
-def _number(arrival: Arrival) -> int:
-    """Return a number that two stored facts share only where they say the same."""
-    envelope = arrival.envelope
-    event = envelope.event
-    said = (event.type, event.version, to_micros(event.time), envelope.sender, envelope.id,
-            to_micros(envelope.recorded_at), arrival.value)  # fmt: skip
-    return int.from_bytes(hashlib.sha256(repr(said).encode()).digest(), "big")
-
-
-def _sum(db: Connection, tables: Tables, organisation: str, partition: int) -> str | None:
-    found: str | None = db.scalar(_asked(tables.shared), {"whose": organisation, "at": partition})
-    return found
-
-
-@cache
-def _asked(shared: Table) -> Select[Any]:
-    return select(shared.c.sum).where(
-        shared.c.organisation == bindparam("whose"), shared.c.partition == bindparam("at")
-    )
+        super().__init__(tables.facts, tables.shared, Organisation, most_facts)

@@ -14,7 +14,6 @@ from services.alerts.rule import Episode, FeedRule, Rule, Urgency
 from services.alerts.silence import silences
 from shared.alliance.history import fold
 from shared.alliance.reading import standing
-from shared.clock import format_time
 from shared.envelope import Envelope, Event
 
 ORGANISATION, CLIENT = "org_example", "cl_example"
@@ -40,7 +39,8 @@ def played(rule: Rule) -> list[Line]:
     """Return what happened in a rule's example, with what the rule says of it, in time."""
     lines = [Line(told.at, told.words) for told in rule.example]
     until = max((told.at for told in rule.example), default=BEGINS)
-    envelopes = [_envelope(*what) for told in rule.example for what in told.events]
+    whats = [what for told in rule.example for what in told.events]
+    envelopes = [_envelope(str(number), *what) for number, what in enumerate(whats)]
     for episode in _episodes(rule, envelopes, until):
         lines += [
             Line(step.effective_at, step.explanation, step.urgency) for step in episode.steps
@@ -59,10 +59,9 @@ def _episodes(rule: Rule, envelopes: Sequence[Envelope], until: datetime) -> Ite
         yield from rule.judge(phase, rule.defaults, until).episodes
 
 
-def _envelope(type: str, at: datetime, data: Mapping[str, Any]) -> Envelope:
+def _envelope(name: str, type: str, at: datetime, data: Mapping[str, Any]) -> Envelope:
     of_feed = type.startswith("feed.")
     whole = data if of_feed else {"clinic": CLINIC, "therapist": THERAPIST, **data}
     subject = None if of_feed else CLIENT
-    name = f"{type} {format_time(at)}"
     event = Event(type, "urn:example", name, at, subject, whole)
     return Envelope(ORGANISATION, SOURCE, event, name, at + RECORDED_AFTER)

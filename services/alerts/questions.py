@@ -7,33 +7,45 @@ dozen, which took half of its time (measured).
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Delete, Select, Table, bindparam, select
+from sqlalchemy import ColumnElement, Delete, Insert, Select, Table, bindparam, func, select
+from sqlalchemy.sql.dml import ReturningInsert
+
+from shared.storage.engine import upserting
 
 
 @cache
-def until(clock: Table) -> Select[Any]:
-    """Ask for the present of a partition (``place``)."""
-    return select(clock.c.until).where(clock.c.partition == bindparam("place"))
+def onward(dialect: str, clock: Table) -> ReturningInsert[Any]:
+    """Move the present of partitions on, never back; return it."""
+    made = upserting(dialect, clock)
+    later = func.max if dialect == "sqlite" else func.greatest
+    latest = later(clock.c.until, made.excluded.until)
+    return made.on_conflict_do_update(
+        index_elements=[clock.c.partition], set_={"until": latest}
+    ).returning(clock.c.partition, clock.c.until)
 
 
 @cache
-def due(clients: Table) -> Select[Any]:
-    """Ask who of a partition (``place``) is to be judged by ``now``."""
+def due(clients: Table, clock: Table) -> Select[Any]:
+    """Ask who of some partitions (``places``) is to be judged by the present there."""
     return (
-        select(clients.c.organisation, clients.c.client)
-        .where(clients.c.partition == bindparam("place"), clients.c.due_at <= bindparam("now"))
-        .order_by(clients.c.organisation, clients.c.client)
+        select(clients.c.organisation, clients.c.client, clients.c.partition)
+        .join(clock, clock.c.partition == clients.c.partition)
+        .where(
+            clients.c.partition.in_(bindparam("places", expanding=True)),
+            clients.c.due_at <= clock.c.until,
+        )
     )
 
 
 @cache
-def sent_at(senders: Table) -> Select[Any]:
-    """Ask when a ``source`` last sent something for a clinic (``where``) in a ``place``."""
-    return select(senders.c.recorded_at).where(
-        senders.c.organisation == bindparam("whose"),
-        senders.c.sender == bindparam("source"),
-        senders.c.clinic == bindparam("where"),
-        senders.c.partition == bindparam("place"),
+def heard(dialect: str, senders: Table) -> Insert:
+    """Keep when a source last sent something, unless something newer is known."""
+    made = upserting(dialect, senders)
+    newer = made.excluded.recorded_at
+    return made.on_conflict_do_update(
+        index_elements=senders.primary_key,
+        set_={"recorded_at": newer},
+        where=senders.c.recorded_at < newer,
     )
 
 

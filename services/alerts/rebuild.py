@@ -11,13 +11,13 @@ from typing import Any, Final
 import orjson
 from sqlalchemy import Connection, MetaData, Select, Table, and_, func, select
 
-from services.alerts import ledger, organisations, store, tables
+from services.alerts import ledger, store, tables
 from services.alerts.rule import Rule
 from services.alerts.store import Who
 from services.alerts.voice import Settling, Silent
-from services.alerts.watcher import FIRST, RAPPORT, TICK, Watcher, present, stale
+from services.alerts.watcher import FIRST, Watcher, presents, stale
 from shared.clock import EPOCH, from_micros
-from shared.storage import facts, positions
+from shared.storage import positions
 from shared.storage.accounts import Recipient
 from shared.storage.comparing import Pair, Row, clients_after
 from shared.storage.generations import Generation
@@ -36,18 +36,8 @@ class Reader(Watcher):
         """Store what came."""
         del held
         self._hold(db)
-        partitions: dict[int, list[Item]] = defaultdict(list)
-        for item in items:
-            partitions[item.record.partition].append(item)
-        for partition, batch in sorted(partitions.items()):
-            seen = max(present(one) for one in batch)
-            store.advance_clock(db, self._tables, partition, seen)
-            told = [one for one in batch if one.envelope.event.type != TICK]
-            stored = facts.store(db, self._tables.facts, [one.arrival for one in told])
-            organisations.note(db, self._tables, partition, stored.new)
-            senders = (one.envelope for one in told if one.envelope.sender != RAPPORT)
-            store.note_senders(db, self._tables, partition, senders)
-            self._read_at_once(db, partition, stored.new)
+        store.advance_clock(db, self._tables, presents(items))
+        self._store(db, items)
 
 
 class Judge(Watcher):
@@ -60,13 +50,13 @@ class Judge(Watcher):
         what seems to be silence would be settled for good. It is shown as the ledger has it.
         """
         held = parking.held(db, self.name).clients
-        until = store.advance_clock(db, self._tables, partition, EPOCH)
-        free = [client for client in clients if (whose, client) not in held]
-        self._keep(db, partition, self._judged(db, partition, whose, free, until), until)
+        clock = store.advance_clock(db, self._tables, {partition: EPOCH})
+        places = {(whose, client): partition for client in clients}
+        self._judge_all(db, {who: at for who, at in places.items() if who not in held}, clock)
         waiting = [client for client in clients if (whose, client) in held]
         store.show_nothing(db, self._tables, [(whose, client) for client in waiting])
         for known in ledger.known_alerts(db, whose, waiting).values():
-            store.show(db, self._tables, partition, stale(whose, known, (), {}))
+            store.show(db, self._tables, places, stale(whose, known, (), {}))
 
     def sources(self, db: Connection, whose: str) -> Sequence[str]:
         """Return the sources that were ever silent."""

@@ -22,6 +22,9 @@ CHUNK: Final = 500
 Who = tuple[str, str]
 """Organisation and client (or source)."""
 
+Places = Mapping[Who, int]
+"""Clients → the partition in which each one's facts stand."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shown:
@@ -52,13 +55,13 @@ class Life:
     subjects: Sequence[Subject]
 
 
-def advance_clock(db: Connection, tables: Tables, partition: int, seen: datetime) -> datetime:
-    """Move a partition's present forward, never back; return it."""
-    found = db.scalar(questions.until(tables.clock), {"place": partition})
-    until = max(to_micros(seen), found or 0)
-    if found is None or until > found:
-        upsert_all(db, tables.clock, [{"partition": partition, "until": until}])
-    return from_micros(until)
+def advance_clock(
+    db: Connection, tables: Tables, seen: Mapping[int, datetime]
+) -> dict[int, datetime]:
+    """Move the present of partitions forward, never back; return it."""
+    rows = [{"partition": place, "until": to_micros(at)} for place, at in sorted(seen.items())]
+    moved = db.execute(questions.onward(db.dialect.name, tables.clock), rows)
+    return {row.partition: from_micros(row.until) for row in moved}
 
 
 def present(db: Connection, tables: Tables) -> dict[int, datetime]:
@@ -67,7 +70,7 @@ def present(db: Connection, tables: Tables) -> dict[int, datetime]:
     return {row.partition: from_micros(row.until) for row in rows}
 
 
-def touch(db: Connection, tables: Tables, partition: int, touched: Iterable[Who]) -> None:
+def touch(db: Connection, tables: Tables, touched: Places) -> None:
     """Note that clients are to be judged."""
     rows = [
         {
@@ -77,7 +80,7 @@ def touch(db: Connection, tables: Tables, partition: int, touched: Iterable[Who]
             "due_at": NOW,
             "suspended": 0,
         }
-        for organisation, client in sorted(touched)
+        for (organisation, client), partition in sorted(touched.items())
     ]
     upsert_all(db, tables.clients, rows)
 
@@ -87,19 +90,11 @@ def clients_known(db: Connection, tables: Tables) -> int:
     return db.execute(select(func.count()).select_from(tables.clients)).scalar_one()
 
 
-def due(
-    db: Connection, tables: Tables, partition: int, until: datetime, held: Collection[Who]
-) -> dict[str, list[str]]:
-    """Return, by organisation, the clients of a partition that are to be judged now.
-
-    Those who are held back are not: they stay due until they are judged.
-    """
-    rows = db.execute(questions.due(tables.clients), {"place": partition, "now": to_micros(until)})
-    found: dict[str, list[str]] = {}
-    for row in rows:
-        if (row.organisation, row.client) not in held:
-            found.setdefault(row.organisation, []).append(row.client)
-    return found
+def due(db: Connection, tables: Tables, partitions: Collection[int]) -> dict[Who, int]:
+    """Return the clients of some partitions that are to be judged by the present there."""
+    asked = questions.due(tables.clients, tables.clock)
+    rows = db.execute(asked, {"places": sorted(partitions)})
+    return {(row.organisation, row.client): row.partition for row in rows}
 
 
 def clients_of(
@@ -131,40 +126,39 @@ def client_of(db: Connection, tables: Tables, organisation: str, alert: str) -> 
     )
 
 
-def note_senders(
-    db: Connection, tables: Tables, partition: int, envelopes: Iterable[Envelope]
-) -> None:
-    """Remember when each source last sent something for each clinic, backfill aside."""
-    latest: dict[tuple[str, str, str], int] = {}
-    for envelope in envelopes:
+def note_senders(db: Connection, tables: Tables, told: Iterable[tuple[int, Envelope]]) -> None:
+    """Remember when each source last sent something for each clinic, backfill aside.
+
+    Args:
+        db: The transaction.
+        tables: Where it is remembered.
+        told: What came, each with its partition.
+    """
+    latest: dict[tuple[str, str, str, int], int] = {}
+    for partition, envelope in told:
         clinic = envelope.event.data.get("clinic")
         if clinic is None or envelope.event.backfill:
             continue
-        key = (envelope.organisation, envelope.sender, clinic)
+        key = (envelope.organisation, envelope.sender, clinic, partition)
         latest[key] = max(latest.get(key, 0), to_micros(envelope.recorded_at))
-    rows = []
-    for (organisation, sender, clinic), recorded_at in sorted(latest.items()):
-        before = db.scalar(
-            questions.sent_at(tables.senders),
-            {"whose": organisation, "source": sender, "where": clinic, "place": partition},
-        )
-        if before is None or before < recorded_at:
-            rows.append(
-                {
-                    "organisation": organisation,
-                    "sender": sender,
-                    "clinic": clinic,
-                    "partition": partition,
-                    "recorded_at": recorded_at,
-                }
-            )
-    upsert_all(db, tables.senders, rows)
+    rows = [
+        {
+            "organisation": organisation,
+            "sender": sender,
+            "clinic": clinic,
+            "partition": partition,
+            "recorded_at": recorded_at,
+        }
+        for (organisation, sender, clinic, partition), recorded_at in sorted(latest.items())
+    ]
+    if rows:
+        db.execute(questions.heard(db.dialect.name, tables.senders), rows)
 
 
-def save(db: Connection, tables: Tables, partition: int, lives: Sequence[Life]) -> None:
+def save(db: Connection, tables: Tables, places: Places, lives: Sequence[Life]) -> None:
     """Write what was found out about clients: what holds, and when to look again."""
-    upsert_all(db, tables.clients, [_client_row(partition, life) for life in lives])
-    _replace(db, tables.phases, {life.who: _phase_rows(partition, life) for life in lives})
+    upsert_all(db, tables.clients, [_client_row(places[life.who], life) for life in lives])
+    _replace(db, tables.phases, {life.who: _phase_rows(places[life.who], life) for life in lives})
     _replace(db, tables.episodes, {life.who: _episode_rows(life) for life in lives})
 
 
@@ -191,7 +185,7 @@ def show_nothing(db: Connection, tables: Tables, whose: Iterable[Who]) -> None:
                 db.execute(questions.none_of_alerts(table), named)
 
 
-def show(db: Connection, tables: Tables, partition: int, alerts: Sequence[Shown]) -> None:
+def show(db: Connection, tables: Tables, places: Places, alerts: Sequence[Shown]) -> None:
     """Show alerts as they are now; forget those that vanished."""
     for one in alerts:
         if one.hidden:
@@ -201,7 +195,7 @@ def show(db: Connection, tables: Tables, partition: int, alerts: Sequence[Shown]
                     tables.inbox.c.alert == one.alert,
                 )
             )
-    upsert_all(db, tables.inbox, [_inbox_row(partition, one) for one in alerts if not one.hidden])
+    upsert_all(db, tables.inbox, [_inbox_row(places, one) for one in alerts if not one.hidden])
     for one in alerts:
         db.execute(
             tables.concerned.delete().where(
@@ -262,7 +256,7 @@ def _episode_rows(life: Life) -> list[dict[str, Any]]:
     ]
 
 
-def _inbox_row(partition: int, one: Shown) -> dict[str, Any]:
+def _inbox_row(places: Places, one: Shown) -> dict[str, Any]:
     body = one.body
     return {
         "organisation": one.organisation,
@@ -270,7 +264,7 @@ def _inbox_row(partition: int, one: Shown) -> dict[str, Any]:
         "number": one.number,
         "client": body["client"],
         "clinic": body["clinic"] or "",
-        "partition": partition,
+        "partition": places[one.organisation, body["client"]],
         "family": body["family"],
         "urgency": body["urgency"],
         "state": body["state"],

@@ -27,6 +27,7 @@ from shared.storage.engine import Database
 from shared.storage.facts import facts_table
 from shared.storage.generations import Catalogue, TableSet
 from shared.storage.positions import REBUILDABLE
+from shared.storage.shared_facts import sums_table
 
 NAME: Final = "alerts"
 """What these tables are together: they share one position, and stand or fall together."""
@@ -100,7 +101,7 @@ def of(generation: int) -> Tables:
         inbox=_inbox(metadata, _named(declared, "inbox")),
         concerned=_concerned(metadata, _named(declared, "concerned")),
         senders=_senders(metadata, _named(declared, "senders")),
-        shared=_shared(metadata, _named(declared, "shared")),
+        shared=sums_table(metadata, _named(declared, "shared")),
     )
 
 
@@ -234,14 +235,4 @@ def _senders(metadata: MetaData, name: str) -> Table:
         Column("clinic", String(64), primary_key=True),
         Column("partition", Integer, primary_key=True, autoincrement=False),
         Column("recorded_at", BigInteger, nullable=False),
-    )
-
-
-def _shared(metadata: MetaData, name: str) -> Table:
-    return Table(
-        name,
-        metadata,
-        Column("organisation", String(40), primary_key=True),
-        Column("partition", Integer, primary_key=True, autoincrement=False),
-        Column("sum", String(64), nullable=False),
     )

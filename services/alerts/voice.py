@@ -8,7 +8,6 @@ the ledger is settled: kept as a matter of record, told to nobody.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Final, Protocol
 
 from sqlalchemy import Connection
@@ -36,7 +35,7 @@ class Voice(Protocol):
     states: tuple[State, ...]
     aloud: bool
 
-    def keep(self, db: Connection, steps: Sequence[Decided], until: datetime) -> Sequence[Decided]:
+    def keep(self, db: Connection, steps: Sequence[Decided]) -> Sequence[Decided]:
         """Do with steps what is to be done; return them as they are to be shown."""
 
 
@@ -50,9 +49,9 @@ class Aloud:
         """Tell nobody yet; ``recipients``: organisation → everybody who is told there."""
         self._recipients = recipients
 
-    def keep(self, db: Connection, steps: Sequence[Decided], until: datetime) -> Sequence[Decided]:
+    def keep(self, db: Connection, steps: Sequence[Decided]) -> Sequence[Decided]:
         """Write steps into the ledger, and whom each is to be told to."""
-        ledger.keep(db, [(step, self._tellings(db, step)) for step in steps], until)
+        ledger.keep(db, [(step, self._tellings(db, step)) for step in steps])
         for step in steps:
             metrics.ALERT_STEPS.labels(step.body["family"], step.kind).inc()
         return steps
@@ -85,9 +84,9 @@ class Silent:
     states: tuple[State, ...] = ("building", "previous")
     aloud = False
 
-    def keep(self, db: Connection, steps: Sequence[Decided], until: datetime) -> Sequence[Decided]:
+    def keep(self, db: Connection, steps: Sequence[Decided]) -> Sequence[Decided]:
         """Write nothing."""
-        del db, until
+        del db
         return steps
 
 
@@ -101,7 +100,7 @@ class Settling:
         """Settle nothing yet."""
         self.settled = 0
 
-    def keep(self, db: Connection, steps: Sequence[Decided], until: datetime) -> Sequence[Decided]:
+    def keep(self, db: Connection, steps: Sequence[Decided]) -> Sequence[Decided]:
         """Write steps into the ledger; they go onto the topic of alerts, and to no recipient.
 
         Who was not told yet of an alert that is taken back is not told of it any more.
@@ -110,7 +109,7 @@ class Settling:
         for step in steps:
             if step.telling == "correction":
                 ledger.to_correct(db, step.subject.organisation, step.alert)
-        ledger.keep(db, [(step, _TO_NOBODY) for step in found], until)
+        ledger.keep(db, [(step, _TO_NOBODY) for step in found])
         self.settled += len(found)
         return found
 

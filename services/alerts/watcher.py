@@ -4,22 +4,23 @@ Everything that it decides is saved in the transaction that moves its position: 
 episodes, steps and the ledger, all or nothing. Telling happens later, from the ledger.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
 from typing import Final
 
 from sqlalchemy import Connection
 
-from services.alerts import ledger, organisations, store, tables
+from services.alerts import ledger, store, tables
 from services.alerts.alert import ACTIONS
 from services.alerts.judging import Found, Organisation, judge_client, judge_source
 from services.alerts.ledger import Key
 from services.alerts.organisations import Organisations
 from services.alerts.rule import FeedRule, Rule
 from services.alerts.steps import Decided, Known
-from services.alerts.store import Life, Shown, Who
+from services.alerts.store import Life, Places, Shown, Who
 from services.alerts.voice import Aloud, Voice
 from shared import metrics
 from shared.alliance.amendments import AMENDMENTS
@@ -27,7 +28,7 @@ from shared.alliance.calendar import local_date
 from shared.clock import EPOCH, parse_time
 from shared.envelope import Envelope
 from shared.errors import Unreadable, blamed_on
-from shared.storage import facts, generations
+from shared.storage import facts, generations, shared_facts
 from shared.storage.accounts import Recipient
 from shared.storage.facts import Arrival, Stored
 from shared.stream.handling import Item
@@ -91,21 +92,16 @@ class Watcher:
             Superseded: when another generation serves now; this one must tell nobody anything.
         """
         self._hold(db)
-        partitions: dict[int, list[Item]] = defaultdict(list)
-        for item in items:
-            partitions[item.record.partition].append(item)
-        for partition, batch in sorted(partitions.items()):
-            until = store.advance_clock(
-                db, self._tables, partition, max(present(one) for one in batch)
-            )
-            self._take(db, partition, batch)
-            self._judge_due(db, partition, batch[-1].record.offset + 1, until, held)
+        clock = store.advance_clock(db, self._tables, presents(items))
+        touched = self._take(db, items)
+        ends = {item.record.partition: item.record.offset + 1 for item in items}
+        self._judge_due(db, ends, touched, clock, held)
 
     def redo(self, db: Connection, item: Item, held: Collection[Who]) -> None:
         """Store what had to wait; whomever it concerns is due from now on."""
         self._hold(db)
-        store.advance_clock(db, self._tables, item.record.partition, present(item))
-        self._take(db, item.record.partition, [item])
+        store.advance_clock(db, self._tables, presents([item]))
+        store.touch(db, self._tables, self._take(db, [item]))
 
     def refresh(
         self, db: Connection, who: Who, partition: int, next_offset: int, *, last: bool
@@ -117,13 +113,13 @@ class Watcher:
         if who[1] == MANY:
             return
         self._hold(db)
-        store.touch(db, self._tables, partition, {who})
+        store.touch(db, self._tables, {who: partition})
         if self._voice.aloud and next_offset < ledger.mark_of(db, self.name, partition):
             return  # Where the mark is reached it is judged with everybody else.
-        until = store.advance_clock(db, self._tables, partition, EPOCH)
-        judged = self._judged(db, partition, who[0], [who[1]], until)
+        clock = store.advance_clock(db, self._tables, {partition: EPOCH})
+        judged = self._judged(db, who[0], {who: partition}, clock)
         if last:
-            self._keep(db, partition, judged, until)
+            self._keep(db, {who: partition}, judged)
 
     def clients_known(self, db: Connection) -> int:
         """Return how many clients were ever judged."""
@@ -133,31 +129,40 @@ class Watcher:
         """Keep the generation as it is until the end of the transaction."""
         generations.hold(db, tables.NAME, self._tables.generation, *self._voice.states)
 
-    def _take(self, db: Connection, partition: int, batch: Sequence[Item]) -> None:
-        """Store the facts of a batch, and note whom they concern."""
+    def _take(self, db: Connection, batch: Sequence[Item]) -> dict[Who, int]:
+        """Store the facts of a batch; return whom they concern, each with its partition."""
+        stored = self._store(db, batch)
+        self._count(stored)
+        return {
+            who: arrival.partition
+            for arrival in stored.new
+            for who in self._concerned(db, arrival.partition, arrival.envelope)
+        }
+
+    def _store(self, db: Connection, batch: Sequence[Item]) -> Stored:
         told = [one for one in batch if one.envelope.event.type != TICK]
         stored = facts.store(db, self._tables.facts, [one.arrival for one in told])
-        organisations.note(db, self._tables, partition, stored.new)
+        shared_facts.note(db, self._tables.shared, stored.new)
         store.note_senders(
             db,
             self._tables,
-            partition,
-            (one.envelope for one in told if one.envelope.sender != RAPPORT),
+            (
+                (one.record.partition, one.envelope)
+                for one in told
+                if one.envelope.sender != RAPPORT
+            ),
         )
-        touched: set[Who] = set()
-        for arrival in stored.new:
-            touched |= self._concerned(db, partition, arrival.envelope)
-        store.touch(db, self._tables, partition, touched)
-        self._read_at_once(db, partition, stored.new)
-        self._count(stored)
+        self._read_at_once(db, stored.new)
+        return stored
 
-    def _read_at_once(self, db: Connection, partition: int, new: Sequence[Arrival]) -> None:
+    def _read_at_once(self, db: Connection, new: Sequence[Arrival]) -> None:
         """Read what concerns many where it arrives, even if it concerns nobody yet.
 
         What cannot be read must be found at that fact, not at the next client who meets it.
         """
-        for organisation in sorted({one.envelope.organisation for one in new
-                                    if one.envelope.client is None}):  # fmt: skip
+        for organisation, partition in sorted({(one.envelope.organisation, one.partition)
+                                               for one in new
+                                               if one.envelope.client is None}):  # fmt: skip
             around = self._organisations.of(db, organisation, partition)
             around.history_after("")
             for clinic in around.around.clinics.values():
@@ -190,47 +195,53 @@ class Watcher:
     def _judge_due(
         self,
         db: Connection,
-        partition: int,
-        next_offset: int,
-        until: datetime,
+        ends: Mapping[int, int],
+        touched: Places,
+        clock: Mapping[int, datetime],
         held: Collection[Who],
     ) -> None:
-        """Judge what is due, unless this partition was already judged further than it stands.
+        """Judge what is due, but where a partition was already judged further than it stands.
 
         Reading the stream again, every client is judged once, where it stood when it was judged
-        last: states in between were told long ago, or were never worth telling.
+        last: states in between were told long ago, or were never worth telling. Who is held back
+        stays due until they are judged.
         """
-        if self._voice.aloud and next_offset < ledger.mark_of(db, self.name, partition):
-            return
-        for organisation, clients in store.due(db, self._tables, partition, until, held).items():
-            for start in range(0, len(clients), store.CHUNK):
-                some = clients[start : start + store.CHUNK]
-                judged = self._judged(db, partition, organisation, some, until)
-                self._keep(db, partition, judged, until)
+        reached = set(ends)
         if self._voice.aloud:
-            ledger.set_mark(db, self.name, partition, next_offset)
+            reached = ledger.reached(db, self.name, ends)
+        due = {**store.due(db, self._tables, reached), **touched}
+        free = {who: at for who, at in due.items() if at in reached and who not in held}
+        # Whoever is judged now need not be noted to be judged.
+        later = {who: at for who, at in touched.items() if who not in free}
+        store.touch(db, self._tables, later)
+        self._judge_all(db, free, clock)
+
+    def _judge_all(self, db: Connection, whose: Places, clock: Mapping[int, datetime]) -> None:
+        """Judge clients, so many at once, and write what that comes to."""
+        for organisation, every in groupby(sorted(whose), key=itemgetter(0)):
+            named = list(every)
+            for start in range(0, len(named), store.CHUNK):
+                some = {who: whose[who] for who in named[start : start + store.CHUNK]}
+                self._keep(db, some, self._judged(db, organisation, some, clock))
 
     def _judged(
-        self,
-        db: Connection,
-        partition: int,
-        organisation: str,
-        clients: Sequence[str],
-        until: datetime,
+        self, db: Connection, organisation: str, whose: Places, clock: Mapping[int, datetime]
     ) -> _Judged:
-        """Judge clients; write nothing.
+        """Judge clients of one organisation; write nothing.
 
         Raises:
             ClientFault: naming the one who cannot be judged.
         """
-        around = self._organisations.of(db, organisation, partition)
+        clients = [client for _, client in whose]
+        read = self._organisations.at(db, organisation, set(whose.values()))
         arrivals = facts.of_clients(db, self._tables.facts, organisation, clients)
         alerts = ledger.known_alerts(db, organisation, clients)
         shown: Mapping[str, int] = {}
-        if self._voice.aloud:
+        if self._voice.aloud and any(alerts.values()):
             shown = store.shown_numbers(db, self._tables, organisation, clients)
         found = _Judged([], [])
-        for client in clients:
+        for (_, client), partition in whose.items():
+            around, until = read[partition], clock[partition]
             with blamed_on(organisation, client):
                 own = [arrival.envelope for arrival in arrivals[client]]
                 known = _acted_on(alerts[client], own, around)
@@ -256,15 +267,15 @@ class Watcher:
         for rule in self._feed_rules if client in around.silences else ():
             yield judge_source(around, client, rule, known, until)
 
-    def _keep(self, db: Connection, partition: int, found: _Judged, until: datetime) -> None:
+    def _keep(self, db: Connection, whose: Places, found: _Judged) -> None:
         """Write what was judged, and what to tell of it."""
         steps = [step for one in found.all for step in one.steps]
-        store.save(db, self._tables, partition, [one.life for one in found.all])
-        kept = self._voice.keep(db, steps, until)
+        store.save(db, self._tables, whose, [one.life for one in found.all])
+        kept = self._voice.keep(db, steps)
         if not self._voice.aloud:
             # What was shown may have been another's guess: it is in no ledger.
             store.show_nothing(db, self._tables, [one.life.who for one in found.all])
-        store.show(db, self._tables, partition, [*found.stale, *map(_shown, kept)])
+        store.show(db, self._tables, whose, [*found.stale, *map(_shown, kept)])
 
     def _count(self, stored: Stored) -> None:
         metrics.DUPLICATES.labels(self.name).inc(len(stored.duplicates))
@@ -273,6 +284,15 @@ class Watcher:
         metrics.LATE.labels(self.name).inc(
             sum(one.recorded_at - one.event.time > LATE_AFTER for one in late)
         )
+
+
+def presents(items: Iterable[Item]) -> dict[int, datetime]:
+    """Return the latest moment that each partition speaks of as the present."""
+    latest: dict[int, datetime] = {}
+    for item in items:
+        place, seen = item.record.partition, present(item)
+        latest[place] = max(seen, latest.get(place, seen))
+    return latest
 
 
 def present(item: Item) -> datetime:

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 
 import click
 
+from shared import logs
+
 COMMANDS: Mapping[str, str] = {
     "demo": "services.cli.demo:demo",
     "up": "services.cli.serve:up",
@@ -45,7 +47,8 @@ class _Commands(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(package_name="rapport")
-def main() -> None:
+@click.pass_context
+def main(ctx: click.Context) -> None:
     """Watch over therapeutic alliances: from signed webhooks to timelines and alerts.
 
     \b
@@ -60,3 +63,4 @@ def main() -> None:
 
     Settings come from the environment (RAPPORT_…); see the README.
     """
+    ctx.with_resource(logs.beside_data())

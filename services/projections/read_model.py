@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection, Table
 
+from shared.alliance.clinics import Surroundings
 from shared.envelope import Envelope
 from shared.storage.facts import Arrival
 from shared.stream.handling import Item
@@ -50,6 +51,7 @@ class Chart:
         partition: Where the client's facts stand in the stream; None before the first of them.
         own: The client's facts, in no particular order.
         shared: The facts that concern many clients, as the client's partition holds them.
+        around: What these come to.
     """
 
     organisation: str
@@ -57,6 +59,7 @@ class Chart:
     partition: int | None
     own: tuple[Envelope, ...]
     shared: tuple[Envelope, ...]
+    around: Surroundings
 
 
 class ReadModel(Protocol):

@@ -12,7 +12,8 @@ from services.projections.read_model import Chart
 from services.projections.read_models import ReadModels
 from services.projections.visibility import Matters, matters, visible, within
 from shared.alliance import items
-from shared.alliance.history import fold
+from shared.alliance.clinics import surroundings
+from shared.alliance.history import fold_within
 from shared.alliance.reading import Conflict, as_sent
 from shared.alliance.timeline import timeline
 from shared.clock import format_time, parse_time
@@ -69,11 +70,13 @@ class Timelines:
             chart = models.facts.query(db, viewer.organisation, client)
             known = matters(chart.own)
             own, shared = visible(chart.own, known, viewer.person), chart.shared
+            around = chart.around
             if viewer.clinics is not None:
                 own, shared = within(own, viewer.clinics), within(shared, viewer.clinics)
                 if not own:
                     return None
-            chart = replace(chart, own=own, shared=shared)
+                around = surroundings(viewer.organisation, shared)
+            chart = replace(chart, own=own, shared=shared, around=around)
             return {
                 **_folded(chart, valid_at, known_at),
                 "judged_at": _judged_at(db, models, chart),
@@ -97,8 +100,10 @@ def _parked(db: Connection, chart: Chart) -> dict[str, Any] | None:
 
 
 def _folded(chart: Chart, valid_at: datetime | None, known_at: datetime | None) -> dict[str, Any]:
-    whose = (chart.organisation, chart.client)
-    history = fold(*whose, chart.own, chart.shared, known_at=known_at, valid_at=valid_at)
+    whose, around = (chart.organisation, chart.client), chart.around
+    if known_at is not None or valid_at is not None:
+        around = surroundings(whose[0], chart.shared, known_at=known_at, valid_at=valid_at)
+    history = fold_within(around, *whose, chart.own, known_at=known_at, valid_at=valid_at)
     return timeline(history, known_at=known_at, valid_at=valid_at)
 
 

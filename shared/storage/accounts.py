@@ -12,10 +12,11 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from sqlalchemy import Row, select
+from sqlalchemy import Column, Row, Select, bindparam, select
 
 from shared.clock import Clock, SystemClock, from_micros, to_micros
 from shared.errors import RapportError
@@ -152,7 +153,7 @@ class Accounts:
         """
         known = self._sources.get(source_id)
         if known is None:
-            found = self._read_sources(kept.sources.c.id == source_id)
+            found = self._read_sources(kept.sources.c.id, source_id)
             known = found[0] if found else None
             if known is not None:
                 self._sources.put(source_id, known)
@@ -160,7 +161,7 @@ class Accounts:
 
     def sources(self, organisation: str) -> list[Source]:
         """Return the sources of an organisation by name, as they are now."""
-        return self._read_sources(kept.sources.c.organisation == organisation)
+        return self._read_sources(kept.sources.c.organisation, organisation)
 
     def recipients(self, organisation: str) -> list[Recipient]:
         """Return the recipients of an organisation by name, as they are now.
@@ -209,18 +210,12 @@ class Accounts:
         self._keys.put(key_id, (row.secret_hash, caller))
         return row.secret_hash, caller
 
-    def _read_sources(self, which: Any) -> list[Source]:
-        table, held = kept.sources, kept.source_secrets
-        now = to_micros(self._clock.now())
-        secrets_query = (
-            select(held)
-            .join(table)
-            .where(which, held.c.retires_at.is_(None) | (held.c.retires_at > now))
-            .order_by(held.c.created_at.desc(), held.c.id)
-        )
+    def _read_sources(self, column: Column[str], value: str) -> list[Source]:
+        sources, live_secrets = _sources_by(column)
+        wanted = {"value": value, "now": to_micros(self._clock.now())}
         with self.db.read() as db:
-            rows = db.execute(select(table).where(which).order_by(table.c.name)).all()
-            secrets = db.execute(secrets_query).all()
+            rows = db.execute(sources, wanted).all()
+            secrets = db.execute(live_secrets, wanted).all()
         return [self._source(row, [s for s in secrets if s.source == row.id]) for row in rows]
 
     def _source(self, row: Row[Any], secrets: Iterable[Row[Any]]) -> Source:
@@ -254,6 +249,19 @@ class Accounts:
                 row.secret, recipient_context(row.organisation, row.id, "secret")
             ),
         )
+
+
+# Asked again every minute for each source that sends; making a question costs more than asking it.
+@cache
+def _sources_by(column: Column[str]) -> tuple[Select[Any], Select[Any]]:
+    """Return what asks for sources, and what asks for the secrets of theirs that are live."""
+    table, held = kept.sources, kept.source_secrets
+    which = column == bindparam("value")
+    live = held.c.retires_at.is_(None) | (held.c.retires_at > bindparam("now"))
+    return (
+        select(table).where(which).order_by(table.c.name),
+        select(held).join(table).where(which, live).order_by(held.c.created_at.desc(), held.c.id),
+    )
 
 
 def secret_hash(secret: str) -> str:

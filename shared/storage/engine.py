@@ -96,6 +96,21 @@ class Database:
                 db = db.execution_options(isolation_level="REPEATABLE READ")
             yield db
 
+    @contextmanager
+    def ask(self) -> Iterator[Connection]:
+        """Open a connection for one statement that reads, which sees one state by itself.
+
+        A transaction around it would be three more questions to PostgreSQL, and would cost more
+        than the statement.
+
+        Raises:
+            DatabaseUnavailable: when the database does not answer.
+        """
+        with _translated(), self._gate(), self._reader.connect() as db:
+            if self.dialect != "sqlite":
+                db = db.execution_options(isolation_level="AUTOCOMMIT")
+            yield db
+
     def healthy(self) -> bool:
         """Return whether the database answers; never raises."""
         try:
@@ -147,6 +162,15 @@ class Borrowing(Database):
         else:
             yield self._borrowed
 
+    @contextmanager
+    def ask(self) -> Iterator[Connection]:
+        """Open a connection for one statement, or ask in the borrowed transaction."""
+        if self._borrowed is None:
+            with super().ask() as db:
+                yield db
+        else:
+            yield self._borrowed
+
 
 def insert_or_nothing(db: Connection, table: Table) -> Insert:
     """Return an INSERT that leaves an existing row (any unique constraint) alone."""
@@ -173,9 +197,14 @@ def upsert_all(db: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> 
         db.execute(_upserting(db.dialect.name, table, key, tuple(rows[0])), rows)
 
 
+def upserting(dialect: str, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """Return an INSERT that can be told what to do about a row that is there already."""
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+
+
 @cache
 def _upserting(dialect: str, table: Table, key: tuple[str, ...], names: tuple[str, ...]) -> Insert:
-    statement = (sqlite if dialect == "sqlite" else postgresql).insert(table)
+    statement = upserting(dialect, table)
     others = {name: statement.excluded[name] for name in names if name not in key}
     made: Insert = (
         statement.on_conflict_do_update(index_elements=key, set_=others)

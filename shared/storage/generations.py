@@ -262,6 +262,8 @@ def claim(db: Connection, generation: Generation, me: str, now: datetime) -> boo
         GENERATIONS.c.holder == me,
         GENERATIONS.c.holder.is_(None),
         GENERATIONS.c.held_until <= to_micros(now),
+        # Much further off than a claim lasts: a clock was wrong, and nobody waits for hours.
+        GENERATIONS.c.held_until > to_micros(now + 2 * LEASE),
     )
     hold(db, generation.name, generation.number, "building", "previous")
     taken = db.execute(

@@ -13,7 +13,7 @@ from contextlib import closing
 from itertools import islice
 from typing import Any, Final
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Row, Select, bindparam, select
 
 from shared.clock import Clock, SystemClock
 from shared.errors import DatabaseUnavailable
@@ -24,6 +24,15 @@ from shared.storage.accounts import UnknownOrganisation
 from shared.storage.cache import Cache
 from shared.storage.engine import Database, insert_or_nothing
 from shared.storage.sealing import Sealer
+
+_BY_NAME: Final = select(
+    kept.registry.c.register, kept.registry.c.hmac, kept.registry.c.opaque
+).where(
+    kept.registry.c.organisation == bindparam("organisation"),
+    kept.registry.c.register.in_(bindparam("registers", expanding=True)),
+    kept.registry.c.hmac.in_(bindparam("names", expanding=True)),
+)
+"""The register comes first in the key. Made once: making it took as long as running it."""
 
 Wanted = tuple[str, str]
 """A register (``cl``, ``th``, ``pe``) and a reference as its sender wrote it."""
@@ -149,7 +158,7 @@ class Registry:
             else:
                 found[register, text] = remembered
         for batch in _batches(sorted(unknown)):
-            for row in self._rows(organisation, _named(batch)):
+            for row in self._named(organisation, batch):
                 register, text = unknown.pop((row.register, row.hmac))
                 self._known.put((organisation, register, text), row.opaque)
                 found[register, text] = row.opaque
@@ -176,8 +185,19 @@ class Registry:
             "sealed": sealed,
         }
 
+    def _named(
+        self, organisation: str, names: Sequence[tuple[str, str]]
+    ) -> Sequence[Row[str, str, str]]:
+        wanted = {
+            "organisation": organisation,
+            "registers": sorted({register for register, _ in names}),
+            "names": [name for _, name in names],
+        }
+        with self._db.ask() as db:
+            return db.execute(_BY_NAME, wanted).all()
+
     def _rows(self, organisation: str, which: Any) -> Sequence[Row[Any]]:
-        with self._db.read() as db:
+        with self._db.ask() as db:
             return db.execute(_query(organisation).where(which)).all()
 
     def _name(self, organisation: str, wanted: Wanted) -> tuple[str, str]:
@@ -213,13 +233,6 @@ def _reference_context(organisation: str, register: str, opaque: str) -> str:
 
 def _query(organisation: str) -> Select[Any]:
     return select(kept.registry).where(kept.registry.c.organisation == organisation)
-
-
-def _named(names: Sequence[tuple[str, str]]) -> Any:
-    """Return the condition that a row is one of these; the register comes first in its key."""
-    table = kept.registry
-    registers = sorted({register for register, _ in names})
-    return table.c.register.in_(registers) & table.c.hmac.in_([name for _, name in names])
 
 
 def _batches(names: Sequence[Any]) -> Iterator[list[Any]]:

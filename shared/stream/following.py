@@ -54,16 +54,21 @@ class Following:
             self._runner.close()
         self._runner = self._generation = None
 
+    def _retire(self) -> None:
+        if self._runner is not None:
+            self._runner.retire()
+        self._runner = self._generation = None
+
     def _current(self) -> Runner:
         try:
             with self._database.read() as db:
                 generation = self._serving(db)
         except AnotherVersion:
             # Whoever may go on must not find the group taken.
-            self.close()
+            self._retire()
             raise
         if self._runner is None or generation != self._generation:
-            self.close()
+            self._retire()
             self._runner, self._generation = self._opened(generation), generation
             log.info("generation_serves", generation=generation)
         return self._runner

@@ -72,6 +72,7 @@ class Runner:
         self._poll_timeout_s = poll_timeout_s
         self._positions: dict[Partition, Position] = {}
         self._told_at: datetime | None = None
+        self._told: frozenset[Partition] = frozenset()
         self._failed_in_a_row: frozenset[Who] = frozenset()
         self._undecoded_in_a_row = 0
         self._copied_until: dict[Partition, int] = {}
@@ -97,6 +98,13 @@ class Runner:
         self._consumer.close()
         if self._publisher is not None:
             self._publisher.close()
+
+    def retire(self) -> None:
+        """Leave the group for good: its figures would be taken for those of what serves."""
+        self.close()
+        for gauge in (metrics.POSITION_LAG, metrics.NEWEST_RECORDED,
+                      metrics.PARKED_CLIENTS, metrics.PARKED_RECORDS):  # fmt: skip
+            gauge.remove_by_labels({"consumer": self._handler.name})
 
     def _take(self, records: Sequence[Record]) -> None:
         try:
@@ -237,6 +245,10 @@ class Runner:
         metrics.PARKED_CLIENTS.labels(self._handler.name).set(clients)
         metrics.PARKED_RECORDS.labels(self._handler.name).set(records)
         owned = self._consumer.owned()
+        for place in self._told - owned:  # Somebody else tells of it now.
+            for gauge in (metrics.POSITION_LAG, metrics.NEWEST_RECORDED):
+                gauge.remove(*self._labels(place))
+        self._told = owned
         try:
             for topic in self._handler.topics:
                 for place, end in self._stream.ends(topic).items():
@@ -247,9 +259,12 @@ class Runner:
 
     def _tell_lag(self, place: Partition, end: int) -> None:
         at = self._positions[place]
-        labels = (self._handler.name, f"{place.topic}/{place.number}")
+        labels = self._labels(place)
         metrics.POSITION_LAG.labels(*labels).set(max(0, end - at.next_offset))
         metrics.NEWEST_RECORDED.labels(*labels).set(at.newest_recorded / 1_000_000)
+
+    def _labels(self, place: Partition) -> tuple[str, str]:
+        return (self._handler.name, f"{place.topic}/{place.number}")
 
 
 def _blamed(read: _Read, error: Exception, already: Sequence[Entry]) -> Entry:

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, select
 
-from services.alerts import organisations, tables
+from services.alerts import tables
 from services.alerts.organisations import Organisations
 from shared.envelope import Envelope, encode_value
-from shared.storage import facts
+from shared.storage import facts, shared_facts
 from shared.storage.engine import Database
 from shared.storage.facts import Arrival
 from shared.storage.generations import FIRST
@@ -39,7 +39,7 @@ def stored(db: Connection, *envelopes: Envelope, partition: int = PLACE) -> None
     """Store facts as the watcher does."""
     arrivals = [Arrival(partition, one, encode_value(one)) for one in envelopes]
     new = facts.store(db, TABLES.facts, arrivals).new
-    organisations.note(db, TABLES, partition, new)
+    shared_facts.note(db, TABLES.shared, new)
 
 
 def away(db: Connection, read: Organisations) -> set[str]:

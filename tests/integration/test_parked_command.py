@@ -111,6 +111,15 @@ def test_a_rebuild_before_anything_was_started(tmp_path: Path) -> None:
     assert (result.exit_code, "Switched." in result.stderr) == (0, True)
 
 
+def test_what_is_logged_is_not_among_the_data(folder: Path) -> None:
+    """A line of the log goes to stderr: what a command prints stays JSON."""
+    rebuilt = run(folder, "rebuild", "timelines", "--json")
+    assert json.loads(rebuilt.stdout)["switched"]
+    assert '"action":"quarantined"' in rebuilt.stderr
+    evicted = run(folder, "parked", "evict", an.CLIENT, "--by", "jo", "--reason", "sent twice")
+    assert (evicted.stdout, '"action":"evicted"' in evicted.stderr) == ("", True)
+
+
 def test_evicted_with_actor_and_reason(folder: Path) -> None:
     """It is kept by whom and why, it retries nothing by itself, and it is left out."""
     words = ("parked", "evict", an.CLIENT, "--by", "jo", "--reason", "sent twice")

@@ -249,3 +249,16 @@ class Away(NoTables):
     def apply(self, db: Connection, batch: Batch) -> None:
         """Find nobody there."""
         raise DatabaseUnavailable
+
+
+def test_what_concerns_many_counts_as_soon_as_it_is_stored(world: World) -> None:
+    """Who has read what concerns many reads it again once there is more of it."""
+    world.tell(an.a_clinic_configured(), an.a_care_event("started", an.on(0)))
+    assert _absences(world) == []
+    world.tell(an.a_therapist_away("2026-02-02", "2026-02-09"))
+    assert len(_absences(world)) == 1
+    assert len(_absences(world)) == 1
+
+
+def _absences(world: World) -> list[object]:
+    return [span for phase in world.timeline()["phases"] for span in phase["away"]]

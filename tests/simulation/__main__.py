@@ -59,7 +59,7 @@ def without_guards(first: int) -> int:
 
 def show(run: Run, lines: int) -> None:
     """Print the end of a schedule, and what did not hold."""
-    click.echo(f"seed {run.seed}: {len(run.trace)} actions")
+    click.echo(f"seed {run.seed}: {len(run.trace)} actions, digest {run.digest[:16]}")
     click.echo("\n".join(run.trace[-lines:]))
     click.echo(run.reason or "everything held")
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
-from tests.simulation.points import Fault
+from tests.simulation.points import Fault, Side
 from tests.simulation.receivers import Mood
 
 Fate = Literal["fine", "dropped", "answer_lost", "doubled", "delayed"]
@@ -45,13 +45,19 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Arrive:
-    """A delayed request arrives, the oldest first."""
+    """A delayed request arrives, perhaps before others that were sent earlier.
+
+    Attributes:
+        replica: Which ingest process takes it.
+        pick: Which of those on their way: 0 keeps the order.
+    """
 
     replica: str
+    pick: int = 0
 
     def __str__(self) -> str:
         """Return it as the schedule prints it."""
-        return f"arrive {self.replica}"
+        return f"arrive {self.replica}[{self.pick}]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +109,17 @@ class Pass:
 
 
 @dataclass(frozen=True, slots=True)
+class Away:
+    """The database or the stream answers nobody until time passes."""
+
+    side: Side
+
+    def __str__(self) -> str:
+        """Return it as the schedule prints it."""
+        return f"{self.side} is away"
+
+
+@dataclass(frozen=True, slots=True)
 class Mind:
     """A receiver changes its mood."""
 
@@ -115,7 +132,7 @@ class Mind:
         return f"receiver {self.role}.{self.organisation} is {self.mood}"
 
 
-Action = Send | Arrive | Step | End | Pass | Mind
+Action = Send | Arrive | Step | End | Pass | Away | Mind
 
 
 def _said(faults: Sequence[Fault]) -> str:

@@ -24,6 +24,9 @@ SELECT 1 FROM ledger AS one WHERE status = 'pending' AND due_at <= ? AND NOT EXI
     AND earlier.status = 'pending'
 ) LIMIT 1
 """
+CLAIMABLE: Final = DUE.replace(
+    "due_at <= ?", "due_at <= ? AND (holder IS NULL OR held_until <= ?)"
+)
 TICKED: Final = "SELECT max(value) FROM alerts_leases_v1 WHERE name = 'ticker'"
 
 READERS: Final[Mapping[str, Consumer]] = {"projections": TIMELINES, "alerts": ALERTS}
@@ -77,6 +80,11 @@ class Checks:
         if (self.ask(TICKED)[0][0] or 0) <= now - TICK_EVERY // MICROSECOND:
             found.add(("alerts", "ticker"))
         return found
+
+    def claimable(self) -> bool:
+        """Return whether a message is due that no deliverer holds, be it a dead one."""
+        now = to_micros(self._installation.clock.now())
+        return bool(self.ask(CLAIMABLE, now, now))
 
     def _lags(self, kind: str) -> bool:
         reader = READERS[kind]

@@ -123,8 +123,8 @@ GUARDS: Final = (
     Guard(
         "nothing-judged-below-the-mark",
         "services/alerts/watcher.py",
-        " and next_offset < ledger.mark_of(db, self.name, partition):\n            return\n",
-        " and False:\n            return\n",
+        "            reached = ledger.reached(db, self.name, ends)\n",
+        "            ledger.reached(db, self.name, ends)\n",
     ),
     Guard(
         "recipients-of-this-organisation",

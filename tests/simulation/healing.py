@@ -35,6 +35,7 @@ def live_plainly(world: World) -> None:
 def heal(world: World) -> None:
     """End the trouble; send what is unknown again, deliver what waits, and go on to the end."""
     world.receivers.moods.clear()
+    world.installation.points.away.clear()
     live_plainly(world)
     deliver_all(world)
     world.clock.set(max(world.clock.now(), STORIES_END))

@@ -2,7 +2,7 @@
 
 import gc
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import closing
 from multiprocessing import get_context
@@ -43,17 +43,17 @@ def prepare() -> None:
     gc.set_threshold(*COLLECT_AFTER)
 
 
-def some(seeds: Sequence[int]) -> list[Run]:
+def some(seeds: Iterable[int]) -> list[Run]:
     """Run a few seeds in this process."""
     return list(_run(seeds))
 
 
-def some_until_failure(seeds: Sequence[int]) -> Run | None:
+def some_until_failure(seeds: Iterable[int]) -> Run | None:
     """Run seeds in this process until one fails; return its run."""
     return next((run for run in _run(seeds) if run.reason is not None), None)
 
 
-def _run(seeds: Sequence[int]) -> Iterator[Run]:
+def _run(seeds: Iterable[int]) -> Iterator[Run]:
     with an_installation() as installation, closing(Simulator(installation)) as simulator:
         for seed in seeds:
             yield simulator.run(seed)

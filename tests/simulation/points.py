@@ -19,10 +19,17 @@ from shared.stream.embedded import EmbeddedStream
 from shared.stream.ports import Consumer, Outgoing, Partition, Publisher, Record
 
 Kind = Literal["crash", "away", "pause"]
+Side = Literal["database", "stream"]
 Point = Literal[
     "read", "begin", "statement", "commit", "committed", "poll", "polled", "courtesy",
     "publish", "published", "send", "sent", "any",
 ]  # fmt: skip
+ANSWERERS: Final[Mapping[Side, type[Exception]]] = {
+    "database": DatabaseUnavailable,
+    "stream": StreamUnavailable,
+}
+"""What its callers get from a side that is away."""
+
 LOCKED: Final[frozenset[Point]] = frozenset({"statement", "commit"})
 """Where others would wait for what is held, and one thread would wait for ever: no pause there."""
 
@@ -92,8 +99,9 @@ class Points:
     """The points of the step that is running; none where nobody steps."""
 
     def __init__(self) -> None:
-        """Run nothing yet."""
+        """Run nothing yet; everything answers."""
         self._running: list[Strike | None] = [None]
+        self.away: set[Side] = set()
 
     @contextmanager
     def under(self, strike: Strike | None) -> Iterator[None]:
@@ -105,10 +113,18 @@ class Points:
             self._running.pop()
 
     def reach(self, point: Point, away: type[Exception]) -> None:
-        """Count a point of the step that is running."""
+        """Count a point of the step that is running.
+
+        Raises:
+            Unavailable: when what is asked does not answer, this once or to anybody.
+        """
         strike = self._running[-1]
-        if strike is not None:
-            strike.reach(point, away)
+        if strike is None:
+            return
+        strike.reach(point, away)
+        for side in self.away:
+            if away is ANSWERERS[side]:
+                raise away(f"the {side} is away")
 
 
 class WatchedDatabase(Database):
@@ -135,6 +151,13 @@ class WatchedDatabase(Database):
         """Open a transaction for reading."""
         self._points.reach("read", DatabaseUnavailable)
         with super().read() as db:
+            yield db
+
+    @contextmanager
+    def ask(self) -> Iterator[Connection]:
+        """Open a connection for one statement, which can be lost as a transaction can."""
+        self._points.reach("read", DatabaseUnavailable)
+        with super().ask() as db:
             yield db
 
     def _statement(self, *_: Any) -> None:

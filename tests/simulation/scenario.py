@@ -32,6 +32,10 @@ SOURCE: Final = "urn:ehr"
 LONGEST_LATENESS: Final = timedelta(days=4)
 """Well below the 14 days after which a step is history: lateness decides nothing about news."""
 
+SENT_EVERY: Final = (timedelta(minutes=1), timedelta(days=2), timedelta(days=7))
+"""Some systems tell at once, others now and then: much is on its way together, and alerts fall due
+before what clears them is told."""
+
 
 @dataclass(frozen=True, slots=True)
 class Telling:
@@ -67,13 +71,13 @@ def scenario(number: int) -> Scenario:
     chance = random.Random(f"scenario {number}")
     silent_after_hours = chance.choice((8_784, 8_784, 96))
     tellings = {
-        name: tuple(_organisation(chance, clients))
+        name: tuple(_organisation(chance, clients, chance.choice(SENT_EVERY)))
         for name, clients in zip(ORGANISATIONS, (chance.randint(1, 2), 1), strict=True)
     }
     return Scenario(number, tellings, silent_after_hours)
 
 
-def _organisation(chance: random.Random, clients: int) -> Iterator[Telling]:
+def _organisation(chance: random.Random, clients: int, sent_every: timedelta) -> Iterator[Telling]:
     documents = [_document("clinic.configured", "configured", None, BEGIN - timedelta(hours=1),
                            timezone="Europe/London",
                            sends=["sessions", "ratings", "boundary"])]  # fmt: skip
@@ -81,17 +85,19 @@ def _organisation(chance: random.Random, clients: int) -> Iterator[Telling]:
         course = Course(chance, f"c-{number}", f"t-{chance.randint(1, 2)}")
         course.live()
         documents += course.documents
-    tellings = [_telling(document, chance) for document in documents]
+    tellings = [_telling(document, chance, sent_every) for document in documents]
     yield from sorted(tellings, key=lambda one: (one.send_at, one.document["id"]))
     yield Telling(_document("clinic.closed", "heartbeat", None, HEARTBEAT_AT,
                             **{"from": "2026-12-24", "until": "2026-12-26",
                                "reason": "closure"}), HEARTBEAT_AT)  # fmt: skip
 
 
-def _telling(document: Document, chance: random.Random) -> Telling:
+def _telling(document: Document, chance: random.Random, sent_every: timedelta) -> Telling:
     at = datetime.fromisoformat(document["time"])
     late = LONGEST_LATENESS * chance.random() if chance.random() < 0.15 else timedelta(0)
-    return Telling(document, at + late)
+    # The next round at which the system sends; each is at a whole multiple after the beginning.
+    rounds = -((BEGIN - at - late) // sent_every)
+    return Telling(document, min(BEGIN + rounds * sent_every, STORIES_END))
 
 
 class Course:

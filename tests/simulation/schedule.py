@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Final, get_args
 
-from tests.simulation.actions import Action, Arrive, End, Fate, Mind, Pass, Send, Step
+from tests.simulation.actions import Action, Arrive, Away, End, Fate, Mind, Pass, Send, Step
 from tests.simulation.installation import ROLES
-from tests.simulation.points import Fault, Point, kinds_at
+from tests.simulation.points import Fault, Point, Side, kinds_at
 from tests.simulation.processes import INGEST, WORKERS
 from tests.simulation.receivers import Mood
 from tests.simulation.scenario import ORGANISATIONS
@@ -22,10 +22,11 @@ PATIENCE: Final = 250
 POINTS: Final[Mapping[str, tuple[Point, ...]]] = {
     "runner": ("poll", "polled", "polled", "begin", "begin", "statement", "commit", "committed",
                "read", "courtesy"),
-    "ticker": ("read", "begin", "commit", "committed", "publish", "published"),
+    "ticker": ("read", "begin", "statement", "commit", "committed", "publish", "published"),
     "deliverer": ("read", "begin", "statement", "commit", "committed", "committed", "publish",
                   "published", "send", "send", "sent", "sent"),
-    "ingest": ("read", "begin", "begin", "commit", "committed", "publish", "published"),
+    "ingest": ("read", "begin", "begin", "statement", "commit", "committed", "publish",
+               "published"),
 }  # fmt: skip
 """What each worker reaches; what matters most more often."""
 
@@ -40,7 +41,7 @@ OFTEN: Final[Mapping[str, tuple[int, ...]]] = {
 TURNS: Final[Mapping[str, int]] = {"runner": 2, "ticker": 1, "deliverer": 2}
 """How often a worker has its turn; each tick is work for all who read."""
 
-STATEMENTS: Final = 30
+STATEMENTS: Final[Mapping[str, int]] = {"runner": 30, "ticker": 8, "deliverer": 30, "ingest": 3}
 """Statements of a long step."""
 
 
@@ -65,17 +66,19 @@ class Schedule:
         chance = self._chance
         draw = chance.random()
         due = world.callers_with_something_due()
-        if draw < 0.30 and due:
+        if draw < 0.40 and due:
             yield self._send(chance.choice(due))
         elif draw < 0.80:
             yield self._step(world, depth=0)
         elif draw < 0.92:
             yield self._pass(bool(due))
         elif draw < 0.94:
-            yield Arrive(chance.choice(INGEST))
+            yield Arrive(chance.choice(INGEST), chance.randint(0, 2))
         elif draw < 0.97:
             yield Mind(chance.choice(ORGANISATIONS), chance.choice(ROLES),
                        chance.choice((*get_args(Mood), "fine", "fine")))  # fmt: skip
+        elif draw < 0.98:
+            yield Away(chance.choice(get_args(Side)))
         else:
             yield End(chance.choice((*INGEST, *WORKERS)), orderly=chance.random() < 0.3)
 
@@ -138,7 +141,7 @@ class Schedule:
     def _fault(self, worker: str, *, pauses: bool = False) -> Fault:
         chance = self._chance
         point = chance.choice(POINTS[worker])
-        often = STATEMENTS if point == "statement" else chance.choice(OFTEN[worker])
+        often = STATEMENTS[worker] if point == "statement" else chance.choice(OFTEN[worker])
         return Fault(
             chance.choice(kinds_at(point, pauses=pauses)), point, chance.randint(1, often)
         )

@@ -29,11 +29,13 @@ class Run:
     Attributes:
         trace: Everything that happened, in order.
         reason: What did not hold; None where all did.
+        digest: Of all that happened and was told: the same from the same seed, everywhere.
     """
 
     seed: int
     trace: tuple[str, ...]
     reason: str | None
+    digest: str = ""
 
 
 class Simulator:
@@ -55,8 +57,9 @@ class Simulator:
             self.end(world, replay=seed % REPLAYED == 0)
         except Exception:
             reason = traceback.format_exc()
-        trace = world.trace if world else ["without any trouble"]
-        return Run(seed, tuple(trace), reason)
+        if world is None:
+            return Run(seed, ("without any trouble",), reason)
+        return Run(seed, tuple(world.trace), reason, world.digest())
 
     def begin(self, number: int, seed: int = 0) -> World:
         """Begin a world of a scenario; the one before it is over."""

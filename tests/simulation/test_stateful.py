@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from tests.simulation.actions import Action, Arrive, End, Fate, Mind, Pass, Send, Step
+from tests.simulation.actions import Action, Arrive, Away, End, Fate, Mind, Pass, Send, Step
 from tests.simulation.installation import ROLES, an_installation
-from tests.simulation.points import Fault, kinds_at
+from tests.simulation.points import Fault, Side, kinds_at
 from tests.simulation.processes import INGEST, WORKERS
 from tests.simulation.receivers import Mood
 from tests.simulation.scenario import ORGANISATIONS
@@ -104,10 +104,15 @@ class Machine(RuleBasedStateMachine):
         """Change a receiver's mood."""
         self._act(Mind(organisation, role, mood))
 
-    @rule(replica=st.sampled_from(INGEST))
-    def arrive(self, replica: str) -> None:
+    @rule(replica=st.sampled_from(INGEST), pick=st.integers(0, 2))
+    def arrive(self, replica: str, pick: int) -> None:
         """Let a delayed request arrive."""
-        self._act(Arrive(replica))
+        self._act(Arrive(replica, pick))
+
+    @rule(side=st.sampled_from(get_args(Side)))
+    def away(self, side: Side) -> None:
+        """Let the database or the stream answer nobody for a while."""
+        self._act(Away(side))
 
     def teardown(self) -> None:
         """Heal the world, and judge how it ends."""

@@ -1,14 +1,14 @@
 """One simulated world: the product's own parts under a clock that only the schedule moves."""
 
+import hashlib
 import random
-from collections import deque
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
 from shared.clock import format_time
 from shared.errors import Unavailable
-from tests.simulation.actions import Action, Arrive, End, Mind, Pass, Send, Step
+from tests.simulation.actions import Action, Arrive, Away, End, Mind, Pass, Send, Step
 from tests.simulation.callers import Caller, Request, take
 from tests.simulation.checks import Checks
 from tests.simulation.installation import ALL, Installation
@@ -54,10 +54,15 @@ class World:
         self._chance = random.Random(f"world {seed}")
         self._fronts: dict[str, Front] = {}
         self._lives: dict[str, Life] = {}
-        self._wire: deque[Request] = deque()
+        self._wire: list[Request] = []
         self._depth = 0
         self._at_work: set[tuple[str, str]] = set()
         self.checks = Checks(installation)
+
+    def digest(self) -> str:
+        """Return one hash of all that happened, and of every message in the order of arrival."""
+        told = [f"{one.url} {one.message} {one.signature}" for one in self.receivers.received]
+        return hashlib.sha256("\n".join([*self.trace, *told]).encode()).hexdigest()
 
     def close(self) -> None:
         """Let go of what reads beside the product."""
@@ -72,8 +77,7 @@ class World:
             case Send():
                 self._send(action)
             case Arrive():
-                if self._wire:
-                    self._take(action.replica, self._wire.popleft(), None, at)
+                self._arrive(action, at)
             case Step():
                 busy = self._step(action, at)
                 note = self._at_work.add if busy else self._at_work.discard
@@ -82,6 +86,9 @@ class World:
                 self._end(action)
             case Pass():
                 self.clock.advance(self._until_next() if action.time is None else action.time)
+                self.installation.points.away.clear()
+            case Away():
+                self.installation.points.away.add(action.side)
             case Mind():
                 one = next(one for one in ALL if one.name == action.organisation)
                 self.receivers.moods[one.url(action.role)] = action.mood
@@ -110,6 +117,8 @@ class World:
     def with_work(self) -> list[tuple[str, str]]:
         """Return the workers for whom there is something to do now, in a fixed order."""
         work = self.checks.work()
+        if not self.checks.claimable():
+            work.discard(("alerts", "deliverer"))
         return [(name, worker) for name, worker in EVERY_WORKER if (name[:-2], worker) in work]
 
     def at_work(self, workers: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -135,6 +144,11 @@ class World:
             self._take(action.replica, request, None, len(self.trace) - 1)
         if taken and action.fate != "answer_lost":
             caller.acknowledged.update(one["id"] for one in request.documents)
+
+    def _arrive(self, action: Arrive, at: int) -> None:
+        if self._wire:
+            request = self._wire.pop(action.pick % len(self._wire))
+            self._take(action.replica, request, None, at)
 
     def _take(self, replica: str, request: Request, action: Send | None, at: int) -> bool:
         """Let a request arrive; return whether it was acknowledged."""

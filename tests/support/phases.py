@@ -116,7 +116,8 @@ def _a_week(chance: random.Random, week: int) -> list[Envelope]:
     if chance.random() < 0.15:
         answered = {"9": chance.randrange(4)}
         made.append(an.a_rating(None, at=start, instrument="phq-9", items=answered))
-    if chance.random() < 0.1:
+    made += [*_forms(chance, ref, start), *_notes(chance, ref, start)]
+    if chance.random() < 0.2:
         made += _a_boundary_event(chance, f"b{week}", start)
     if chance.random() < 0.1:
         common = {"clinic": an.CLINIC, "therapist": THERAPIST, "by": "therapist"}
@@ -125,9 +126,48 @@ def _a_week(chance: random.Random, week: int) -> list[Envelope]:
     return made
 
 
+def _forms(chance: random.Random, session: str, start: datetime) -> list[Envelope]:
+    """Return what else is filled in: a score now and then, the session by both sides."""
+    made: list[Envelope] = []
+    if chance.random() < 0.3:
+        total = chance.randrange(6, 20)
+        made.append(an.a_rating(total, at=start, instrument="phq-9"))
+    if chance.random() < 0.6:
+        after = start + timedelta(hours=2)
+        for rater, instrument, low in (("client", "wai-sr", 30), ("therapist", "wai-sr-t", 45)):
+            made.append(an.a_rating(low + chance.randrange(16), at=after, instrument=instrument,
+                                    rater=rater, session=session, scored_as="sum"))  # fmt: skip
+    return made
+
+
+def _notes(chance: random.Random, session: str, start: datetime) -> list[Envelope]:
+    """Return what a therapist notes now and then: ruptures, countertransference, setbacks."""
+    made: list[Envelope] = []
+    common = {"clinic": an.CLINIC, "therapist": THERAPIST}
+    if chance.random() < 0.15:
+        made.append(an.a_rupture_noted(f"r{session}", at=start))
+        mended_at, resolution = (
+            start + timedelta(days=chance.randrange(1, 60)),
+            chance.randrange(6),
+        )
+        if resolution:
+            made.append(an.a_rupture_repaired(f"r{session}", at=mended_at, resolution=resolution))
+    if chance.random() < 0.15:
+        noted = {"kind": "countertransference", "taken_to_supervision": chance.random() < 0.3}
+        made.append(an.an_event("dynamics.noted", start, common | noted))
+    if chance.random() < 0.1:
+        severity = chance.choice(("mild", "moderate", "severe"))
+        made.append(an.an_event("setback.noted", start, common | {"severity": severity}))
+    if chance.random() < 0.05:
+        agreed = {"agreed_by": ["client", "therapist"]}
+        made.append(an.an_event("relapse_plan.agreed", start, common | agreed))
+    return made
+
+
 def _a_boundary_event(chance: random.Random, ref: str, at: datetime) -> list[Envelope]:
     severity = chance.choice((None, 0, 1, 2, 3, 4))
-    made = [an.a_boundary_noted(ref, at=at, severity=severity)]
+    area = chance.choice(("time", "gifts", "confidentiality", "contact_outside"))
+    made = [an.a_boundary_noted(ref, at=at, severity=severity, area=area)]
     if chance.random() < 0.7:
         judged_at = at + timedelta(days=chance.randrange(1, 12))
         severity = chance.randrange(5)

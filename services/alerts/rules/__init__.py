@@ -3,11 +3,19 @@
 from services.alerts.rule import FeedRule, Rule
 from services.alerts.rules.alliance_below_cutoff import AllianceBelowCutoff
 from services.alerts.rules.alliance_decline import AllianceDecline
+from services.alerts.rules.alliance_drop import AllianceDrop
+from services.alerts.rules.boundary_pattern import BoundaryPattern
 from services.alerts.rules.boundary_serious import BoundarySerious
 from services.alerts.rules.boundary_unassessed import BoundaryUnassessed
+from services.alerts.rules.confidentiality_breach import ConfidentialityBreach
+from services.alerts.rules.countertransference_unsupervised import CountertransferenceUnsupervised
+from services.alerts.rules.rater_divergence import RaterDivergence
+from services.alerts.rules.reliable_deterioration import ReliableDeterioration
 from services.alerts.rules.risk_item import RiskItem
+from services.alerts.rules.rupture_unrepaired import RuptureUnrepaired
 from services.alerts.rules.session_gap import SessionGap
 from services.alerts.rules.session_not_held import SessionNotHeld
+from services.alerts.rules.setback_without_plan import SetbackWithoutPlan
 from services.alerts.rules.source_silent import SourceSilent
 from services.alerts.rules.therapist_cancellations import TherapistCancellations
 
@@ -17,9 +25,17 @@ RULES: tuple[Rule, ...] = (
     SessionGap(),
     AllianceBelowCutoff(),
     AllianceDecline(),
+    AllianceDrop(),
+    RuptureUnrepaired(),
+    RaterDivergence(),
+    CountertransferenceUnsupervised(),
     BoundarySerious(),
     BoundaryUnassessed(),
+    BoundaryPattern(),
+    ConfidentialityBreach(),
     RiskItem(),
+    ReliableDeterioration(),
+    SetbackWithoutPlan(),
 )
 """About a client with one therapist in one course of care."""
 

@@ -27,7 +27,6 @@ from sqlalchemy import (
 )
 
 from services.projections.read_model import Batch, Chart
-from shared.alliance.clinics import Surroundings, surroundings
 from shared.alliance.history import History, fold_within
 from shared.alliance.standing import by_raters
 from shared.clock import to_micros
@@ -109,14 +108,10 @@ class Caseload:
             )
         rows: list[dict[str, Any]] = []
         places: list[dict[str, Any]] = []
-        around: dict[int, Surroundings] = {}
         for chart in charts:
-            partition = chart.partition or 0
-            if partition not in around:
-                around[partition] = surroundings(organisation, chart.shared)
             with blamed_on(organisation, chart.client):
-                history = fold_within(around[partition], organisation, chart.client, chart.own)
-                found = _places(history, partition)
+                history = fold_within(chart.around, organisation, chart.client, chart.own)
+                found = _places(history, chart.partition or 0)
                 if found:
                     places += found
                     rows.append(_row(history))

@@ -20,10 +20,11 @@ from shared.alliance.calendar import local_date
 from shared.alliance.clinics import surroundings
 from shared.clock import EPOCH, from_micros, to_micros
 from shared.envelope import Envelope
-from shared.storage import facts
+from shared.storage import facts, shared_facts
 from shared.storage.engine import insert_or_nothing
 from shared.storage.facts import Arrival
 from shared.storage.generations import Catalogue
+from shared.storage.shared_facts import Remembered, sums_table
 from shared.stream.handling import Item
 from shared.stream.ports import EVENTS
 
@@ -31,6 +32,17 @@ LATE_AFTER = timedelta(days=1)
 """Sessions are entered by the next day as a rule; what comes later is counted (own)."""
 
 TICK = "clock.ticked"
+
+SUMS = "facts_shared"
+"""What says whether the facts about many clients are still the same."""
+
+
+class _Shared:
+    """The facts about many clients of an organisation, and what they come to."""
+
+    def __init__(self, organisation: str, envelopes: Sequence[Envelope]) -> None:
+        self.envelopes = tuple(envelopes)
+        self.surroundings = surroundings(organisation, envelopes)
 
 
 class Facts:
@@ -45,7 +57,9 @@ class Facts:
         self.rows = facts.facts_table(catalogue.metadata, catalogue.named("facts", self.version))
         self._conflicts = _conflicts_table(catalogue, self.version)
         self._ticks = _ticks_table(catalogue, self.version)
-        self.tables = (self.rows, self._conflicts, self._ticks)
+        self._sums = sums_table(catalogue.metadata, catalogue.named(SUMS, self.version))
+        self._shared = Remembered(self.rows, self._sums, _Shared)
+        self.tables = (self.rows, self._conflicts, self._ticks, self._sums)
 
     def apply(self, db: Connection, batch: Batch) -> None:
         """Store what is new, and say in ``batch.new`` what that was."""
@@ -56,10 +70,23 @@ class Facts:
         _keep_conflicts(db, self._conflicts, stored.conflicts)
         _keep_ticks(db, self._ticks, ticks)
         batch.new = stored.new
-        _read_at_once(db, self.rows, stored.new)
+        shared_facts.note(db, self._sums, stored.new)
+        self._read_at_once(db, stored.new)
         metrics.DUPLICATES.labels(batch.consumer).inc(len(stored.duplicates))
         metrics.CONFLICTS.labels(batch.consumer).inc(len(stored.conflicts))
         metrics.LATE.labels(batch.consumer).inc(sum(map(_late, stored.new)))
+
+    def _read_at_once(self, db: Connection, new: Sequence[Arrival]) -> None:
+        """Read what concerns many where it arrives, even if it concerns nobody yet.
+
+        What cannot be read must be found at that fact, not at the next client who meets it.
+        """
+        many = {(one.envelope.organisation, one.partition) for one in new
+                if not one.envelope.client}  # fmt: skip
+        for organisation, partition in sorted(many):
+            around = self._shared.of(db, organisation, partition).surroundings
+            for clinic in around.clinics.values():
+                local_date(clinic, EPOCH)
 
     def query(self, db: Connection, organisation: str, client: str) -> Chart:
         """Return the chart of one client."""
@@ -71,19 +98,19 @@ class Facts:
         """Return the charts of several clients; what they share is read once per partition."""
         own = facts.of_clients(db, self.rows, organisation, clients)
         places = {client: found[0].partition for client, found in own.items() if found}
-        shared = {
-            place: _envelopes(facts.of_many(db, self.rows, organisation, place))
-            for place in sorted(set(places.values()))
-        }
+        shared = self._shared.at(db, organisation, set(places.values()))
+        nothing = _Shared(organisation, ())
         return {
             client: Chart(
                 organisation=organisation,
                 client=client,
                 partition=places.get(client),
-                own=_envelopes(found),
-                shared=shared[places[client]] if client in places else (),
+                own=tuple(arrival.envelope for arrival in found),
+                shared=around.envelopes,
+                around=around.surroundings,
             )
             for client, found in own.items()
+            for around in [shared[places[client]] if client in places else nothing]
         }
 
     def ticked_at(self, db: Connection, partition: int) -> datetime | None:
@@ -105,18 +132,6 @@ class Facts:
         if known_at is not None:
             asked = asked.where(columns.recorded_at <= to_micros(known_at))
         return {row.event: row.contents for row in db.execute(asked.group_by(columns.event))}
-
-
-def _read_at_once(db: Connection, table: Table, new: Sequence[Arrival]) -> None:
-    """Read what concerns many where it arrives, even if it concerns nobody yet.
-
-    What cannot be read must be found at that fact, not at the next client who meets it.
-    """
-    places = {(one.envelope.organisation, one.partition) for one in new if not one.envelope.client}
-    for organisation, partition in sorted(places):
-        shared = facts.of_many(db, table, organisation, partition)
-        for clinic in surroundings(organisation, _envelopes(shared)).clinics.values():
-            local_date(clinic, EPOCH)
 
 
 def _keep_conflicts(db: Connection, table: Table, conflicts: Sequence[Arrival]) -> None:
@@ -156,10 +171,6 @@ def _late(arrival: Arrival) -> bool:
     envelope = arrival.envelope
     took = envelope.recorded_at - envelope.event.time
     return took > LATE_AFTER and not envelope.event.backfill
-
-
-def _envelopes(arrivals: Sequence[Arrival]) -> tuple[Envelope, ...]:
-    return tuple(arrival.envelope for arrival in arrivals)
 
 
 def _conflicts_table(catalogue: Catalogue, version: int) -> Table:

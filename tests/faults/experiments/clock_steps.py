@@ -9,7 +9,7 @@ from typing import Final
 from shared.clock import format_time, parse_time
 from tests.faults.content import Document, a_story
 from tests.faults.experiment import Experiment, World
-from tests.faults.guards import Edit, Guard
+from tests.faults.guards import Guard
 from tests.faults.virtual import Moment, as_it_happens, lived, lived_by, unlike
 
 LIFE: Final = timedelta(days=9)
@@ -78,23 +78,17 @@ EXPERIMENT = Experiment(
     guards=(
         Guard(
             name="present-never-goes-back",
-            file="services/alerts/store.py",
-            old="    until = max(to_micros(seen), found or 0)\n",
-            new="    until = to_micros(seen)\n",
-            also=(
-                Edit(
-                    "services/alerts/store.py",
-                    "    if found is None or until > found:\n",
-                    "    if found is None or until != found:\n",
-                ),
-            ),
+            file="services/alerts/questions.py",
+            old="    latest = later(clock.c.until, made.excluded.until)\n",
+            new="    latest = made.excluded.until\n",
             tries=3,
         ),
         Guard(
             name="told-at-once-whatever-the-stream-s-time",
             file="services/alerts/ledger.py",
             old='            "due_at": AT_ONCE if status == PENDING else None,\n',
-            new='            "due_at": written if status == PENDING else None,\n',
+            new='            "due_at": to_micros(step.decided_at)'
+            " if status == PENDING else None,\n",
             tries=4,
         ),
     ),

@@ -130,10 +130,10 @@ EXPERIMENT = Experiment(
         Guard(
             name="judged-again-when-an-amendment-comes",
             file="services/alerts/watcher.py",
-            old="        store.touch(db, self._tables, partition, touched)\n",
-            new="        amend = [one.envelope.event.type in AMENDMENTS for one in stored.new]\n"
-            "        if not any(amend):\n"
-            "            store.touch(db, self._tables, partition, touched)\n",
+            old="        touched = self._take(db, items)\n",
+            new="        touched = self._take(db, items)\n"
+            "        if any(one.envelope.event.type in AMENDMENTS for one in items):\n"
+            "            touched = {}\n",
         ),
     ),
     short=True,

@@ -1,0 +1,137 @@
+"""One alliance rating lies well below the client's own recent level."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from statistics import median
+from typing import Any, Final
+
+from services.alerts.episodes import Moment, verdict
+from services.alerts.example import Example, rated
+from services.alerts.rule import Audience, Family, Urgency, Verdict
+from services.alerts.wording import figure
+from shared.alliance.change import BASELINE, control_chart
+from shared.alliance.history import Phase
+from shared.alliance.series import Point, Series, client_series
+
+RECENT: Final = 3
+"""The recent level is the median of this many ratings before (own)."""
+
+FROM_ONE_TO_THE_NEXT: Final[Mapping[str, float]] = {"srs-3": 1.0}
+"""Points from one rating to the next that are worth a question, even above 36 (OpenFIT)."""
+
+
+class AllianceDrop:
+    """Tell when one alliance rating fell well below the client's recent level.
+
+    Attention when it lies below the median of the three ratings before by at least the
+    instrument's reliable change, or, where none is published, by 3 σ̂ of the client's own first
+    five ratings and a tenth of the scale: who rates evenly would else be told of at every wobble.
+    On the SRS a fall of one point from one rating to the next is information for
+    the therapist's next session, and nobody else's: it lies within the noise of a single rating.
+    Clears by two ratings in a row without it. The counts are own.
+    """
+
+    name: str = "alliance-drop"
+    version: int = 1
+    family: Family = "trust"
+    title: str = "One alliance rating by the client fell"
+    needs: frozenset[str] = frozenset({"ratings"})
+    reads: frozenset[str] = frozenset({"rating.given", "care.transferred", "care.ended"})
+    tell: Mapping[Urgency, tuple[Audience, ...]] = {
+        "information": ("therapist",),
+        "attention": ("supervisor", "leadership"),
+    }
+    next_steps: tuple[str, ...] = (
+        "Begin the next session with it: what was different, and what would have helped?",
+        "Thank the client for the frank answer; a form that may be honest is worth more.",
+        "Take it to supervision where the next rating does not come back.",
+    )
+    defaults: Mapping[str, Any] = {"sigmas": 3.0, "fall_percent": 10}
+    always_news: bool = False
+    example: Example = (
+        rated(0, 37), rated(7, 36.5), rated(14, 37.5), rated(21, 37), rated(28, 36.8),
+        rated(35, 30), rated(42, 36.5), rated(49, 37),
+    )  # fmt: skip
+
+    def judge(self, phase: Phase, settings: Mapping[str, Any], until: datetime) -> Verdict:
+        """Judge each of the client's series at every rating."""
+        chosen = {**self.defaults, **settings}
+        moments = [
+            moment
+            for series in client_series(phase, "alliance")
+            for moment in _moments(series, _needed(series, chosen))
+        ]
+        return verdict(self, phase, moments, until)
+
+
+def _moments(series: Series, needed: tuple[float, int, str] | None) -> Iterator[Moment]:
+    without = 0
+    for at in range(1, len(series.points)):
+        found = _dropped(series, series.points[: at + 1], needed) or _fell(series, at)
+        if found is not None:
+            without = 0
+            yield found
+        else:
+            without += 1
+            if without == 2:
+                yield Moment(series.points[at].at, series.name, urgency=None)
+
+
+def _needed(series: Series, chosen: Mapping[str, Any]) -> tuple[float, int, str] | None:
+    """Return how large a fall counts, from which rating on, and why; None: not analysable."""
+    change = series.scale.reliable_change
+    if change is not None:
+        return change.value, RECENT, "the reliable change"
+    chart = control_chart([point.value for point in series.points], series.scale)
+    if chart is None:
+        return None
+    varies = chosen["sigmas"] * chart.sigma
+    least = (series.scale.maximum - series.scale.minimum) * chosen["fall_percent"] / 100
+    if varies < least:
+        return least, BASELINE, f"{figure(chosen['fall_percent'])} % of the scale"
+    return varies, BASELINE, f"{figure(chosen['sigmas'])} times the client's own variation"
+
+
+def _dropped(
+    series: Series, points: Sequence[Point], needed: tuple[float, int, str] | None
+) -> Moment | None:
+    *earlier, last = points
+    if needed is None or len(earlier) < needed[1]:
+        return None
+    fall, _, because = needed
+    recent = earlier[-RECENT:]
+    level = median(point.value for point in recent)
+    fell = round(_worse(series) * (last.value - level), 6)
+    if fell < fall:
+        return None
+    return Moment(
+        last.at,
+        series.name,
+        urgency="attention",
+        evidence=tuple(point.rating.fact for point in (*recent, last)),
+        explanation=f"The latest alliance rating is {figure(last.value)}; the median of the "
+        f"{len(recent)} before is {figure(level)}: a fall of {figure(fell)}, at least {because} "
+        f"({figure(fall)}).",
+        numbers={"value": last.value, "level": level, "fell": fell, "needed": round(fall, 4)},
+    )
+
+
+def _fell(series: Series, at: int) -> Moment | None:
+    before, last = series.points[at - 1 : at + 1]
+    least = FROM_ONE_TO_THE_NEXT.get(last.rating.instrument_key)
+    fell = round(_worse(series) * (last.value - before.value), 6)
+    if least is None or fell < least:
+        return None
+    return Moment(
+        last.at,
+        series.name,
+        urgency="information",
+        evidence=(before.rating.fact, last.rating.fact),
+        explanation=f"The latest alliance rating is {figure(last.value)}, the one before "
+        f"{figure(before.value)}: a fall of {figure(fell)}.",
+        numbers={"value": last.value, "before": before.value, "fell": fell},
+    )
+
+
+def _worse(series: Series) -> int:
+    return -1 if series.scale.direction == "higher" else 1
