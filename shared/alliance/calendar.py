@@ -18,8 +18,14 @@ LOOK_AHEAD_DAYS: Final = 400
 
 
 def local_date(clinic: Clinic, moment: datetime) -> date:
-    """Return the date that a moment has in the clinic."""
-    return moment.astimezone(ZoneInfo(clinic.timezone)).date()
+    """Return the date that a moment has in the clinic; at the ends of the calendar, in UTC.
+
+    Senders write the first and the last moment that exist for "unknown": there a zone has no date.
+    """
+    try:
+        return moment.astimezone(ZoneInfo(clinic.timezone)).date()
+    except OverflowError:
+        return moment.date()
 
 
 def closed_because(clinic: Clinic, day: date) -> str | None:

@@ -144,3 +144,26 @@ def test_figures_go_up_to_the_clients_last_fact_and_never_to_a_clock() -> None:
     new = an.a_care_event("started", on(90), therapist="th_eve", care="other")
     assert figures([*ended, new])["session_gap"] == still
     assert (still["met"], still["due_at"]) == (None, None)
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Auckland", "America/New_York"])
+@pytest.mark.parametrize("by", ["client", "therapist"])
+def test_the_ends_of_the_calendar_stop_no_figure(zone: str, by: str) -> None:
+    """The first and the last moment that exist, which senders write for unknown, are survived."""
+    first, last = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+    measures = [{"instrument": "srs-3", "every_days": 9}]
+    given = [
+        an.a_clinic_configured(timezone=zone),
+        an.a_care_event("started", first, agreed_interval_days=7, measures=measures),
+        an.a_session_held("held", first),
+        an.a_rating(at=first),
+        an.a_session_scheduled("cancelled", first, at=first),
+        an.a_session_cancelled("cancelled", at=first, by=by),
+        an.a_session_scheduled("moved", first, at=first),
+        an.a_session_rescheduled("moved", last, at=first, by=by),
+        an.a_session_missed("missed", at=first, by=by),
+        an.a_session_scheduled("far", last, at=on(0)),
+        an.a_session_cancelled("far", at=on(1), by=by),
+        until(on(3)),
+    ]
+    assert figures(given)["case_without_activity"]["numbers"]["band"] == "more than 120"

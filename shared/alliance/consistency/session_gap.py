@@ -1,7 +1,7 @@
 """How long no session was held, beside the interval that was agreed. Pure."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import islice, pairwise, zip_longest
 from statistics import median
 from typing import Any, Final
@@ -36,6 +36,9 @@ LONG_DAYS: Final = (15, 30)
 
 SHOWN: Final = 4
 """So many gaps that ended are listed (own)."""
+
+FIRST: Final = datetime.min.replace(tzinfo=UTC)
+"""Before it there is no time; senders write it for one that they do not know."""
 
 Stretch = tuple[str, datetime, datetime | None]
 """Why the clock stands still, from when, until when."""
@@ -205,7 +208,7 @@ def _stopped(phase: Phase, interval: Interval) -> Iterator[Stretch]:
         yield "closure", since_announced(span), span.until
     for outcome in phase.derived(_by_client):
         due = outcome.session.due_at
-        start = max(due - timedelta(days=interval.days), outcome.since)
+        start = max(due - min(due - FIRST, timedelta(days=interval.days)), outcome.since)
         end = due if outcome.until is None else min(due, outcome.until)
         if start < end:
             yield "cancelled_by_client", start, end
