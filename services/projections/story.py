@@ -88,6 +88,7 @@ class Story:
         state: Falling, low, steady, rising or unknown.
         standing: The standing of each rater, in sentences.
         alerts: Open alerts, the most urgent first; ``says`` is the reason.
+        evaluations: Ratings of how one session was, which are of neither alliance nor outcome.
     """
 
     client: str
@@ -103,6 +104,7 @@ class Story:
     sessions: tuple[Mark, ...]
     alliance: tuple[Line, ...]
     outcome: tuple[Line, ...]
+    evaluations: tuple[Line, ...]
     ruptures: tuple[Mark, ...]
     boundary: tuple[Mark, ...]
 
@@ -121,6 +123,11 @@ class Story:
         return " ".join([*simulated, *parked, first, counted(self), *self.standing, *alerts])
 
     @property
+    def lines(self) -> tuple[Line, ...]:
+        """Every line of ratings, in the order in which they are drawn."""
+        return (*self.alliance, *self.outcome, *self.evaluations)
+
+    @property
     def is_empty(self) -> bool:
         """Whether nothing has happened yet."""
         return not self.phases
@@ -135,11 +142,12 @@ def read(timeline: Mapping[str, Any]) -> Story:
     boundary = tuple(_boundary(timeline["boundary_events"]))
     alliance = _lines(timeline["ratings"], "alliance", phases)
     outcome = _lines(timeline["ratings"], "outcome", phases)
+    evaluations = _lines(timeline["ratings"], "session", phases)
     moments = [
         *(bar.start for bar in (*phases, *alerts)),
         *(bar.end for bar in phases if bar.end is not None),
         *(mark.at for mark in (*sessions, *ruptures, *boundary)),
-        *(point.at for line in (*alliance, *outcome) for point in line.points),
+        *(point.at for line in (*alliance, *outcome, *evaluations) for point in line.points),
     ]
     if timeline["valid_at"] is not None:
         moments.append(parse_time(timeline["valid_at"]))
@@ -159,6 +167,7 @@ def read(timeline: Mapping[str, Any]) -> Story:
         sessions=sessions,
         alliance=alliance,
         outcome=outcome,
+        evaluations=evaluations,
         ruptures=ruptures,
         boundary=boundary,
     )

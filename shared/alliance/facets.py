@@ -47,7 +47,7 @@ def _speaking(history: History, since: datetime) -> Iterator[tuple[str, _Evidenc
             instrument = rating.instrument
             if instrument is None or rating.in_group or rating.occurred_at < since:
                 continue
-            if former and instrument.construct != "outcome":
+            if former and instrument.construct == "alliance":
                 # How it was with a former therapist says nothing of the alliance with this one.
                 continue
             for name, score in rating.score.scales.items():
