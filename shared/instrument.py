@@ -100,6 +100,8 @@ class ReliableChange:
         source: Where the value, or the SD and reliability it is computed from, was published.
         verified: False until somebody has checked the source.
         computed: True when it was computed here from ``sd`` and ``reliability``.
+        reliability: What it was computed from, 0–1, else None.
+        kind: Of the reliability: Cronbach's alpha, or of a retest.
     """
 
     value: float
@@ -107,6 +109,8 @@ class ReliableChange:
     source: str
     verified: bool
     computed: bool = False
+    reliability: float | None = None
+    kind: Literal["alpha", "retest"] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,9 +313,8 @@ def _reliable_change(said: Mapping[str, Any] | None) -> ReliableChange | None:
             Z[said["confidence"]] * math.sqrt(2) * said["sd"] * math.sqrt(1 - said["reliability"])
         )
     )
-    return ReliableChange(
-        value, said["confidence"], said["source"], said["verified"], computed=not published
-    )
+    given = {name: said[name] for name in said.keys() - {"value", "sd"}}
+    return ReliableChange(value, computed=not published, **given)
 
 
 class _Library(Mapping[tuple[str, str], Instrument]):

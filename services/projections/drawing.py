@@ -1,8 +1,8 @@
 """The timeline as a picture: one pure function from its JSON to an accessible SVG.
 
 Lanes from top to bottom: phases, open alerts, sessions, ratings of the alliance, of the outcome
-and of single sessions, ruptures, boundary events; then the axis and a legend of what was used. Nothing depends
-on the present: the same timeline gives the same bytes.
+and of single sessions, ruptures, boundary events; then the axis and a legend of what was used.
+Nothing depends on the present: the same timeline gives the same bytes.
 """
 
 from collections.abc import Mapping, Sequence

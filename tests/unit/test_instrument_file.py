@@ -67,7 +67,8 @@ def test_reliable_change_is_computed_from_sd_and_reliability() -> None:
     assert scale.reliable_change.computed
     assert scale.reliable_change.value == pytest.approx(1.96 * 3.674, abs=0.001)
     assert scale.sem == pytest.approx(7.5 * 0.12**0.5)
-    assert scale.sd == 7.5
+    assert (scale.sd, scale.reliable_change.reliability) == (7.5, 0.88)
+    assert scale.reliable_change.kind == "retest"
 
 
 def test_the_newest_version_is_the_latest() -> None:
