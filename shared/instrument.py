@@ -187,6 +187,8 @@ class Instrument:
         forms: How a sender may have computed scales and total; two of them: they must say which
             (``scored_as``). The first is the one that scores are kept in.
         complete_only: True where a form with any answer missing has no score at all.
+        variant: True where only ratings that name this version get it, being another way to
+            score the same questionnaire.
         risk_items: Numbers of the risk items.
         marks: Where each part of the file comes from, and whether that was checked.
         notes: What a reader of the scores should know.
@@ -207,6 +209,7 @@ class Instrument:
     validated: bool = True
     forms: tuple[Form, ...] = ("sum",)
     complete_only: bool = False
+    variant: bool = False
     risk_items: tuple[str, ...] = ()
     marks: tuple[Mark, ...] = ()
     notes: tuple[str, ...] = ()
@@ -239,7 +242,7 @@ def load(name: str, text: str) -> Instrument:
     plain = {
         field: said[field]
         for field in ("key", "version", "title", "construct", "licence", "rhythm", "validated",
-                      "complete_only")
+                      "complete_only", "variant")
     }  # fmt: skip
     return Instrument(
         **plain,
@@ -258,9 +261,9 @@ def load(name: str, text: str) -> Instrument:
 
 @lru_cache(maxsize=256)
 def latest(key: str) -> Instrument | None:
-    """Return the newest version of an instrument, or None when there is none of that key."""
-    versions = [instrument for instrument in INSTRUMENTS.values() if instrument.key == key]
-    return max(versions, key=lambda instrument: int(instrument.version), default=None)
+    """Return the newest version of an instrument that is no variant; None: no such key."""
+    versions = [one for one in INSTRUMENTS.values() if one.key == key and not one.variant]
+    return max(versions, key=lambda one: int(one.version), default=None)
 
 
 def _items(said: Mapping[str, Any]) -> dict[str, Item]:

@@ -130,6 +130,7 @@ class _File(Schema):
         validate=validate.Length(1, 2),
     )
     complete_only = fields.Boolean(load_default=False)
+    variant = fields.Boolean(load_default=False)
     licence = fields.String(required=True, validate=validate.Length(1))
     rhythm = fields.String(required=True, validate=validate.Length(1))
     notes = fields.List(fields.String(), load_default=list)

@@ -121,7 +121,8 @@ def _named(said: str) -> Instrument:
 def _listed(chosen: Iterable[Instrument]) -> _Lines:
     for one in sorted(chosen, key=lambda one: (one.key, int(one.version))):
         leading = one.leading
-        yield 0, Text.assemble((f"{one.key}@{one.version}", "bold"), f"  {one.title}")
+        variant = ", a variant" if one.variant else ""
+        yield 0, Text.assemble((f"{one.key}@{one.version}", "bold"), f"  {one.title}{variant}")
         yield (
             2,
             Text(
@@ -139,9 +140,7 @@ def _listed(chosen: Iterable[Instrument]) -> _Lines:
 
 
 def _explained(one: Instrument) -> _Lines:
-    newest = latest(one.key) == one
-    which = "the newest version" if newest else "there is a newer version"
-    yield 0, Text.assemble((one.title, "bold"), f"  {one.key}@{one.version}, {which}")
+    yield 0, Text.assemble((one.title, "bold"), f"  {one.key}@{one.version}, {_standing(one)}")
     if not one.validated:
         yield 0, Text("Not validated: nobody has shown that it measures what it names.", "bold")
     yield 2, Text(f"About:      {_CONSTRUCTS[one.construct]}")
@@ -158,6 +157,12 @@ def _explained(one: Instrument) -> _Lines:
     yield from _section("Where it comes from", [*marks, f"sources: {'; '.join(one.sources)}"])
     yield from _section("A rating to send (made up)", [])
     yield 2, Text(json.dumps(an_event(one), indent=2, ensure_ascii=False))
+
+
+def _standing(one: Instrument) -> str:
+    if one.variant:
+        return "a variant: only for ratings that name this version"
+    return "the newest version" if latest(one.key) == one else "there is a newer version"
 
 
 def _section(title: str, lines: Iterable[str]) -> _Lines:

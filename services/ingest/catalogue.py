@@ -47,6 +47,10 @@ class InstrumentSchema(Schema):
     items = fields.Dict(required=True)
     risk_items = fields.List(fields.String(), required=True)
     complete_only = fields.Boolean(required=True)
+    variant = fields.Boolean(
+        required=True,
+        metadata={"description": "Another way to score: only for ratings that name the version."},
+    )
     scales = fields.List(fields.Dict(), required=True)
     facets = fields.Dict(required=True)
     licence = fields.String(required=True)

@@ -1,9 +1,11 @@
 """Published values as oracles: bands, cut-offs, missing answers, reversal, risk items."""
 
+from dataclasses import replace
+
 import pytest
 
 from shared.alliance.scoring import check, score
-from shared.instrument import INSTRUMENTS, Instrument
+from shared.instrument import INSTRUMENTS, Instrument, latest
 from tests.support.ratings import answers, without
 
 
@@ -91,6 +93,17 @@ def test_gad_7_allows_one_missing_answer() -> None:
     gad = the("gad-7")
     assert score(gad, without(gad, 2, 7)).scales["total"].value == 14
     assert score(gad, without(gad, 2, 6, 7)).unscored_because == "too_many_missing"
+
+
+def test_gad_7_allows_two_missing_answers_where_a_rating_asks_for_that() -> None:
+    """Sources differ: version 2 allows two, and is taken only by ratings that name it."""
+    strict, lenient = the("gad-7"), INSTRUMENTS["gad-7", "2"]
+    assert latest("gad-7") == strict
+    assert score(lenient, without(lenient, 2, 6, 7)).scales["total"].value == 14
+    mixed = {"items": {"1": 3, "2": 1, "3": 0, "4": 2, "5": 1}}
+    assert score(lenient, mixed).scales["total"].value == pytest.approx(7 * 7 / 5)
+    assert score(lenient, without(lenient, 2, 5, 6, 7)).unscored_because == "too_many_missing"
+    assert replace(lenient.leading, max_missing=1) == strict.leading
 
 
 def test_core_10_reverses_2_and_3_and_prorates() -> None:
