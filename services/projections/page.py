@@ -69,7 +69,11 @@ def _tables(story: Story) -> Iterable[str]:
     )
     yield _table("Phases of care", ("From", "Until", "With"), map(_phase, story.phases))
     yield _table("Sessions", ("Date", "What happened"), map(_row, story.sessions))
-    for title, lines in (("Alliance ratings", story.alliance), ("Outcome", story.outcome)):
+    for title, lines in (
+        ("Alliance ratings", story.alliance),
+        ("Outcome", story.outcome),
+        ("How sessions were rated", story.evaluations),
+    ):
         points = sorted((point for line in lines for point in line.points), key=_when)
         caption = f"{title}, as percent of the best possible"
         yield _table(caption, ("Date", "Rating"), map(_row, points))

@@ -109,7 +109,7 @@ def _lanes(story: Story, scale: _Scale) -> Iterable[Text]:
         sign, style = URGENCY_SIGNS[alert.kind]
         yield _lane(f"{sign} {alert.kind}", _band(alert, scale, story.end), style)
     yield _lane("sessions", _marks(story.sessions, scale))
-    for line in (*story.alliance, *story.outcome):
+    for line in story.lines:
         yield _lane(line.label, _sparkline(line, scale), "cyan")
     if story.ruptures:
         yield _lane("ruptures", _marks(story.ruptures, scale))
@@ -184,7 +184,7 @@ def _legend(story: Story, width: int) -> Iterable[Text]:
     """Yield lines that explain the signs used; none is parted from its words."""
     used = {mark.kind for mark in (*story.sessions, *story.ruptures, *story.boundary)}
     entries = [(*SIGNS[kind], words) for kind, words in LEGEND.items() if kind in used]
-    if story.alliance or story.outcome:
+    if story.lines:
         entries.append((BLOCKS[0] + BLOCKS[-1], "cyan", "0 to 100 % of the best possible"))
     line = Text()
     for sign, style, words in entries:

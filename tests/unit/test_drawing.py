@@ -219,6 +219,26 @@ def test_a_line_is_of_one_scale() -> None:
     assert [point.at for point in line.points] == [an.on(1)]
 
 
+def test_how_sessions_were_rated_stands_apart() -> None:
+    """A rating of one session is drawn everywhere, among neither alliance nor outcome."""
+    rated = [
+        an.a_rating(None, at=an.on(day), instrument="seq-5", scales={"depth": depth, "arousal": 6})
+        for day, depth in ((1, 4), (8, 7))
+    ]
+    folded = timeline(fold(an.ORGANISATION, an.CLIENT, rated))
+    story = read(folded)
+    (line,) = story.evaluations
+    assert [point.percent for point in line.points] == [50, 100]
+    assert (story.alliance, story.outcome) == ((), ())
+    assert story.state == "unknown"
+    said = "seq-5 by client: 7, 100 percent"
+    for drawing in (svg(folded), page(folded)):
+        assert said in drawing
+    out = io.StringIO()
+    show(folded, Console(file=out, width=80))
+    assert "client, seq-5" in out.getvalue()
+
+
 def test_closed_alerts_are_not_drawn() -> None:
     """Resolved and retracted alerts are no bands; the most urgent open one comes first."""
     closed = [an_open_alert("urgent", "over", week=3, state=s) for s in ("resolved", "retracted")]
