@@ -121,6 +121,15 @@ def test_a_rebuild_before_anything_was_started(tmp_path: Path) -> None:
     assert (result.exit_code, "Switched." in result.stderr) == (0, True)
 
 
+def test_who_waits_for_what_serves_is_listed_once(folder: Path) -> None:
+    """After a switch the queue is the new generation's; the old one's is there when asked for."""
+    assert run(folder, "rebuild", "timelines").exit_code == 0
+    (queue,) = listed(folder, "list")
+    assert queue["consumer"] == "projections.v1.g2"
+    (old,) = listed(folder, "list", "--consumer", "projections.v1")
+    assert old["head"] == queue["head"]
+
+
 def test_what_is_logged_is_not_among_the_data(folder: Path) -> None:
     """A line of the log goes to stderr: what a command prints stays JSON."""
     rebuilt = run(folder, "rebuild", "timelines", "--json")
