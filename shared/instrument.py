@@ -16,6 +16,7 @@ from shared import instrument_file
 
 Direction = Literal["higher", "lower", "descriptive"]
 Form = Literal["sum", "mean"]
+Construct = Literal["alliance", "outcome", "session"]
 Rater = Literal[
     "client", "therapist", "observer", "supervisor", "parent_or_carer", "partner", "teacher"
 ]
@@ -78,6 +79,7 @@ class Cutoff:
         meaning: What that says, such as ``concern`` or ``caseness``.
         source: Where it was published.
         verified: False until somebody has checked the source.
+        rater: Whose ratings it holds for; None: everybody's.
     """
 
     value: float
@@ -85,6 +87,7 @@ class Cutoff:
     meaning: str
     source: str
     verified: bool
+    rater: Rater | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,8 @@ class ReliableChange:
         source: Where the value, or the SD and reliability it is computed from, was published.
         verified: False until somebody has checked the source.
         computed: True when it was computed here from ``sd`` and ``reliability``.
+        reliability: What it was computed from, 0–1, else None.
+        kind: Of the reliability: Cronbach's alpha, or of a retest.
     """
 
     value: float
@@ -104,6 +109,8 @@ class ReliableChange:
     source: str
     verified: bool
     computed: bool = False
+    reliability: float | None = None
+    kind: Literal["alpha", "retest"] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +119,17 @@ class Scale:
 
     Attributes:
         name: Such as ``total`` or ``bond``.
-        items: Numbers of its items, in order.
+        items: Numbers of its items, in order; empty where the map is not ours to ship.
+        size: How many items it has.
         compute: ``sum``, or ``mean``; times ``multiplier``.
         multiplier: 1, or 10 for the CORE family.
         minimum: Lowest possible score.
         maximum: Highest possible score.
         direction: Which way is better.
         max_missing: How many items may be unanswered (person mean of the others stands in).
-        parts: Names of the scales that it is the sum of; then it has a score where all of them do.
+        rounds_missing: Whether that mean is rounded, half up, to a whole answer.
+        parts: Names of the scales that it is the sum, or the mean, of; then it has a score where
+            all of them do.
         sd: Standard deviation, where published (the reliable change is computed from it).
         sem: Standard error of measurement, where it follows from published numbers, else None.
         reliable_change: None where nothing is published: then change is *not analysable*.
@@ -129,6 +139,7 @@ class Scale:
 
     name: str
     items: tuple[str, ...]
+    size: int
     compute: Literal["sum", "mean"]
     multiplier: float
     minimum: float
@@ -141,6 +152,12 @@ class Scale:
     cutoffs: tuple[Cutoff, ...] = ()
     bands: tuple[Band, ...] = ()
     parts: tuple[str, ...] = ()
+    rounds_missing: bool = False
+
+    def cutoff_for(self, rater: str) -> Cutoff | None:
+        """Return the leading cut-off that holds for a rater's ratings, or None."""
+        hold = (cutoff for cutoff in self.cutoffs if cutoff.rater in (None, rater))
+        return next(hold, None)
 
     def band(self, value: float) -> Band | None:
         """Return the band that a score falls in: the last one that begins at or below it."""
@@ -156,7 +173,8 @@ class Instrument:
         key: Such as ``phq-9``.
         version: Such as ``1``.
         title: Its full name.
-        construct: ``alliance`` (of the relationship) or ``outcome`` (of the client's state).
+        construct: ``alliance`` (of the relationship), ``outcome`` (of the client's state) or
+            ``session`` (of how one session was, which is neither).
         raters: Who fills it in.
         items: By number, in order.
         scales: The ``total`` (or, where there is none, the leading scale) first.
@@ -169,6 +187,8 @@ class Instrument:
         forms: How a sender may have computed scales and total; two of them: they must say which
             (``scored_as``). The first is the one that scores are kept in.
         complete_only: True where a form with any answer missing has no score at all.
+        variant: True where only ratings that name this version get it, being another way to
+            score the same questionnaire.
         risk_items: Numbers of the risk items.
         marks: Where each part of the file comes from, and whether that was checked.
         notes: What a reader of the scores should know.
@@ -177,7 +197,7 @@ class Instrument:
     key: str
     version: str
     title: str
-    construct: Literal["alliance", "outcome"]
+    construct: Construct
     raters: tuple[Rater, ...]
     items: Mapping[str, Item]
     scales: tuple[Scale, ...]
@@ -189,6 +209,7 @@ class Instrument:
     validated: bool = True
     forms: tuple[Form, ...] = ("sum",)
     complete_only: bool = False
+    variant: bool = False
     risk_items: tuple[str, ...] = ()
     marks: tuple[Mark, ...] = ()
     notes: tuple[str, ...] = ()
@@ -221,7 +242,7 @@ def load(name: str, text: str) -> Instrument:
     plain = {
         field: said[field]
         for field in ("key", "version", "title", "construct", "licence", "rhythm", "validated",
-                      "complete_only")
+                      "complete_only", "variant")
     }  # fmt: skip
     return Instrument(
         **plain,
@@ -240,9 +261,9 @@ def load(name: str, text: str) -> Instrument:
 
 @lru_cache(maxsize=256)
 def latest(key: str) -> Instrument | None:
-    """Return the newest version of an instrument, or None when there is none of that key."""
-    versions = [instrument for instrument in INSTRUMENTS.values() if instrument.key == key]
-    return max(versions, key=lambda instrument: int(instrument.version), default=None)
+    """Return the newest version of an instrument that is no variant; None: no such key."""
+    versions = [one for one in INSTRUMENTS.values() if one.key == key and not one.variant]
+    return max(versions, key=lambda one: int(one.version), default=None)
 
 
 def _items(said: Mapping[str, Any]) -> dict[str, Item]:
@@ -266,6 +287,7 @@ def _scale(items: Mapping[str, Any], said: Mapping[str, Any]) -> Scale:
     return Scale(
         name=said["name"],
         items=tuple(str(number) for number in said["items"]),
+        size=said["size"],
         compute=said["compute"],
         multiplier=said["multiplier"],
         minimum=minimum,
@@ -278,6 +300,7 @@ def _scale(items: Mapping[str, Any], said: Mapping[str, Any]) -> Scale:
         cutoffs=tuple(Cutoff(**cutoff) for cutoff in said["cutoffs"]),
         bands=tuple(Band(**band) for band in said["bands"]),
         parts=tuple(said["parts"]),
+        rounds_missing=said["rounds_missing"],
     )
 
 
@@ -293,9 +316,8 @@ def _reliable_change(said: Mapping[str, Any] | None) -> ReliableChange | None:
             Z[said["confidence"]] * math.sqrt(2) * said["sd"] * math.sqrt(1 - said["reliability"])
         )
     )
-    return ReliableChange(
-        value, said["confidence"], said["source"], said["verified"], computed=not published
-    )
+    given = {name: said[name] for name in said.keys() - {"value", "sd"}}
+    return ReliableChange(value, computed=not published, **given)
 
 
 class _Library(Mapping[tuple[str, str], Instrument]):

@@ -5,11 +5,11 @@ Knows TOML and numbers, no instrument: ``shared/instrument.py`` builds one from 
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, validate
+from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
 
 from shared.errors import ConfigurationError
 
@@ -18,6 +18,9 @@ _WORD = validate.Regexp(r"[a-z][a-z0-9_]*\Z")
 
 CLAIMS = ("items", "scales", "missing", "reversed", "risk", "bands")
 """What a mark can speak of, beside cut-offs and reliable changes, which carry their own."""
+
+
+RATERS = ("client", "therapist", "observer", "supervisor", "parent_or_carer", "partner", "teacher")
 
 
 class _Number(fields.Float):
@@ -54,6 +57,7 @@ class _Cutoff(Schema):
     value = _Number(required=True)
     meets = fields.String(required=True, validate=validate.OneOf(("below", "at_or_above")))
     meaning = fields.String(required=True, validate=_WORD)
+    rater = fields.String(validate=validate.OneOf(RATERS))
     source = fields.String(required=True, validate=validate.Length(1))
     verified = fields.Boolean(required=True)
 
@@ -76,7 +80,8 @@ class _ReliableChange(Schema):
 
 class _Scale(Schema):
     name = fields.String(required=True, validate=_WORD)
-    items = fields.List(fields.Integer(strict=True), required=True, validate=validate.Length(1))
+    items = fields.List(fields.Integer(strict=True), validate=validate.Length(1))
+    size = fields.Integer(strict=True, validate=validate.Range(1))
     parts = fields.List(fields.String(), load_default=list)
     compute = fields.String(required=True, validate=validate.OneOf(("sum", "mean")))
     multiplier = _Number(load_default=1.0)
@@ -85,27 +90,35 @@ class _Scale(Schema):
         required=True, validate=validate.OneOf(("higher", "lower", "descriptive"))
     )
     max_missing = fields.Integer(required=True, strict=True, validate=validate.Range(0))
+    rounds_missing = fields.Boolean(load_default=False)
     reliable_change = fields.Nested(_ReliableChange, load_default=None)
     cutoffs = fields.List(fields.Nested(_Cutoff), load_default=list)
     bands = fields.List(fields.Nested(_Band), load_default=list)
+
+    @validates_schema
+    def _one_of_the_two(self, said: Mapping[str, Any], **_: Any) -> None:
+        if ("items" in said) == ("size" in said):
+            message = "give items, or size where the map is its authors' and not ours to ship"
+            raise ValidationError(message, "items")
+
+    @post_load
+    def _sized(self, said: dict[str, Any], **_: Any) -> dict[str, Any]:
+        return {"items": [], "size": len(said.get("items", ())), **said}
 
 
 class _File(Schema):
     key = fields.String(required=True)
     version = fields.String(required=True)
     title = fields.String(required=True, validate=validate.Length(1))
-    construct = fields.String(required=True, validate=validate.OneOf(("alliance", "outcome")))
+    construct = fields.String(
+        required=True, validate=validate.OneOf(("alliance", "outcome", "session"))
+    )
     validated = fields.Boolean(load_default=True)
     raters = fields.List(
-        fields.String(
-            validate=validate.OneOf(
-                ("client", "therapist", "observer", "supervisor", "parent_or_carer", "partner",
-                 "teacher")
-            )
-        ),
+        fields.String(validate=validate.OneOf(RATERS)),
         required=True,
         validate=validate.Length(1),
-    )  # fmt: skip
+    )
     accepts = fields.List(
         fields.String(validate=validate.OneOf(("items", "scales", "total"))),
         required=True,
@@ -117,6 +130,7 @@ class _File(Schema):
         validate=validate.Length(1, 2),
     )
     complete_only = fields.Boolean(load_default=False)
+    variant = fields.Boolean(load_default=False)
     licence = fields.String(required=True, validate=validate.Length(1))
     rhythm = fields.String(required=True, validate=validate.Length(1))
     notes = fields.List(fields.String(), load_default=list)
@@ -155,7 +169,7 @@ def read(name: str, text: str) -> Mapping[str, Any]:
 
 def scale_range(items: Mapping[str, Any], scale: Mapping[str, Any]) -> tuple[float, float]:
     """Return the lowest and highest score that a scale's items allow."""
-    times = scale["multiplier"] * (len(scale["items"]) if scale["compute"] == "sum" else 1)
+    times = scale["multiplier"] * (scale["size"] if scale["compute"] == "sum" else 1)
     return items["minimum"] * times, items["maximum"] * times
 
 
@@ -199,7 +213,7 @@ def _of_scales(said: Mapping[str, Any]) -> Iterator[str]:
         yield f"facets: there is no scale {min(unknown)}"
     by_name = {scale["name"]: scale for scale in said["scales"]}
     for scale in said["scales"]:
-        for problem in _of_scale(said["items"], scale, by_name):
+        for problem in [*_of_scale(said["items"], scale, by_name), *_of_use(said, scale)]:
             yield f"scales.{scale['name']}: {problem}"
 
 
@@ -210,18 +224,39 @@ def _of_scale(
         yield "names an item that there is not"
     if len(set(scale["items"])) != len(scale["items"]):
         yield "names an item twice"
-    if scale["max_missing"] >= len(scale["items"]):
+    if scale["size"] > items["count"]:
+        yield "is larger than the instrument"
+    if scale["max_missing"] >= scale["size"]:
         yield "max_missing leaves nothing to score"
     if tuple(scale["range"]) != scale_range(items, scale):
         yield f"range is not what its items allow, {scale_range(items, scale)}"
-    if scale["parts"]:
-        made_of = sorted(
-            n for part in scale["parts"] for n in by_name.get(part, {"items": []})["items"]
-        )
-        if made_of != sorted(scale["items"]) or scale["compute"] != "sum":
-            yield "parts do not add up to its items"
+    if scale["rounds_missing"] and items["step"] != 1:
+        yield "rounds_missing makes whole answers, but these are not"
+    if scale["parts"] and not _adds_up(scale, [by_name.get(part) for part in scale["parts"]]):
+        yield "parts do not add up to its items"
     yield from _of_bands(scale)
     yield from _of_published(scale)
+
+
+def _adds_up(scale: Mapping[str, Any], parts: Sequence[Mapping[str, Any] | None]) -> bool:
+    """Return whether a scale is the sum of its parts, or the mean of parts of one length."""
+    known = [part for part in parts if part is not None]
+    alike = ("compute", "multiplier")
+    return (
+        len(known) == len(parts)
+        and sorted(n for part in known for n in part["items"]) == sorted(scale["items"])
+        and sum(part["size"] for part in known) == scale["size"]
+        and all(part[field] == scale[field] for part in known for field in alike)
+        and (scale["compute"] == "sum" or len({part["size"] for part in known}) == 1)
+    )
+
+
+def _of_use(said: Mapping[str, Any], scale: Mapping[str, Any]) -> Iterator[str]:
+    if "items" in said["accepts"] and not scale["items"]:
+        yield "has a size and no items, so that answers cannot be scored: do not accept items"
+    raters = {cutoff["rater"] for cutoff in scale["cutoffs"] if "rater" in cutoff}
+    if raters - set(said["raters"]):
+        yield "a cut-off is for a rater who does not fill it in"
 
 
 def _of_bands(scale: Mapping[str, Any]) -> Iterator[str]:

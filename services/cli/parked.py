@@ -7,6 +7,7 @@ from functools import partial
 import click
 
 from services.alerts import bootstrap as alerts
+from services.alerts import tables
 from services.cli import parked_rows
 from services.cli.common import (
     FAILED,
@@ -18,9 +19,9 @@ from services.cli.common import (
 )
 from services.cli.parked_rows import EVERYBODY
 from services.projections import bootstrap as projections
+from services.projections import read_models
 from shared.errors import AnotherVersion
 from shared.ids import CLIENT
-from shared.storage.positions import create_tables
 from shared.stream import quarantine, redrive
 from shared.stream.engines import open_stream
 from shared.stream.handling import Handler
@@ -242,7 +243,8 @@ def _whose(office: Office, organisation: str | None) -> str:
 
 def _handlers(office: Office) -> dict[str, Handler]:
     """Return the handlers of what serves, by name, where this release is the one to handle it."""
-    create_tables(office.db)
+    read_models.prepare(office.db)
+    tables.prepare(office.db, alerts.EVERY_RULE)
     made: list[Handler] = []
     with office.db.read() as db:
         for opened in (projections.handler, partial(alerts.handler, accounts=office.accounts)):

@@ -1,5 +1,6 @@
 """The calls that say what may be sent: schemas, examples, instruments. Open to everybody."""
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -38,11 +39,28 @@ class InstrumentSchema(Schema):
     construct = fields.String(required=True)
     raters = fields.List(fields.String(), required=True)
     accepts = fields.List(fields.String(), required=True)
+    forms = fields.List(
+        fields.String(),
+        required=True,
+        metadata={"description": "Two of them: a rating says which in `scored_as`."},
+    )
     items = fields.Dict(required=True)
+    risk_items = fields.List(fields.String(), required=True)
+    complete_only = fields.Boolean(required=True)
+    variant = fields.Boolean(
+        required=True,
+        metadata={"description": "Another way to score: only for ratings that name the version."},
+    )
     scales = fields.List(fields.Dict(), required=True)
     facets = fields.Dict(required=True)
     licence = fields.String(required=True)
     rhythm = fields.String(required=True)
+    marks = fields.List(
+        fields.Dict(),
+        required=True,
+        metadata={"description": "Where each part comes from, and whether that was checked."},
+    )
+    notes = fields.List(fields.String(), required=True)
     sources = fields.List(fields.String(), required=True)
     validated = fields.Boolean(required=True)
 
@@ -78,10 +96,15 @@ def blueprint() -> Blueprint:
     @calls.response(200, InstrumentsSchema)
     def instruments() -> Response:
         """Return every instrument, with its items, scales, cut-offs and their sources."""
-        found = [_instrument(INSTRUMENTS[name]) for name in sorted(INSTRUMENTS)]
-        return _cached({"instruments": found}, "application/json")
+        return _cached(described(INSTRUMENTS.values()), "application/json")
 
     return calls
+
+
+def described(instruments: Iterable[Instrument]) -> dict[str, Any]:
+    """Return what is said of instruments, in the order of key and version."""
+    ordered = sorted(instruments, key=lambda one: (one.key, int(one.version)))
+    return {"instruments": [_instrument(instrument) for instrument in ordered]}
 
 
 def _published(event_type: str, version: int) -> Documented:

@@ -138,7 +138,10 @@ def _add_timelines(calls: Blueprint, timelines: Timelines) -> None:
 
         The ETag names everything but `judged_at`; with If-None-Match the answer may be 304. A
         client who was accepted but is not projected yet has an empty timeline. Where records
-        of the client wait for an operator, `parked` says since when it is not up to date.
+        of the client wait for an operator, `parked` says since when it is not up to date. Each
+        phase carries `consistency`: how reliably care was given, measure by measure, with its
+        definition, numerator and denominator, threshold, the events it stands on, and what was
+        not counted and why; counted to the client's last fact, never to a clock.
         """
         timeline = _timeline(timelines, client, asked)
         tagged = {name: value for name, value in timeline.items() if name != VOLATILE}

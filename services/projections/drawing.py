@@ -1,8 +1,8 @@
 """The timeline as a picture: one pure function from its JSON to an accessible SVG.
 
-Lanes from top to bottom: phases, open alerts, sessions, ratings of the alliance, ratings of the
-outcome, ruptures, boundary events; then the axis and a legend of what was used. Nothing depends
-on the present: the same timeline gives the same bytes.
+Lanes from top to bottom: phases, open alerts, sessions, ratings of the alliance, of the outcome
+and of single sessions, ruptures, boundary events; then the axis and a legend of what was used.
+Nothing depends on the present: the same timeline gives the same bytes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -66,6 +66,9 @@ def draw(story: Story) -> str:
     if story.outcome:
         first = len(story.alliance)
         sheet.chart("Outcome, as percent of the best possible", story.outcome, "", first)
+    if story.evaluations:
+        first = len(story.alliance) + len(story.outcome)
+        sheet.chart("Sessions, as percent of the best possible", story.evaluations, "", first)
     if story.ruptures:
         sheet.marks("Ruptures and repairs", story.ruptures, "")
     if story.boundary:

@@ -7,6 +7,7 @@ from html import escape
 from typing import Any
 
 from services.projections.drawing import draw
+from services.projections.kept import Kept
 from services.projections.shapes import STYLE as SVG_STYLE
 from services.projections.story import Bar, Mark, Point, Story, counted, day, read
 
@@ -68,10 +69,19 @@ def _tables(story: Story) -> Iterable[str]:
     )
     yield _table("Phases of care", ("From", "Until", "With"), map(_phase, story.phases))
     yield _table("Sessions", ("Date", "What happened"), map(_row, story.sessions))
-    for title, lines in (("Alliance ratings", story.alliance), ("Outcome", story.outcome)):
+    for title, lines in (
+        ("Alliance ratings", story.alliance),
+        ("Outcome", story.outcome),
+        ("How sessions were rated", story.evaluations),
+    ):
         points = sorted((point for line in lines for point in line.points), key=_when)
         caption = f"{title}, as percent of the best possible"
         yield _table(caption, ("Date", "Rating"), map(_row, points))
+    yield _table(
+        "Consistency",
+        ("What", "Figure, threshold, and what was not counted", "Threshold met"),
+        map(_kept, story.consistency),
+    )
     yield _table("Ruptures and repairs", ("Date", "What"), map(_row, story.ruptures))
     yield _table("Boundary events", ("Date", "What"), map(_row, story.boundary))
 
@@ -98,6 +108,11 @@ def _table(caption: str, heads: Cells, rows: Iterable[Cells]) -> str:
 def _phase(phase: Bar) -> Cells:
     until = "still open" if phase.end is None else day(phase.end)
     return day(phase.start), until, phase.label
+
+
+def _kept(one: Kept) -> Cells:
+    title = f"{one.phase}: {one.title}" if one.phase else one.title
+    return title, one.says, one.met or ("no" if one.analysable else "not analysable")
 
 
 def _row(what: Mark | Point) -> Cells:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from services.projections.kept import Kept, kept
 from shared.clock import parse_time
 from shared.instrument import INSTRUMENTS
 
@@ -88,6 +89,8 @@ class Story:
         state: Falling, low, steady, rising or unknown.
         standing: The standing of each rater, in sentences.
         alerts: Open alerts, the most urgent first; ``says`` is the reason.
+        consistency: The figures of the phases that are open, else of the last one.
+        evaluations: Ratings of how one session was, which are of neither alliance nor outcome.
     """
 
     client: str
@@ -103,8 +106,10 @@ class Story:
     sessions: tuple[Mark, ...]
     alliance: tuple[Line, ...]
     outcome: tuple[Line, ...]
+    evaluations: tuple[Line, ...]
     ruptures: tuple[Mark, ...]
     boundary: tuple[Mark, ...]
+    consistency: tuple[Kept, ...]
 
     @property
     def title(self) -> str:
@@ -121,6 +126,11 @@ class Story:
         return " ".join([*simulated, *parked, first, counted(self), *self.standing, *alerts])
 
     @property
+    def lines(self) -> tuple[Line, ...]:
+        """Every line of ratings, in the order in which they are drawn."""
+        return (*self.alliance, *self.outcome, *self.evaluations)
+
+    @property
     def is_empty(self) -> bool:
         """Whether nothing has happened yet."""
         return not self.phases
@@ -135,11 +145,12 @@ def read(timeline: Mapping[str, Any]) -> Story:
     boundary = tuple(_boundary(timeline["boundary_events"]))
     alliance = _lines(timeline["ratings"], "alliance", phases)
     outcome = _lines(timeline["ratings"], "outcome", phases)
+    evaluations = _lines(timeline["ratings"], "session", phases)
     moments = [
         *(bar.start for bar in (*phases, *alerts)),
         *(bar.end for bar in phases if bar.end is not None),
         *(mark.at for mark in (*sessions, *ruptures, *boundary)),
-        *(point.at for line in (*alliance, *outcome) for point in line.points),
+        *(point.at for line in (*alliance, *outcome, *evaluations) for point in line.points),
     ]
     if timeline["valid_at"] is not None:
         moments.append(parse_time(timeline["valid_at"]))
@@ -159,8 +170,10 @@ def read(timeline: Mapping[str, Any]) -> Story:
         sessions=sessions,
         alliance=alliance,
         outcome=outcome,
+        evaluations=evaluations,
         ruptures=ruptures,
         boundary=boundary,
+        consistency=kept(timeline["phases"], [phase.label for phase in phases]),
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.text import Text
 
+from services.projections.kept import lines
 from services.projections.story import Bar, Line, Mark, Story, counted, day, read
 
 LABEL = 20
@@ -79,6 +80,7 @@ def show(timeline: Mapping[str, Any], console: Console) -> None:
     console.print()
     for line in _legend(story, console.width):
         console.print(line)
+    _show_consistency(story, console)
     for alert in story.alerts:
         _show_alert(alert, console)
     if not story.alerts:
@@ -107,7 +109,7 @@ def _lanes(story: Story, scale: _Scale) -> Iterable[Text]:
         sign, style = URGENCY_SIGNS[alert.kind]
         yield _lane(f"{sign} {alert.kind}", _band(alert, scale, story.end), style)
     yield _lane("sessions", _marks(story.sessions, scale))
-    for line in (*story.alliance, *story.outcome):
+    for line in story.lines:
         yield _lane(line.label, _sparkline(line, scale), "cyan")
     if story.ruptures:
         yield _lane("ruptures", _marks(story.ruptures, scale))
@@ -182,7 +184,7 @@ def _legend(story: Story, width: int) -> Iterable[Text]:
     """Yield lines that explain the signs used; none is parted from its words."""
     used = {mark.kind for mark in (*story.sessions, *story.ruptures, *story.boundary)}
     entries = [(*SIGNS[kind], words) for kind, words in LEGEND.items() if kind in used]
-    if story.alliance or story.outcome:
+    if story.lines:
         entries.append((BLOCKS[0] + BLOCKS[-1], "cyan", "0 to 100 % of the best possible"))
     line = Text()
     for sign, style, words in entries:
@@ -194,11 +196,25 @@ def _legend(story: Story, width: int) -> Iterable[Text]:
     yield line
 
 
+def _show_consistency(story: Story, console: Console) -> None:
+    """Print the figures of consistency; what has met its threshold carries its sign."""
+    console.print()
+    console.print(Text("Consistency", "bold"))
+    for met, says in lines(story.consistency):
+        sign, style = URGENCY_SIGNS.get(met or "", ("·", "dim"))
+        _hanging(console, Text(f"{sign} ", style), Text(says))
+
+
+def _hanging(console: Console, sign: Text, said: Text) -> None:
+    """Print a sentence behind a sign; its further lines stand under its words."""
+    for number, line in enumerate(said.wrap(console, console.width - len(sign))):
+        line.rstrip()
+        console.print((Text(" " * len(sign)) if number else sign.copy()).append_text(line))
+
+
 def _show_alert(alert: Bar, console: Console) -> None:
     sign, style = URGENCY_SIGNS[alert.kind]
     console.print()
     console.print(Text(f"{sign} {alert.kind}: ", style).append(alert.label, "bold"))
     reason = Text(f"Since {day(alert.start)}. {alert.says}")
-    for line in reason.wrap(console, console.width - 2):
-        line.rstrip()
-        console.print(Text("  ").append_text(line))
+    _hanging(console, Text("  "), reason)

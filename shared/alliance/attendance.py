@@ -96,6 +96,11 @@ def windows(phase: Phase, size: int) -> Iterator[tuple[datetime, Outcome, Sequen
         yield at, outcome, [one[3] for one in decided[-size:]]
 
 
+def latest(phase: Phase, size: int) -> Sequence[Outcome]:
+    """Return the last ``size`` bookings that have an outcome now: where ``windows`` ends."""
+    return phase.derived(_lasting_outcomes)[-size:]
+
+
 def lapses(
     phase: Phase, window: Sequence[Outcome], sickness_grace: int
 ) -> tuple[list[Outcome], dict[str, int]]:
@@ -129,21 +134,36 @@ def excuse(phase: Phase, session: Session) -> str | None:
 
     ``sickness`` is an excuse for the first time only; the caller counts.
     """
-    closed = closed_because(phase.clinic, local_date(phase.clinic, session.due_at))
+    return excused_by_date(phase, session.due_at) or _BY_REASON.get(session.reason or "")
+
+
+def excused_by_date(phase: Phase, moment: datetime) -> str | None:
+    """Return why no session was to be held at a moment: closed, paused, away; or None."""
+    closed = closed_because(phase.clinic, local_date(phase.clinic, moment))
     if closed is not None:
         return closed
-    pause = _lasting(phase.care.pauses, session.due_at)
+    pause = _lasting(phase.care.pauses, moment)
     if pause is not None:
-        return _BY_PAUSE.get(pause.reason, "pause")
-    away = _lasting(phase.away, session.due_at)
-    if away is not None and away.fact.occurred_at <= session.due_at:
+        return pause_reason(pause)
+    away = _lasting(phase.away, moment)
+    if away is not None and away.fact.occurred_at <= moment:
         return SICKNESS if away.reason == "sickness" else "announced_leave"
-    return _BY_REASON.get(session.reason or "")
+    return None
+
+
+def pause_reason(pause: Span) -> str:
+    """Return a pause of care in the words in which it is listed as not counted."""
+    return _BY_PAUSE.get(pause.reason, "pause")
 
 
 def _outcomes(phase: Phase) -> tuple[Outcome, ...]:
     found = [outcome for session in phase.sessions for outcome in _of_session(session)]
     return tuple(sorted(found, key=lambda one: (one.since, one.session.ref)))
+
+
+def _lasting_outcomes(phase: Phase) -> tuple[Outcome, ...]:
+    standing = [outcome for outcome in outcomes(phase) if outcome.until is None]
+    return tuple(sorted(standing, key=lambda one: (one.session.due_at, one.session.ref)))
 
 
 def _lasting(spans: Sequence[Span], moment: datetime) -> Span | None:

@@ -4,7 +4,7 @@ Everything is computed from local dates, so that a day in which the clock change
 """
 
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -18,8 +18,14 @@ LOOK_AHEAD_DAYS: Final = 400
 
 
 def local_date(clinic: Clinic, moment: datetime) -> date:
-    """Return the date that a moment has in the clinic."""
-    return moment.astimezone(ZoneInfo(clinic.timezone)).date()
+    """Return the date that a moment has in the clinic; at the ends of the calendar, in UTC.
+
+    Senders write the first and the last moment that exist for "unknown": there a zone has no date.
+    """
+    try:
+        return moment.astimezone(ZoneInfo(clinic.timezone)).date()
+    except OverflowError:
+        return moment.date()
 
 
 def closed_because(clinic: Clinic, day: date) -> str | None:
@@ -97,3 +103,57 @@ def after_running(
             return None
         now = end
     return now + left
+
+
+def ran(
+    start: datetime, end: datetime, stopped: Iterable[tuple[datetime, datetime | None]]
+) -> timedelta:
+    """Return for how long a clock that was started at ``start`` has run by ``end``.
+
+    The other side of ``after_running``. Nothing before ``start`` counts.
+
+    Args:
+        start: When it was started.
+        end: When it is read.
+        stopped: Stretches in which it stands still, in any order; they may overlap. One without
+            an end never ends.
+    """
+    now, running = start, timedelta(0)
+    for begin, until in sorted(stopped, key=lambda stretch: stretch[0]):
+        if now >= end:
+            break
+        if until is not None and until <= now:
+            continue
+        if begin > now:
+            running += min(begin, end) - now
+        now = end if until is None else max(now, until)
+    return running + max(end - now, timedelta(0))
+
+
+def days_between(
+    clinic: Clinic, start: datetime, end: datetime, pauses: Iterable[Span] = ()
+) -> int:
+    """Return how many days of the clinic lie between two moments, those in pauses left out.
+
+    Days are counted from date to date: a day of 23 or of 25 hours is one.
+    """
+    still = [_dated(clinic, pause.start, pause.until) for pause in pauses]
+    return ran(_dated(clinic, start, None)[0], _dated(clinic, end, None)[0], still).days
+
+
+def after_days(
+    clinic: Clinic, start: datetime, days: int, pauses: Iterable[Span] = ()
+) -> datetime | None:
+    """Return when the day begins on which ``days_between`` reaches ``days``; None if never."""
+    still = [_dated(clinic, pause.start, pause.until) for pause in pauses]
+    day = after_running(_dated(clinic, start, None)[0], timedelta(days=days), still)
+    return None if day is None else day_start(clinic, day.date())
+
+
+def _dated(
+    clinic: Clinic, start: datetime, end: datetime | None
+) -> tuple[datetime, datetime | None]:
+    """Return moments as their dates in the clinic, each at midnight UTC: days of one length."""
+    first = datetime.combine(local_date(clinic, start), time.min, UTC)
+    last = None if end is None else datetime.combine(local_date(clinic, end), time.min, UTC)
+    return first, last

@@ -81,8 +81,12 @@ class Chart:
         return self.chart.place(value, self.worse)
 
 
-def reliable_difference(scale: Scale, before: float, after: float) -> ReliableDifference | None:
+def reliable_difference(
+    scale: Scale, before: float, after: float, rater: str = "client"
+) -> ReliableDifference | None:
     """Return how a change compares with the scale's reliable change (Jacobson and Truax 1991).
+
+    A cut-off is crossed only where the scale has one for the rater's ratings.
 
     Returns None where none is published, or the scale is descriptive: *not analysable*.
     """
@@ -91,13 +95,12 @@ def reliable_difference(scale: Scale, before: float, after: float) -> ReliableDi
     needed = scale.reliable_change.value
     better_by = round(after - before, _DECIMALS) * (1 if scale.direction == "higher" else -1)
     category: Category = "unchanged"
+    cutoff = scale.cutoff_for(rater)
+    was, is_now = (cutoff is not None and meets(cutoff, value) for value in (before, after))
     if better_by >= needed:
-        category = (
-            "recovered" if _meets(scale, before) and not _meets(scale, after) else "improved"
-        )
+        category = "recovered" if was and not is_now else "improved"
     elif -better_by >= needed:
-        crossed = not _meets(scale, before) and _meets(scale, after)
-        category = "harmed" if scale.cutoffs and crossed else "deteriorated"
+        category = "harmed" if is_now and not was else "deteriorated"
     return ReliableDifference(better_by, needed, category)
 
 
@@ -133,7 +136,3 @@ def control_chart(scores: Sequence[float], scale: Scale) -> Chart | None:
         return None
     found = individuals_chart(baseline, scale.sem or 0.0)
     return None if found is None else Chart(found, -1 if scale.direction == "higher" else 1)
-
-
-def _meets(scale: Scale, value: float) -> bool:
-    return any(meets(cutoff, value) for cutoff in scale.cutoffs[:1])

@@ -134,8 +134,11 @@ def dates(clinic: Clinic, fact: Fact, reason: str) -> Span:
 
 
 def day_start(clinic: Clinic, day: date) -> datetime:
-    """Return when a day begins in the clinic's time zone."""
-    return datetime.combine(day, time.min, ZoneInfo(clinic.timezone)).astimezone(UTC)
+    """Return when a day begins in the clinic's time zone; at the ends of the calendar, in UTC."""
+    try:
+        return datetime.combine(day, time.min, ZoneInfo(clinic.timezone)).astimezone(UTC)
+    except OverflowError:
+        return datetime.combine(day, time.min, UTC)
 
 
 def _configured(clinic: Clinic, fact: Fact) -> Clinic:

@@ -1,5 +1,6 @@
 """From a rating's answers to its scores, exactly by the version of the instrument it carries."""
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
@@ -92,8 +93,13 @@ def check(instrument: Instrument, data: Mapping[str, Any]) -> list[Fault]:
 
 
 def _answers(instrument: Instrument, data: Mapping[str, Any]) -> dict[str, float]:
-    """Return the answers that were given, turned round where the item is reversed."""
+    """Return the answers that were given, turned round where the item is reversed.
+
+    None where the instrument takes none: its map of items is not ours, or not yet checked.
+    """
     answers: dict[str, float] = {}
+    if "items" not in instrument.accepts:
+        return answers
     items = instrument.items
     for number, answer in (data.get("items") or {}).items():
         item = items.get(number)
@@ -123,10 +129,15 @@ def _from_items(instrument: Instrument, answers: Mapping[str, float]) -> dict[st
     for scale in instrument.scales:
         if not scale.parts:
             given = [answers[number] for number in scale.items if number in answers]
-            if len(scale.items) - len(given) <= scale.max_missing:
+            missing = len(scale.items) - len(given)
+            if missing <= scale.max_missing:
                 mean = sum(given) / len(given)
-                values[scale.name] = round(mean * _factor(scale), DECIMALS)
-    return values | _from_parts(instrument, values)
+                if scale.rounds_missing:
+                    mean = (sum(given) + missing * math.floor(mean + 0.5)) / len(scale.items)
+                values[scale.name] = mean * _factor(scale)
+    # Rounded only now: three scales of 5.333333 each would not add up to 16.
+    wholes = _from_parts(instrument, values)
+    return {name: round(value, DECIMALS) for name, value in (values | wholes).items()}
 
 
 def _from_names(instrument: Instrument, named: Mapping[str, float]) -> dict[str, float]:
@@ -138,19 +149,20 @@ def _from_names(instrument: Instrument, named: Mapping[str, float]) -> dict[str,
 
 
 def _from_parts(instrument: Instrument, values: Mapping[str, float]) -> dict[str, float]:
-    """Return the scales that are sums of others, where all of those have a value."""
-    sums: dict[str, float] = {}
+    """Return the scales that are sums or means of others, where all of those have a value."""
+    wholes: dict[str, float] = {}
     for scale in instrument.scales:
         if scale.parts:
             parts = [values[part] for part in scale.parts if part in values]
             if len(parts) == len(scale.parts):
-                sums[scale.name] = round(sum(parts), DECIMALS)
-    return sums
+                whole = sum(parts) / (1 if scale.compute == "sum" else len(parts))
+                wholes[scale.name] = round(whole, DECIMALS)
+    return wholes
 
 
 def _factor(scale: Scale) -> float:
     """Return by what the mean answer is multiplied: a sum is so many times the mean."""
-    return scale.multiplier * (len(scale.items) if scale.compute == "sum" else 1)
+    return scale.multiplier * (scale.size if scale.compute == "sum" else 1)
 
 
 def _percent(scale: Scale, value: float) -> float | None:
@@ -212,8 +224,8 @@ def _faults_of_scales(instrument: Instrument, data: Mapping[str, Any]) -> Iterat
             yield Fault(pointer, message, "unknown_scale", tuple(by_name))
         elif value is not None:
             times = _times(instrument, scale, data)
-            low, high = scale.minimum / times, scale.maximum / times
-            if not low <= value <= high:
+            if not scale.minimum <= round(value * times, DECIMALS) <= scale.maximum:
+                low, high = scale.minimum / times, scale.maximum / times
                 message = f"a score lies between {low:g} and {high:g}"
                 yield Fault(pointer, message, "out_of_range")
 
@@ -224,7 +236,7 @@ def _disagreements(instrument: Instrument, data: Mapping[str, Any]) -> Iterator[
         return
     answers = _answers(instrument, data)
     named = _named(instrument, data)
-    sums = _from_parts(instrument, named)
+    wholes = _from_parts(instrument, named)
     by_name = data.get("scales") or {}
     total = data.get("total")
     for scale in instrument.scales:
@@ -235,7 +247,7 @@ def _disagreements(instrument: Instrument, data: Mapping[str, Any]) -> Iterator[
         pointer = "/total" if is_total else f"/scales/{_escaped(scale.name)}"
         if answers and not _possible(instrument, scale, answers, value, slack):
             yield Fault(pointer, "the answers give another score: leave it out", "disagree")
-        elif abs(sums.get(scale.name, value) - value) > slack * max(1, len(scale.parts)):
+        elif abs(wholes.get(scale.name, value) - value) > slack * max(1, len(scale.parts)):
             yield Fault(pointer, "its scales add up to another score", "disagree")
         elif is_total and by_name.get(scale.name, total) != total:
             yield Fault(pointer, "the same score was sent twice, and differs", "disagree")
@@ -256,9 +268,12 @@ def _possible(
     return low - slack <= value <= high + slack
 
 
-def _times(instrument: Instrument, scale: Scale, data: Mapping[str, Any]) -> int:
-    """Return how many of the sender's points are one of ours: more where a mean was sent."""
-    return 1 if data.get("scored_as") in (None, instrument.forms[0]) else len(scale.items)
+def _times(instrument: Instrument, scale: Scale, data: Mapping[str, Any]) -> float:
+    """Return how many of our points one of the sender's is: a mean is so many sums, or less."""
+    kept = instrument.forms[0]
+    if data.get("scored_as") in (None, kept):
+        return 1
+    return scale.size if kept == "sum" else 1 / scale.size
 
 
 def _on_step(distance: float, step: float) -> bool:

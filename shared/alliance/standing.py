@@ -149,10 +149,10 @@ def _state(
 def _is_low(rating: Rating, points: Sequence[ScaleScore], percents: Sequence[float]) -> bool:
     """Return whether the recent level meets the published cut-off, else whether it is under 50."""
     instrument = rating.instrument
-    cutoffs = instrument.leading.cutoffs if instrument else ()
-    if not cutoffs:
+    cutoff = instrument.leading.cutoff_for(rating.rater) if instrument else None
+    if cutoff is None:
         return median(percents[-LEVEL_OF:]) < LOW_PERCENT
-    return meets(cutoffs[0], median(point.value for point in points[-LEVEL_OF:]))
+    return meets(cutoff, median(point.value for point in points[-LEVEL_OF:]))
 
 
 def _rater_json(one: RaterStanding) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 
 from shared.alliance import items
 from shared.alliance.attendance import SICKNESS, excuse
+from shared.alliance.consistency import consistency
 from shared.alliance.facets import facets
 from shared.alliance.history import History
 from shared.alliance.phases import NOBODY
@@ -65,7 +66,7 @@ def timeline(
         "known_at": items.when(known_at),
         "judged_at": items.when(judged_at),
         "clinics": [items.clinic(clinic) for clinic in history.clinics],
-        "phases": [items.phase(phase) for phase in phases],
+        "phases": _phases(phases, last_at),
         "care": [items.care(care) for care in history.cares],
         "consents": _consents(history),
         "attendance": _attendance(phases),
@@ -91,6 +92,14 @@ def _present(history: History) -> Phase | None:
     """Return the latest open phase with a therapist, else the latest phase of any kind."""
     led = [phase for phase in history.current if phase.therapist != NOBODY]
     return next(reversed(led or history.current), None)
+
+
+def _phases(phases: Sequence[Phase], last_at: datetime | None) -> list[dict[str, Any]]:
+    """Return each phase with its figures of consistency, counted to the client's last fact."""
+    return [
+        {**items.phase(phase), "consistency": consistency(phase, last_at or phase.opened_at)}
+        for phase in phases
+    ]
 
 
 def _in_order(several: Iterable[Sequence[_WithFacts]]) -> list[_WithFacts]:

@@ -247,7 +247,10 @@ class Rebuilding:
     def _differences(self, db: Connection) -> Sequence[Difference]:
         if self._comparison is None:
             return []
-        return self._comparison.differences(db, parking.held(db, self._new.consumer).clients)
+        here, there = (parking.held(db, one.consumer).clients for one in (self._new, self._old))
+        # Who was tried again since it was compared: no position moved with that.
+        self._comparison.waiting |= here - there
+        return self._comparison.differences(db, here)
 
     def _look(self) -> bool:
         """Compare some more clients; return whether there are any left to be compared."""

@@ -161,10 +161,9 @@ class Redrive:
                 failed = [parking.entry(record, who, fault) for who, fault in others.items()]
                 parking.park(db, handler.name, failed, now)
                 parking.check_limits(db, handler.name, 0, handler.clients_known(db), now)
-            held = parking.held(db, handler.name).clients - {queue.who}
             item = None if rows[0].state == EVICTED else _item(record)
             if item is not None:
-                handler.redo(db, item, held)
+                handler.redo(db, item, parking.held(db, handler.name).clients)
             if item is None or not item.arrival.elsewhere:
                 handler.refresh(
                     db,

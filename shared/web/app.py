@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from http import HTTPMethod, HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -33,6 +34,9 @@ SECURITY_HEADERS: Final[Mapping[str, str]] = {
 """Set on every answer; a view that sets one itself (a cached document, a page) keeps its own."""
 
 
+_SECURITY: Final = {name.lower(): (name, text) for name, text in SECURITY_HEADERS.items()}
+
+
 class Service(Flask):
     """Flask without coroutines: its views, hooks and handlers are plain functions.
 
@@ -53,23 +57,15 @@ class Service(Flask):
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         """Answer a request; give the answer the security headers that it has not itself."""
-
-        def start(
-            status: str, headers: list[tuple[str, str]], *error: Any
-        ) -> Callable[[bytes], object]:
-            given = {name.lower() for name, _ in headers}
-            headers += [pair for pair in SECURITY_HEADERS.items() if pair[0].lower() not in given]
-            return start_response(status, headers, *error)
-
-        return super().wsgi_app(environ, start)
+        return super().wsgi_app(environ, partial(_secured, start_response))
 
     def full_dispatch_request(self) -> Response:
         """Answer a request; time, count and log it by its route, never by its address."""
         began = time.perf_counter()
         response = super().full_dispatch_request()
         duration_s = time.perf_counter() - began
-        here = request.url_rule
-        route = here.rule if here else "none"
+        rule = request.url_rule
+        route = rule.rule if rule else "none"
         method = request.method
         if method not in HTTPMethod.__members__:
             method = "other"
@@ -86,6 +82,14 @@ class Service(Flask):
             duration_ms=round(duration_s * 1000, 1),
         )
         return response
+
+
+def _secured(
+    start_response: "StartResponse", status: str, headers: list[tuple[str, str]], *error: Any
+) -> Callable[[bytes], object]:
+    given = {name.lower() for name, _ in headers}
+    headers += [pair for low, pair in _SECURITY.items() if low not in given]
+    return start_response(status, headers, *error)
 
 
 class Api(flask_smorest.Api):  # type: ignore[misc]  # smorest is not typed.

@@ -12,6 +12,8 @@ import orjson
 from flask import Flask, request
 from kafka import KafkaProducer
 
+from shared.stream.kafka.publisher import BATCH_BYTES
+
 TOPIC: Final = "bare"
 BROKER: Final = "BENCH_KAFKA"
 WITHIN_S: Final = 10.0
@@ -24,6 +26,7 @@ def producer(address: str) -> Any:
         acks="all",
         enable_idempotence=True,
         linger_ms=0,
+        batch_size=BATCH_BYTES,
         metrics_enabled=False,
     )
 

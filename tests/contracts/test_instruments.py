@@ -40,11 +40,15 @@ def instrument(name: str) -> Instrument:
 
 
 def test_it_is_in_the_library(instrument: Instrument) -> None:
-    """Every file on disk is an instrument of the library, and its newest version is known."""
+    """Every file on disk is an instrument of the library, and its newest version is known.
+
+    A variant is never the newest: ratings that name no version keep the way they are scored.
+    """
     assert INSTRUMENTS[instrument.key, instrument.version] == instrument
     newest = latest(instrument.key)
     assert newest is not None
-    assert int(newest.version) >= int(instrument.version)
+    assert not newest.variant
+    assert instrument.variant or int(newest.version) >= int(instrument.version)
 
 
 def test_published_scores_never_change(name: str, instrument: Instrument) -> None:
@@ -62,19 +66,17 @@ def test_no_published_file_is_gone() -> None:
 
 
 def test_best_and_worst_answers_are_the_ends(instrument: Instrument) -> None:
-    """The best answers give 100 percent, the worst 0, and both lie on the ends of the range."""
-    if len({scale.direction for scale in instrument.scales}) > 1:
-        pytest.fail("an instrument with scales of several directions needs a test of its own")
-    higher = instrument.leading.direction == "higher"
+    """The best answers give 100 percent, the worst 0, and both lie on the ends of the range.
+
+    Of a descriptive scale no end is better: it has no percent.
+    """
     for best in (True, False):
-        data: dict[str, Any] = {
-            "items": {
-                item.number: item.maximum if (best == higher) != item.reversed else item.minimum
-                for item in instrument.items.values()
-            }
-        }
+        data = _ends(instrument, best=best)
         found = score(instrument, data).scales
-        assert {scale.percent for scale in found.values()} == {100.0 if best else 0.0}
+        assert {name: scale.percent for name, scale in found.items()} == {
+            scale.name: None if scale.direction == "descriptive" else 100.0 if best else 0.0
+            for scale in instrument.scales
+        }
         assert list(found) == [scale.name for scale in instrument.scales]
         assert check(instrument, data) == []
 
@@ -104,6 +106,8 @@ def test_another_total_disagrees(instrument: Instrument) -> None:
         assert [f.code for f in check(instrument, {"total": 1})] == ["not_accepted"]
         return
     data = answers(instrument, instrument.items["1"].minimum)
+    if "items" not in instrument.accepts:
+        data = {"scales": {scale.name: scale.minimum for scale in instrument.scales[1:]}}
     total = score(instrument, data).scales[instrument.leading.name].value
     wrong = total + 1 if total < instrument.leading.maximum else total - 1
     faults = check(instrument, {**data, "total": wrong, "scored_as": instrument.forms[0]})
@@ -120,8 +124,9 @@ def test_unknown_and_impossible_answers_are_named(instrument: Instrument) -> Non
     }
     for pointer, (items, code) in cases.items():
         faults = check(instrument, {"items": items})
-        assert [(fault.pointer, fault.code) for fault in faults] == [(pointer, code)]
-    assert check(instrument, {"items": {"?": 1}})[0].allowed == tuple(instrument.items)
+        unwanted = [] if "items" in instrument.accepts else [("/items", "not_accepted")]
+        assert [(fault.pointer, fault.code) for fault in faults] == [*unwanted, (pointer, code)]
+    assert check(instrument, {"items": {"?": 1}})[-1].allowed == tuple(instrument.items)
 
 
 def test_nothing_answered_is_no_survey(instrument: Instrument) -> None:
@@ -150,6 +155,24 @@ def test_item_texts_are_shipped_only_where_they_are_ours(instrument: Instrument)
     """Licensed questionnaires are stored as scores; only our own items have texts."""
     shipped = {bool(item.text) for item in instrument.items.values()}
     assert shipped == {"Ours" in instrument.licence}
+
+
+def _ends(instrument: Instrument, *, best: bool) -> dict[str, Any]:
+    """Return the best or worst rating there is, as answers where the instrument takes them."""
+    if "items" not in instrument.accepts:
+        ends = {
+            scale.name: scale.minimum if best == (scale.direction == "lower") else scale.maximum
+            for scale in instrument.scales
+        }
+        return {"scales": ends, "scored_as": instrument.forms[0]}
+    if len({scale.direction for scale in instrument.scales}) > 1:
+        pytest.fail("answers to scales of several directions need a test of their own")
+    higher = instrument.leading.direction == "higher"
+    items = {
+        item.number: item.maximum if (best == higher) != item.reversed else item.minimum
+        for item in instrument.items.values()
+    }
+    return {"items": items}
 
 
 def _hash_of_scores(instrument: Instrument) -> str:

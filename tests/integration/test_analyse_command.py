@@ -220,3 +220,20 @@ def test_what_is_not_said_is_asked_for(analyse: Analyse, arguments: list[str], s
     done = analyse(TWO, *arguments)
     assert (done.exit_code, done.stdout) == (2, "")
     assert said in " ".join(done.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("rater", "category"), [((), "improved"), (("--rater", "parent_or_carer"), "recovered")]
+)
+def test_a_cut_off_is_the_rater_s_own(
+    analyse: Analyse, rater: tuple[str, ...], category: str
+) -> None:
+    """From 20 to 30 is past a caregiver's cut-off of 28, and not past a child's of 32."""
+    table = "client,occasion,score\na,1,20\na,2,30\n"
+    said = found(
+        analyse(
+            table, "--method", "jacobson-truax", "--instrument", "cors", "--sd", "5",
+            "--reliability", "0.9", *rater, "--json",
+        )
+    )  # fmt: skip
+    assert [row["category"] for row in said["rows"]] == [category]

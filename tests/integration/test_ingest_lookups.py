@@ -98,6 +98,15 @@ def test_what_does_not_exist_has_no_schema(door: FrontDoor) -> None:
 def test_instruments_are_listed_with_their_numbers_and_sources(door: FrontDoor) -> None:
     """Whoever writes an integration sees which instruments, items and ranges there are."""
     found = {one["key"]: one for one in door.http.get("/v1/instruments").get_json()["instruments"]}
-    assert {"srs-3", "ors", "wai-sr", "phq-9", "gad-7", "core-10", "bdi-2", "pulse"} <= set(found)
+    assert set(found) == {
+        "arm-5", "bdi-2", "calpas-p", "core-10", "core-om", "cors", "gad-7", "gbo", "haq-2",
+        "oq-45", "ors", "phq-9", "pulse", "seq-5", "srs-3", "wai-s", "wai-sr", "wai-sr-t",
+        "wai-srt",
+    }  # fmt: skip
+    assert [one["rater"] for one in found["cors"]["scales"][0]["cutoffs"]] == [
+        "client", "parent_or_carer",
+    ]  # fmt: skip
+    assert found["calpas-p"]["forms"] == ["mean", "sum"]
+    assert {mark["about"] for mark in found["oq-45"]["marks"]} >= {"items", "risk", "missing"}
     assert found["phq-9"]["items"]["9"]["maximum"] == 3
     assert found["phq-9"]["newest"] is True

@@ -13,9 +13,12 @@ from services.alerts import tables
 from services.projections import read_models
 from shared.clock import ManualClock
 from shared.storage.generations import FIRST
-from shared.stream.codec import key_of
+from shared.stream import parking
+from shared.stream.codec import decode, key_of
+from shared.stream.parking import MANY, Entry
 from shared.stream.partitioning import partition_of
 from shared.stream.ports import EVENTS
+from tests.support.commanding import typed
 from tests.support.whole import WholeLine
 
 JUDGED = tables.of(FIRST)
@@ -74,6 +77,24 @@ def test_a_client_stays_in_one_partition(line: WholeLine) -> None:
             found = {row.partition for row in _rows(line, table, reference)}
             assert found == {home}, (table.name, reference)
     assert len(homes) > 1
+
+
+def test_a_copy_that_waited_moves_nobody(line: WholeLine) -> None:
+    """Retried in the other client's partition, its own is judged and folded at home alone."""
+    reader = line.stream.consumer("test", [EVENTS], lambda _: 0)
+    mergers = [one for _ in range(20) for one in reader.poll(1_000, 0.01)
+               if dict(one.headers)["ce_type"] == b"rapport.client.merged"]  # fmt: skip
+    reader.close()
+    with line.database.write() as db:
+        for record in mergers:
+            event = decode(record)
+            held = Entry(record, (event.organisation, event.client or MANY), "Bug", "")
+            for consumer in (tables.CONSUMER, read_models.TIMELINES.consumer):
+                parking.park(db, consumer, [held], NOW)
+    assert len(mergers) == 2 * (len(REFERENCES) - 1)
+    done = typed(line, "parked", "retry", "--all")
+    assert done.exit_code == 0, done.output
+    test_a_client_stays_in_one_partition(line)
 
 
 def test_a_merger_is_one_fact(line: WholeLine) -> None:

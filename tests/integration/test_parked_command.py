@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from services.alerts import tables
 from services.cli import main
+from services.projections import read_models
 from shared.ids import CLIENT
 from shared.storage import generations
 from shared.stream.codec import encode
@@ -96,6 +97,15 @@ def test_who_waits_for_a_rebuild_keeps_nobody_else_waiting(folder: Path) -> None
     assert (done["handled"], done["left"]) == (2, 0)
 
 
+def test_retried_before_the_new_release_was_started(folder: Path) -> None:
+    """A table that this release has and the one before had not is made by the command too."""
+    with migrated(sqlite_url(folder)) as db, db.write() as writing:
+        for name in read_models.of(generations.FIRST).facts.tables[1:]:
+            name.drop(writing)
+    (done,) = listed(folder, "retry", "--all")
+    assert (done["handled"], done["left"]) == (2, 0)
+
+
 def test_what_this_release_does_not_handle_is_left(folder: Path) -> None:
     """Where other code filled the timelines, nothing is tried, and the exit code says so."""
     with migrated(sqlite_url(folder)) as db, db.write() as writing:
@@ -109,6 +119,15 @@ def test_a_rebuild_before_anything_was_started(tmp_path: Path) -> None:
     """Of nothing, nothing is built, and that ends."""
     result = run(tmp_path, "rebuild", "timelines")
     assert (result.exit_code, "Switched." in result.stderr) == (0, True)
+
+
+def test_who_waits_for_what_serves_is_listed_once(folder: Path) -> None:
+    """After a switch the queue is the new generation's; the old one's is there when asked for."""
+    assert run(folder, "rebuild", "timelines").exit_code == 0
+    (queue,) = listed(folder, "list")
+    assert queue["consumer"] == "projections.v1.g2"
+    (old,) = listed(folder, "list", "--consumer", "projections.v1")
+    assert old["head"] == queue["head"]
 
 
 def test_what_is_logged_is_not_among_the_data(folder: Path) -> None:

@@ -10,7 +10,14 @@ from shared.stream.codec import encode
 from shared.stream.ports import EVENTS
 from shared.stream.runner import Runner
 from tests.support import events as an
-from tests.support.poison import parked_rows, retry, states, without_data
+from tests.support.poison import (
+    Fragile,
+    FragileModel,
+    parked_rows,
+    retry,
+    states,
+    without_data,
+)
 from tests.support.projected import DEADLINE_S, World
 from tests.support.rebuilt import built, rebuilding, rebuilt, rows, serving
 
@@ -49,6 +56,24 @@ def test_who_is_parked_while_it_reads_is_so_in_both(world: World, db: Database) 
         assert made.finish(world.clock.now(), "the same").switched
     held = {row.consumer for row in parked_rows(db)}
     assert held == {"projections.v1", "projections.v1.g2"}
+
+
+def test_who_is_retried_while_it_is_built_is_listed(world: World, db: Database) -> None:
+    """Nobody's facts are less after a switch unless an operator has seen that they will be."""
+    fragile = Fragile({world.client()})
+    world.runner.close()
+    world.runner = world.another_runner(more=[FragileModel(fragile)])
+    world.tell(an.a_session_held("s1", an.on(1)), an.a_session_held("b", client=BEN))
+    fragile.clients.clear()
+    with rebuilding(world) as made:
+        built(world, made)
+        with db.read() as reading:
+            handler = bootstrap.handler(reading)
+        (done,) = retry(db, handler, world.clock)
+        assert done.left == 0
+        outcome = made.finish(world.clock.now(), "the same")
+    assert not outcome.switched
+    assert [(one.client, one.what) for one in outcome.differences] == [(world.client(), "facts")]
 
 
 def test_who_cannot_be_folded_still_stops_no_rebuild(world: World, db: Database) -> None:

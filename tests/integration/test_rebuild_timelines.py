@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 from prometheus_client import REGISTRY
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, inspect, text
 
 from services.projections import read_models
 from services.projections.read_models import TIMELINES
@@ -183,6 +183,14 @@ def test_what_serves_no_more_has_no_figures(world: World) -> None:
     }  # fmt: skip
     assert told >= {(gauge, f"{TIMELINES.consumer}.g2") for gauge in gauges}
     assert not told & {(gauge, TIMELINES.consumer) for gauge in gauges}
+
+
+@SQLITE
+def test_a_sum_that_a_release_before_did_not_keep_is_no_difference(world: World) -> None:
+    """What only says whether something changed may be missing in the old generation."""
+    with world.db.write() as db:
+        db.execute(text("DELETE FROM facts_shared_v1"))
+    assert rebuilt(world).differences == []
 
 
 def test_rollback_catches_up_before_it_serves_again(world: World) -> None:

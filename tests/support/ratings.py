@@ -43,7 +43,7 @@ def many(instrument: Instrument, seed: int = 3, count: int = 200) -> Iterator[Ma
                 "scored_as": form,
                 "scales": {
                     s.name: (s.minimum + fraction * (s.maximum - s.minimum))
-                    / (1 if kept else len(s.items))
+                    / (1 if kept else s.size if form == "mean" else 1 / s.size)
                     for s in instrument.scales[1:]
                 },
             }

@@ -1,5 +1,6 @@
 """Change over time, held to scipy, pymannkendall and published definitions."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 
@@ -159,7 +160,19 @@ def test_reliable_difference(key: str, before: float, after: float, category: st
     assert found.category == category
 
 
-@pytest.mark.parametrize("key", ["srs-3", "wai-sr", "bdi-2", "pulse"])
+@pytest.mark.parametrize(
+    ("rater", "category"),
+    [("client", "improved"), ("parent_or_carer", "recovered"), ("teacher", "improved")],
+)
+def test_only_the_raters_own_cut_off_is_crossed(rater: str, category: str) -> None:
+    """From 24 to 30 is past a caregiver's 28 and not past a child's 32; a teacher has neither."""
+    scale = replace(leading("ors"), cutoffs=leading("cors").cutoffs)
+    found = reliable_difference(scale, 24, 30, rater)
+    assert found is not None
+    assert found.category == category
+
+
+@pytest.mark.parametrize("key", ["srs-3", "wai-sr", "bdi-2", "pulse", "cors", "gbo", "haq-2"])
 def test_no_published_value_is_not_analysable(key: str) -> None:
     """Where nothing is published, no reliable change is made up."""
     assert reliable_difference(leading(key), 10, 40) is None

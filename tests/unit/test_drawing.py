@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from html.parser import HTMLParser
 from itertools import pairwise
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -14,13 +15,16 @@ from rich.console import Console
 
 from services.projections import shapes
 from services.projections.drawing import svg
+from services.projections.kept import lines
 from services.projections.page import PAGE_POLICY, SVG_POLICY, page
 from services.projections.story import read
 from services.projections.terminal import show
 from shared.alliance.history import fold
 from shared.alliance.timeline import timeline
+from shared.envelope import Envelope
 from tests.support import events as an
 from tests.support.drawn import CLIENT, NEW, a_full_timeline, an_open_alert
+from tests.support.phases import weekly
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -215,6 +219,26 @@ def test_a_line_is_of_one_scale() -> None:
     assert [point.at for point in line.points] == [an.on(1)]
 
 
+def test_how_sessions_were_rated_stands_apart() -> None:
+    """A rating of one session is drawn everywhere, among neither alliance nor outcome."""
+    rated = [
+        an.a_rating(None, at=an.on(day), instrument="seq-5", scales={"depth": depth, "arousal": 6})
+        for day, depth in ((1, 4), (8, 7))
+    ]
+    folded = timeline(fold(an.ORGANISATION, an.CLIENT, rated))
+    story = read(folded)
+    (line,) = story.evaluations
+    assert [point.percent for point in line.points] == [50, 100]
+    assert (story.alliance, story.outcome) == ((), ())
+    assert story.state == "unknown"
+    said = "seq-5 by client: 7, 100 percent"
+    for drawing in (svg(folded), page(folded)):
+        assert said in drawing
+    out = io.StringIO()
+    show(folded, Console(file=out, width=80))
+    assert "client, seq-5" in out.getvalue()
+
+
 def test_closed_alerts_are_not_drawn() -> None:
     """Resolved and retracted alerts are no bands; the most urgent open one comes first."""
     closed = [an_open_alert("urgent", "over", week=3, state=s) for s in ("resolved", "retracted")]
@@ -253,7 +277,7 @@ def test_the_page_tells_the_same_in_tables() -> None:
     tags.feed(text)
     assert tags.open == []
     assert (tags.seen["h1"], tags.seen["script"], tags.seen["svg"]) == (1, 0, 1)
-    assert tags.seen["table"] == tags.seen["caption"] == 7
+    assert tags.seen["table"] == tags.seen["caption"] == 8
     assert 'lang="en"' in text
     for style in re.findall("<style>(.*?)</style>", text, re.DOTALL):
         assert allowed(style) in PAGE_POLICY
@@ -284,3 +308,38 @@ def test_the_terminal_tells_the_story() -> None:
     lane = next(line for line in text.splitlines() if line.startswith("sessions"))
     assert [sign for sign in lane if sign in "●mMcCux·"].count("●") >= 15
     assert {"m", "M", "c", "C", "u", "·"} <= set(lane.removeprefix("sessions"))
+
+
+def test_consistency_is_told_in_a_few_calm_lines() -> None:
+    """What meets its threshold comes first, with its numbers; what is unknown is named as such."""
+    text = printed(100)
+    said = text[text.index("Consistency") :]
+    assert "◆ 1 of 10 sessions within 12 weeks was not held by the therapist (threshold 1" in said
+    assert "not counted: 1 cancelled by unknown, 1 first sickness." in " ".join(said.split())
+    assert "· Not analysable: sessions starting late;" in said
+    assert all(len(line) <= 100 for line in text.splitlines())
+    shown = page(a_full_timeline())
+    assert "1 of 10 sessions within 12 weeks was not held by the therapist" in shown
+    assert "<td>not analysable</td>" in shown
+
+
+def test_consistency_of_two_open_phases_says_whose_it_is() -> None:
+    """With two therapists at once each line names which; of closed phases the last is told."""
+    two = [
+        *weekly("cancelled:clinic", "cancelled:clinic"),
+        an.a_session_held("other", an.on(30), therapist=NEW, care="group"),
+    ]
+    story = read({**a_timeline_of(two), "alerts": []})
+    assert {one.phase for one in story.consistency} == {"therapist 1", "therapist 2"}
+    assert [says for met, says in lines(story.consistency) if met] == [
+        "therapist 1: 2 of the last 2 sessions were cancelled by the clinic or therapist "
+        "(threshold 2, urgent 3)."
+    ]
+    ended = an.a_care_event("ended", an.on(40))
+    closed = read({**a_timeline_of([*two[:-1], ended]), "alerts": []})
+    assert {one.phase for one in closed.consistency} == {""}
+
+
+def a_timeline_of(facts: list[Envelope]) -> dict[str, Any]:
+    """Return the timeline of the usual client."""
+    return timeline(fold(an.ORGANISATION, an.CLIENT, facts))

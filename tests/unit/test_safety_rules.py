@@ -215,6 +215,19 @@ def test_a_zero_clears_its_own_item_only() -> None:
     assert ended.cleared_at == on(9)
 
 
+def test_risk_to_others_is_said_to_be_that() -> None:
+    """CORE-OM asks about harm to oneself and to others, which call for different next steps."""
+    for item, words in (
+        ("9", "Item 9 of core-om was"),
+        ("22", "Item 22 of core-om, about risk to others, was"),
+    ):
+        rating = an.a_rating(None, at=on(1), instrument="core-om", items={item: 2})
+        (episode,) = judged(RISK, rating).episodes
+        assert urgencies([episode]) == [["attention"]]
+        assert episode.steps[0].explanation.startswith(f"{words} answered with 2 of 4.")
+    assert any("risk to others" in step for step in RISK.next_steps)
+
+
 def test_a_lone_total_says_nothing_about_risk() -> None:
     """Not seen is not 0: a total neither opens nor clears."""
     total = an.a_rating(27, at=on(3), instrument="phq-9")

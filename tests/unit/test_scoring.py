@@ -1,9 +1,11 @@
 """Published values as oracles: bands, cut-offs, missing answers, reversal, risk items."""
 
+from dataclasses import replace
+
 import pytest
 
 from shared.alliance.scoring import check, score
-from shared.instrument import INSTRUMENTS, Instrument
+from shared.instrument import INSTRUMENTS, Instrument, latest
 from tests.support.ratings import answers, without
 
 
@@ -91,6 +93,17 @@ def test_gad_7_allows_one_missing_answer() -> None:
     gad = the("gad-7")
     assert score(gad, without(gad, 2, 7)).scales["total"].value == 14
     assert score(gad, without(gad, 2, 6, 7)).unscored_because == "too_many_missing"
+
+
+def test_gad_7_allows_two_missing_answers_where_a_rating_asks_for_that() -> None:
+    """Sources differ: version 2 allows two, and is taken only by ratings that name it."""
+    strict, lenient = the("gad-7"), INSTRUMENTS["gad-7", "2"]
+    assert latest("gad-7") == strict
+    assert score(lenient, without(lenient, 2, 6, 7)).scales["total"].value == 14
+    mixed = {"items": {"1": 3, "2": 1, "3": 0, "4": 2, "5": 1}}
+    assert score(lenient, mixed).scales["total"].value == pytest.approx(7 * 7 / 5)
+    assert score(lenient, without(lenient, 2, 5, 6, 7)).unscored_because == "too_many_missing"
+    assert replace(lenient.leading, max_missing=1) == strict.leading
 
 
 def test_core_10_reverses_2_and_3_and_prorates() -> None:
@@ -215,3 +228,67 @@ def test_pulse_scores_core_and_facets() -> None:
     assert len(pulse.items) == 17
     assert not pulse.validated
     assert "not validated" in pulse.title
+
+
+def test_wai_srt_takes_scores_and_no_answers() -> None:
+    """Its map of items is not checked: answers are refused, and would score nothing."""
+    wai = the("wai-srt")
+    sent = {"scored_as": "sum", "scales": {"goal": 12, "task": 13, "bond": 17}}
+    assert check(wai, sent) == []
+    assert score(wai, sent).scales["total"].value == 42
+    assert score(wai, {"scored_as": "mean", "total": 4.2}).scales["total"].value == 42
+    assert [f.code for f in check(wai, answers(wai, 4))] == ["not_accepted"]
+    assert score(wai, answers(wai, 4)).unscored_because == "no_survey"
+    assert not any(mark.verified for mark in wai.marks)
+
+
+def test_calpas_wants_to_know_sum_or_mean() -> None:
+    """A sum of 6 is the worst possible and a mean of 6 nearly the best: the sender says which."""
+    calpas = the("calpas-p")
+    names = [scale.name for scale in calpas.scales[1:]]
+    assert [f.code for f in check(calpas, {"total": 6})] == ["required"]
+    for form, six in (("mean", 6), ("sum", 1)):
+        sent = {"scored_as": form, "scales": dict.fromkeys(names, 6)}
+        assert check(calpas, sent) == []
+        assert {found.value for found in score(calpas, sent).scales.values()} == {six}
+    ends = {"scored_as": "sum", "scales": dict.fromkeys(names, 42), "total": 168}
+    assert check(calpas, ends) == []
+    assert score(calpas, ends).scales["total"].percent == 100
+    assert [f.pointer for f in check(calpas, {**ends, "total": 169})] == ["/total"]
+    assert [f.code for f in check(calpas, {**ends, "total": 160})] == ["disagree"]
+    assert [f.code for f in check(calpas, answers(calpas, 4))] == ["not_accepted"]
+
+
+def test_calpas_total_is_the_mean_of_its_four_scales() -> None:
+    """Four scales of six items each weigh the same; with one of them away there is no total."""
+    calpas = the("calpas-p")
+    four = {"commitment": 5.5, "working_capacity": 4, "therapist_understanding": 6.5,
+            "working_strategy": 5}  # fmt: skip
+    assert score(calpas, {"scored_as": "mean", "scales": four}).scales["total"].value == 5.25
+    del four["commitment"]
+    assert "total" not in score(calpas, {"scored_as": "mean", "scales": four}).scales
+
+
+def test_seq_5_has_no_total_and_arousal_no_better() -> None:
+    """Depth stands first, a total is refused, and arousal is described without a percent."""
+    seq = the("seq-5")
+    sent = {"scales": {"depth": 5.2, "smoothness": 4, "positivity": 7, "arousal": 4.4}}
+    assert check(seq, sent) == []
+    found = score(seq, sent).scales
+    assert {name: one.percent for name, one in found.items()} == {
+        "depth": 70, "smoothness": 50, "positivity": 100, "arousal": None,
+    }  # fmt: skip
+    assert found["arousal"].value == 4.4
+    assert (seq.leading.name, seq.construct) == ("depth", "session")
+    assert [f.code for f in check(seq, {"total": 5})] == ["not_accepted"]
+    assert [f.code for f in check(seq, {"scales": {"depth": 7.1}})] == ["out_of_range"]
+
+
+def test_a_cut_off_may_hold_for_one_rater_alone() -> None:
+    """A child's own ratings have another cut-off than a caregiver's; others have none."""
+    cors = the("cors").leading
+    cutoffs = [cors.cutoff_for(rater) for rater in ("client", "parent_or_carer", "teacher")]
+    assert [one and one.value for one in cutoffs] == [32, 28, None]
+    everybody = the("ors").leading.cutoff_for("parent_or_carer")
+    assert everybody is not None
+    assert everybody.value == 25

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from shared.alliance.history import fold
+from shared.alliance.series import client_series
 from shared.alliance.timeline import timeline
 from shared.envelope import Envelope
 from tests.support.events import (
@@ -102,6 +103,22 @@ def test_outcome_and_group_ratings_say_nothing_of_the_alliance() -> None:
         *weekly([9, 9, 9, 9], instrument="phq-9"),
     )
     assert (said["state"], said["raters"]) == ("unknown", {})
+
+
+def test_how_a_session_was_says_nothing_of_the_alliance() -> None:
+    """A rating of one session is listed with its scores, and enters no standing and no series."""
+    sessions = [
+        a_rating(None, at=on(day), instrument="seq-5", scales={"depth": depth, "positivity": 2})
+        for day, depth in ((1, 7), (8, 5), (15, 3), (22, 1))
+    ]
+    history = fold(ORGANISATION, CLIENT, sessions)
+    shown = timeline(history)
+    assert [one["construct"] for one in shown["ratings"]] == ["session"] * 4
+    assert shown["ratings"][0]["scores"]["depth"] == {"value": 7, "percent": 100}
+    assert (shown["standing"]["state"], shown["standing"]["raters"]) == ("unknown", {})
+    assert shown["facets"] == {}
+    (phase,) = history.phases
+    assert client_series(phase, "alliance") + client_series(phase, "outcome") == ()
 
 
 def test_the_standing_says_what_it_rests_on() -> None:

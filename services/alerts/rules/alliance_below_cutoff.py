@@ -56,8 +56,8 @@ class AllianceBelowCutoff:
         moments = [
             moment
             for series in client_series(phase, "alliance")
-            if series.scale.cutoffs
-            for moment in _moments(series, series.scale.cutoffs[0], chosen)
+            if (cutoff := series.scale.cutoff_for("client")) is not None
+            for moment in _moments(series, cutoff, chosen)
         ]
         return verdict(self, phase, moments, until)
 

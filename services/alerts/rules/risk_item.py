@@ -36,6 +36,8 @@ class RiskItem:
     next_steps: tuple[str, ...] = (
         "Speak with the client about it, in person or by telephone: an answer on a form is a "
         "question, not a finding.",
+        "Where the item asks about risk to others, think first of who could be at risk, and bring "
+        "in whoever is responsible for safeguarding.",
         "Follow the clinic's own procedure for risk, and record what was agreed.",
         "Rapport is not a crisis service: nobody is watching this answer but you.",
     )
@@ -108,9 +110,11 @@ def _urgency(value: float, before: float | None, chosen: Mapping[str, Any]) -> U
 
 
 def _explanation(rating: Rating, item: str, value: float, before: float | None) -> str:
-    highest = rating.instrument.items[item].maximum if rating.instrument else value
+    asked = rating.instrument.items[item] if rating.instrument else None
+    highest = asked.maximum if asked else value
+    about = ", about risk to others," if asked and asked.risk == "others" else ""
     earlier = " It was not seen before." if before is None else f" Before: {figure(before)}."
     return (
-        f"Item {item} of {rating.instrument_key} was answered with {figure(value)} of "
+        f"Item {item} of {rating.instrument_key}{about} was answered with {figure(value)} of "
         f"{figure(highest)}.{earlier}"
     )

@@ -1,25 +1,22 @@
 """A session that the therapist did not hold, and nobody was in touch with the client."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from services.alerts.episodes import NO_GRACE, Moment, verdict
 from services.alerts.example import Example, held, missed
 from services.alerts.rule import Audience, Family, Urgency, Verdict
 from services.alerts.wording import counted, excused
-from shared.alliance.attendance import Outcome, lapses, windows
-from shared.alliance.calendar import end_of_working_day
+from shared.alliance.consistency.session_not_held import (
+    NotHeld,
+    contact,
+    held_after,
+    not_held,
+    recent,
+    sends_contacts,
+)
 from shared.alliance.history import Phase
-
-
-@dataclass(frozen=True, slots=True)
-class _Missed:
-    """A session that the therapist missed, and what was not counted beside it."""
-
-    outcome: Outcome
-    not_counted: Mapping[str, int]
 
 
 class SessionNotHeld:
@@ -66,70 +63,48 @@ class SessionNotHeld:
         """Judge at every missed session, and at the deadline for speaking with the client."""
         chosen = {**self.defaults, **settings}
         moments: list[Moment] = []
-        missed = list(_missed(phase, chosen))
+        missed = not_held(phase, chosen["window_sessions"], chosen["sickness_grace"])
         for at, one in enumerate(missed):
             moments += _moments(phase, one, missed[:at], chosen)
         return verdict(self, phase, moments, until)
 
 
-def _missed(phase: Phase, chosen: Mapping[str, Any]) -> Iterator[_Missed]:
-    for at, outcome, window in windows(phase, chosen["window_sessions"]):
-        if outcome.since != at or not outcome.by_provider or outcome.session.state != "missed":
-            continue
-        missed = [one for one in window if one.session.state == "missed"]
-        lapsed, not_counted = lapses(phase, missed, chosen["sickness_grace"])
-        if outcome in lapsed:
-            yield _Missed(outcome, not_counted)
-
-
 def _moments(
-    phase: Phase, one: _Missed, earlier: list[_Missed], chosen: Mapping[str, Any]
+    phase: Phase, one: NotHeld, earlier: Sequence[NotHeld], chosen: Mapping[str, Any]
 ) -> Iterator[Moment]:
     outcome = one.outcome
     about = f"{outcome.session.ref}|{outcome.since.isoformat()}"
     weeks = chosen["again_within_weeks"]
-    recent = [
-        before.outcome
-        for before in earlier
-        if outcome.since - before.outcome.since <= timedelta(weeks=weeks)
-    ]
-    n = len(recent) + 1
+    before = recent(earlier, outcome.since, weeks)
+    n = len(before) + 1
     many = f"{n} sessions within {counted(weeks, 'week')} were not held by the therapist"
     yield Moment(
         outcome.since,
         about,
-        urgency="urgent" if recent else "attention",
-        evidence=(*(before.fact for before in recent), outcome.fact),
-        title=many if recent else "",
-        explanation=(f"{many}." if recent else "A booked session was not held by the therapist.")
+        urgency="urgent" if before else "attention",
+        evidence=(*(missed.fact for missed in before), outcome.fact),
+        title=many if before else "",
+        explanation=(f"{many}." if before else "A booked session was not held by the therapist.")
         + excused(one.not_counted),
         numbers={"not_held": n, "within_weeks": weeks},
         not_counted=one.not_counted,
     )
-    held_at = _held_after(phase, outcome.since)
-    if not recent and _sends_contacts(phase):
-        yield from _uncontacted(phase, one, about, held_at, chosen["contact_within_working_days"])
+    if not before and sends_contacts(phase):
+        yield from _uncontacted(phase, one, about, chosen["contact_within_working_days"])
+    held_at = held_after(phase, outcome.since)
     if held_at is not None:
         yield Moment(held_at, about, urgency=None)
 
 
-def _uncontacted(
-    phase: Phase, one: _Missed, about: str, held_at: datetime | None, days: int
-) -> Iterator[Moment]:
+def _uncontacted(phase: Phase, one: NotHeld, about: str, days: int) -> Iterator[Moment]:
     """Yield the deadline for speaking with the client, unless somebody did by then."""
-    since = one.outcome.since
-    due_at = end_of_working_day(phase.clinic, since, days)
-    attempts = [
-        fact
-        for fact in phase.facts
-        if fact.type == "contact.attempted" and since <= fact.occurred_at <= due_at
-    ]
-    reached = any(fact.data["reached"] for fact in attempts)
-    if reached or (held_at is not None and held_at <= due_at):
+    found = contact(phase, one.outcome, days)
+    if found.reached:
         return
+    attempts = found.attempts
     tried = f" {counted(len(attempts), 'attempt')} did not reach them." if attempts else ""
     yield Moment(
-        due_at,
+        found.due_at,
         about,
         urgency="urgent",
         evidence=(one.outcome.fact, *attempts),
@@ -141,17 +116,3 @@ def _uncontacted(
         not_counted=one.not_counted,
         grace=NO_GRACE,
     )
-
-
-def _sends_contacts(phase: Phase) -> bool:
-    said = phase.clinic.sends is not None and "contacts" in phase.clinic.sends
-    return said or any(fact.type == "contact.attempted" for fact in phase.facts)
-
-
-def _held_after(phase: Phase, moment: datetime) -> datetime | None:
-    held = [
-        session.state_at
-        for session in phase.sessions
-        if session.state == "held" and session.state_at > moment
-    ]
-    return min(held, default=None)

@@ -8,7 +8,8 @@ from services.alerts.episodes import Moment, verdict
 from services.alerts.example import Example, cancelled, held
 from services.alerts.rule import Audience, Family, Urgency, Verdict
 from services.alerts.wording import excused
-from shared.alliance.attendance import Outcome, lapses, windows
+from shared.alliance.attendance import Outcome, windows
+from shared.alliance.consistency.therapist_cancellations import of_window
 from shared.alliance.history import Phase
 
 
@@ -65,29 +66,18 @@ class TherapistCancellations:
 def _moment(
     phase: Phase, at: datetime, window: Sequence[Outcome], chosen: Mapping[str, Any]
 ) -> Moment:
-    counted, not_counted = lapses(phase, window, chosen["sickness_grace"])
-    urgency = _urgency(len(counted), chosen)
-    if urgency is None:
+    found = of_window(phase, window, chosen)
+    if found.met is None:
         return Moment(at, about="window", urgency=None)
-    observed = (
-        f"{len(counted)} of the last {len(window)} sessions were cancelled by the clinic or "
-        "therapist"
-    )
-    missed = sum(outcome.session.state == "missed" for outcome in counted)
+    missed = found.missed
     return Moment(
         at,
         about="window",
-        urgency=urgency,
-        evidence=tuple(outcome.fact for outcome in counted),
-        title=observed,
-        explanation=f"{observed}{f', or not held by them ({missed})' if missed else ''}."
-        + excused(not_counted),
-        numbers={"counted": len(counted), "missed": missed, "sessions": len(window)},
-        not_counted=not_counted,
+        urgency=found.met,
+        evidence=tuple(outcome.fact for outcome in found.counted),
+        title=found.says,
+        explanation=f"{found.says}{f', or not held by them ({missed})' if missed else ''}."
+        + excused(found.not_counted),
+        numbers={"counted": len(found.counted), "missed": missed, "sessions": len(window)},
+        not_counted=found.not_counted,
     )
-
-
-def _urgency(counted: int, chosen: Mapping[str, Any]) -> Urgency | None:
-    if counted >= chosen["urgent_sessions"]:
-        return "urgent"
-    return "attention" if counted >= chosen["attention_sessions"] else None

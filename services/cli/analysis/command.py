@@ -4,7 +4,7 @@ import csv
 import json
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any, Final, TextIO
+from typing import Any, Final, TextIO, get_args
 
 import click
 
@@ -16,7 +16,7 @@ from services.cli.common import MISCONFIGURED, json_option, show, show_one
 from shared.alliance.change import meets
 from shared.change.reliable import Better, Population, z_of
 from shared.change.sudden import Criteria
-from shared.instrument import Scale, latest
+from shared.instrument import Rater, Scale, latest
 
 METHODS: Final[Mapping[str, Callable[[ScoreTable, Choices], Found]]] = {**CHANGES, **COURSES}
 
@@ -41,6 +41,13 @@ _SHARE: Final = click.FloatRange(0, 1, min_open=True, max_open=True)
 @click.option("--delimiter", help="Between columns; found out by itself among , ; and tab.")
 @click.option("--instrument", help="Take direction, noise and cut-off from it, such as phq-9.")
 @click.option("--scale", help="Of the instrument; its total where not given.")
+@click.option(
+    "--rater",
+    type=click.Choice(list(get_args(Rater))),
+    default="client",
+    show_default=True,
+    help="Whose ratings, where the instrument's cut-off depends on that.",
+)
 @click.option("--better", type=click.Choice(["higher", "lower"]), help="Which way is better.")
 @click.option("--pre", help="Occasion before; each client's first score where not given.")
 @click.option("--post", help="Occasion after; each client's last score where not given.")
@@ -178,7 +185,7 @@ def _choices(method: str, options: Mapping[str, Any]) -> Choices:
     if change is None and scale is not None and scale.reliable_change is not None:
         change = scale.reliable_change.value
     own_line = options["cutoff"] is None and options["cutoff_type"] is None
-    published = scale.cutoffs[0] if scale is not None and scale.cutoffs and own_line else None
+    published = scale.cutoff_for(options["rater"]) if scale is not None and own_line else None
     points = options["points"] or (change if scale is not None else None)
     return Choices(
         better=_better(method, scale, options["better"]),

@@ -1,0 +1,112 @@
+"""Sessions that the provider moved at short notice, among the last eight. Pure."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+from shared.alliance.attendance import BOOKINGS, SICKNESS, excused_by_date
+from shared.alliance.consistency.left_out import excused
+from shared.alliance.consistency.measure import (
+    Figure,
+    Measure,
+    Settings,
+    counted,
+    level,
+    not_analysable,
+)
+from shared.alliance.things import Move, Phase, Session
+
+PROVIDER = ("therapist", "clinic")
+
+
+def _figure(phase: Phase, _at: datetime, settings: Settings) -> Figure:
+    """Return how often the provider moved one of the last sessions at short notice.
+
+    The last eight are those, by planned start, that were held, missed, cancelled or moved.
+    """
+    size = settings["window_sessions"]
+    window = f"the last {counted(size, 'session')} that were held, missed, cancelled or moved"
+    decided = [one for one in phase.sessions if one.state != "scheduled" or one.moves]
+    last = decided[-size:]
+    if not last:
+        return not_analysable("no session was held, missed, cancelled or moved yet", window)
+    moves, reasons = _short(phase, last, settings)
+    n, hours = len(moves), settings["notice_hours"]
+    return Figure(
+        says=f"{counted(n, 'move')} by the clinic or therapist with less than {hours} hours' "
+        f"notice in the last {counted(len(last), 'session')}",
+        window=window,
+        value=n,
+        numerator=n,
+        denominator=len(last),
+        values=tuple(
+            {"event": move.fact.event, "notice_hours": round(_notice_hours(move), 2)}
+            for move in moves
+        ),
+        met=level(n >= settings["short_moves"]),
+        events=[move.fact for move in moves],
+        among=[session.facts[-1] for session in last],
+        not_counted=excused(reasons),
+    )
+
+
+def _short(
+    phase: Phase, last: Sequence[Session], settings: Settings
+) -> tuple[list[Move], list[str]]:
+    """Return the moves that count, in time, and why each other one at short notice does not."""
+    short = [
+        (move, session)
+        for session in last
+        for move in session.moves
+        if move.by != "client" and _notice_hours(move) < settings["notice_hours"]
+    ]
+    moves: list[Move] = []
+    reasons: list[str] = []
+    for move, session in sorted(short, key=lambda pair: (pair[0].at, pair[1].ref)):
+        reason = _why_left_out(phase, move, session)
+        if reason == SICKNESS:
+            spared = reasons.count("first_sickness") < settings["sickness_grace"]
+            reason = "first_sickness" if spared else None
+        if reason is None:
+            moves.append(move)
+        else:
+            reasons.append(reason)
+    return moves, reasons
+
+
+def _why_left_out(phase: Phase, move: Move, session: Session) -> str | None:
+    if move.by not in PROVIDER:
+        return "moved_by_unknown"
+    if move.from_start == move.to_start:
+        return "only_the_therapist_changed"
+    booked, *precisions = _said(session, move)
+    if not booked:
+        return "booked_again_after_it_was_cancelled_or_missed"
+    if "day" in precisions:
+        return "no_exact_time"
+    return excused_by_date(phase, move.from_start)
+
+
+def _said(session: Session, move: Move) -> Iterator[bool | str]:
+    """Yield whether the session was booked before a move, and how exactly both times are known."""
+    at = session.facts.index(move.fact)
+    before = session.facts[at - 1] if at else move.fact
+    yield before.type in BOOKINGS
+    yield before.data.get("time_precision", "minute")
+    yield move.fact.data.get("time_precision", "minute")
+
+
+def _notice_hours(move: Move) -> float:
+    """Return the hours from the change to the start that it took away; less than 0 after it."""
+    return (move.from_start - move.at) / timedelta(hours=1)
+
+
+RESCHEDULE_CHURN = Measure(
+    name="reschedule_churn",
+    title="Sessions moved at short notice",
+    unit="moves",
+    definition="moves by therapist or clinic made less than 48 hours before the start that was "
+    "booked, of the last 8 sessions that were held, missed, cancelled or moved",
+    limit="{short_moves}",
+    defaults={"window_sessions": 8, "notice_hours": 48, "short_moves": 2, "sickness_grace": 1},
+    figure=_figure,
+)
