@@ -13,7 +13,7 @@ from shared.storage.positions import positions
 from shared.stream import quarantine
 from shared.stream.codec import encode
 from shared.stream.embedded import EmbeddedStream
-from shared.stream.parking import IN_A_ROW
+from shared.stream.parking import IN_A_ROW, MANY
 from shared.stream.ports import EVENTS
 from tests.simulation.points import Crash, Fault, Points, Strike, WatchedDatabase
 from tests.support import events as an
@@ -34,6 +34,39 @@ def here(tmp_path: Path) -> Iterator[TallyWorld]:
         yield made
         made.close()
     stream.close()
+
+
+def test_a_retry_stops_at_the_limit_too(tmp_path: Path) -> None:
+    """A fact of many that fails for too many clients when tried again parks none of them."""
+    names = [f"cl_{n}" for n in range(12)]
+    stream = EmbeddedStream(tmp_path / "stream.db", 4)
+    stream.create_topics()
+    with migrated(sqlite_url(tmp_path)) as db, closing(TallyWorld(stream, db)) as world:
+        world.publish(*(one for name in names for one in facts(name, "first")))
+        world.fragile.events.add("away")
+        world.publish(encode(an.a_therapist_away("2026-02-02", "2026-02-09", id="away"), EVENTS))
+        world.settle()
+        world.fragile.events.clear()
+        world.fragile.clients.update(names)
+        with pytest.raises(TooManyParked, match="within an hour"):
+            world.retry()
+        assert states(db) == [(MANY, "parked")]
+    stream.close()
+
+
+def test_a_failed_retry_takes_no_decision_back(here: TallyWorld) -> None:
+    """A record that was left out stays left out, while its client cannot be judged still."""
+    here.fragile.events.add("a1")
+    here.publish(*facts(ANNA, "a1", "a2"))
+    here.settle()
+    assert here.evict(here.queues()[0].head)
+    here.fragile.events.clear()
+    here.fragile.clients.add(ANNA)
+    (failed,) = here.retry()
+    assert (failed.left, states(here.db)) == (2, [(ANNA, "evicted"), (ANNA, "queued")])
+    here.fragile.clients.clear()
+    here.retry()
+    assert here.seen(ANNA) == ["a2"]
 
 
 def test_the_same_record_is_parked_once(here: TallyWorld) -> None:

@@ -5,9 +5,10 @@ from contextlib import closing
 from services.projections import bootstrap
 from services.projections.projector import Projector
 from shared.storage.engine import Database
-from shared.stream import succession
+from shared.stream import parking, redrive, succession
 from shared.stream.codec import encode
-from shared.stream.ports import EVENTS
+from shared.stream.parking import Entry
+from shared.stream.ports import EVENTS, Record
 from shared.stream.runner import Runner
 from tests.support import events as an
 from tests.support.poison import (
@@ -92,11 +93,38 @@ def test_who_cannot_be_folded_still_stops_no_rebuild(world: World, db: Database)
 
 def test_what_waited_for_a_dropped_generation_is_forgotten(world: World, db: Database) -> None:
     """Decisions stay; records that nobody will ever retry do not."""
-    world.tell(without_data(an.a_session_held("s1", an.on(1))))
+    world.tell(*(without_data(an.a_session_held("s1", client=one)) for one in (an.CLIENT, BEN)))
+    with db.write() as writing:
+        (queue,) = redrive.queues(writing, client=world.client(BEN))
+        redrive.evict(writing, queue, queue.head, by="jo", reason="wrong", now=world.clock.now())
     rebuilt(world)
     rebuilt(world)
     with db.write() as writing:
         succession.forget_dropped(writing)
-    assert {row.consumer for row in parked_rows(db)} == {
-        "projections.v1.g2", "projections.v1.g3"
-    }  # fmt: skip
+    later = {(name, True) for name in ("projections.v1.g2", "projections.v1.g3")}
+    of_anna = {(row.consumer, row.held) for row in parked_rows(db) if row.state != "evicted"}
+    of_ben = {(row.consumer, row.held) for row in parked_rows(db) if row.state == "evicted"}
+    assert (of_anna, of_ben) == (later, {("projections.v1", False), *later})
+
+
+def test_who_only_the_new_release_parked_is_free_after_going_back(
+    world: World, db: Database
+) -> None:
+    """What the generation that was kept has handled is not held back there."""
+    world.tell(an.a_session_held("s1", an.on(1)))
+    rebuilt(world)
+    world.project()
+    (record,) = _records(world)
+    with db.write() as writing:
+        held = Entry(record, (world.organisation, world.client()), "Bug", "")
+        parking.park(writing, "projections.v1.g2", [held], world.clock.now())
+    assert world.timeline()["parked"]
+    with rebuilding(world, of="previous", compare=False) as made:
+        built(world, made)
+        assert made.finish(world.clock.now(), "anything").switched
+    assert world.timeline()["parked"] is None
+
+
+def _records(world: World) -> list[Record]:
+    with closing(world.stream.consumer("test", [EVENTS], lambda _: 0)) as reader:
+        return [one for _ in range(5) for one in reader.poll(100, 0.01)]
