@@ -1,11 +1,9 @@
 """Timelines are rebuilt beside those that serve, compared, switched to, and back."""
 
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
-from prometheus_client import REGISTRY
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, inspect
 
 from services.projections import read_models
 from services.projections.read_models import TIMELINES
@@ -166,33 +164,6 @@ def test_facts_that_differ_are_found(world: World) -> None:
     ]
 
 
-def test_what_serves_no_more_has_no_figures(world: World) -> None:
-    """After the switch the metrics tell of the generation that serves, not of the one before."""
-    world.project()
-    assert rebuilt(world).switched
-    world.clock.advance(timedelta(minutes=1))
-    world.project()
-    gauges = {
-        "rapport_position_lag_events", "rapport_newest_recorded_timestamp_seconds",
-        "rapport_parked_clients", "rapport_parked_records",
-    }  # fmt: skip
-    told = {
-        (family.name, sample.labels["consumer"])
-        for family in REGISTRY.collect() if family.name in gauges
-        for sample in family.samples
-    }  # fmt: skip
-    assert told >= {(gauge, f"{TIMELINES.consumer}.g2") for gauge in gauges}
-    assert not told & {(gauge, TIMELINES.consumer) for gauge in gauges}
-
-
-@SQLITE
-def test_a_sum_that_a_release_before_did_not_keep_is_no_difference(world: World) -> None:
-    """What only says whether something changed may be missing in the old generation."""
-    with world.db.write() as db:
-        db.execute(text("DELETE FROM facts_shared_v1"))
-    assert rebuilt(world).differences == []
-
-
 def test_rollback_catches_up_before_it_serves_again(world: World) -> None:
     """The generation that was kept serves again with what came while it did not."""
     rebuilt(world)
@@ -233,14 +204,6 @@ def test_only_one_command_builds(world: World) -> None:
         assert second.claim(world.clock.now())
         with pytest.raises(Overtaken, match="another command"):
             first.step(world.clock.now())
-
-
-@SQLITE
-def test_a_claim_of_a_wrong_clock_is_not_waited_for(world: World) -> None:
-    """Killed while its clock was hours ahead, a command keeps the next from nothing."""
-    with rebuilding(world) as killed, rebuilding(world) as next_one:
-        killed.step(world.clock.now() + timedelta(hours=5))
-        assert next_one.claim(world.clock.now())
 
 
 @SQLITE
