@@ -80,3 +80,13 @@ def test_nothing_is_switched_to_that_is_behind(world: World) -> None:
         assert serving(world) == 1
         built(world, made)
         assert made.finish(world.clock.now(), "anything").switched
+
+
+@SQLITE
+def test_whom_one_side_alone_knows_is_listed(world: World) -> None:
+    """A client beyond the last that the new generation has, and one that the old one has not."""
+    with world.db.write() as db:
+        named = {"client": world.client("c-2")}
+        db.execute(text("UPDATE facts_v1 SET client = 'zz' WHERE client = :client"), named)
+    found = {one.client for one in rebuilt(world).differences if one.what == "facts"}
+    assert found == {"zz", world.client("c-2")}
