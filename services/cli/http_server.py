@@ -7,6 +7,7 @@ start would find it taken.
 import gc
 import os
 import signal
+import sys
 import threading
 import time
 
@@ -36,11 +37,15 @@ def _may_end() -> None:
 
 
 def main() -> None:
-    """Serve what the command line says, as ``granian`` does."""
+    """Serve what the command line says, as ``granian`` does; its first word is the starter's pid.
+
+    Who started it may be gone before this line is reached: its parent is then already another.
+    """
+    parent = int(sys.argv.pop(1))
     # Before the workers are forked, which inherit it.
     gc.set_threshold(*COLLECT_AFTER)
     os.register_at_fork(after_in_child=_may_end)
-    threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=end_with, args=(parent,), daemon=True).start()
     entrypoint()  # type: ignore[no-untyped-call]  # granian's is not typed.
 
 

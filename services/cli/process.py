@@ -135,7 +135,7 @@ def serve_http(
     environment: Mapping[str, str] | None = None,
 ) -> "subprocess.Popen[bytes]":
     """Start granian as a child; it drains what is under way when it is terminated."""
-    command = [sys.executable, "-m", "services.cli.http_server",
+    command = [sys.executable, "-m", "services.cli.http_server", str(os.getpid()),
                "--interface", "wsgi", "--factory", "--no-ws",
                "--host", settings.host, "--port", str(settings.port),
                "--workers", str(processes), "--blocking-threads", str(BLOCKING_THREADS),

@@ -220,6 +220,19 @@ def test_what_was_killed_may_start_again(installation: Installation) -> None:
         installation.rapport("org", "create", "Northside")
 
 
+def test_a_server_whose_starter_is_gone_already_ends(installation: Installation) -> None:
+    """Killed before its HTTP server had loaded, a starter leaves no server that keeps the port."""
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait(PATIENCE_S)
+    port = installation.variables["RAPPORT_PORT"]
+    target = "services.projections.bootstrap:wsgi"
+    command = [sys.executable, "-m", "services.cli.http_server", str(gone.pid), "--interface",
+               "wsgi", "--factory", "--no-ws", "--port", port, target]  # fmt: skip
+    orphan = subprocess.Popen(command, env=child_environment(installation.variables))
+    orphan.wait(PATIENCE_S)
+    assert not listens(installation)
+
+
 def listens(installation: Installation) -> bool:
     """Return whether anybody takes connections on the port of the API."""
     with socket.socket() as probe:
