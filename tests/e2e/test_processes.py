@@ -222,6 +222,7 @@ def test_what_was_killed_may_start_again(installation: Installation) -> None:
 
 def test_a_server_whose_starter_is_gone_already_ends(installation: Installation) -> None:
     """Killed before its HTTP server had loaded, a starter leaves no server that keeps the port."""
+    installation.rapport("org", "create", "Northside")
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait(PATIENCE_S)
     port = installation.variables["RAPPORT_PORT"]
@@ -229,7 +230,10 @@ def test_a_server_whose_starter_is_gone_already_ends(installation: Installation)
     command = [sys.executable, "-m", "services.cli.http_server", str(gone.pid), "--interface",
                "wsgi", "--factory", "--no-ws", "--port", port, target]  # fmt: skip
     orphan = subprocess.Popen(command, env=child_environment(installation.variables))
-    orphan.wait(PATIENCE_S)
+    try:
+        orphan.wait(PATIENCE_S)
+    finally:
+        orphan.kill()
     assert not listens(installation)
 
 
