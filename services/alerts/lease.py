@@ -70,8 +70,9 @@ class Lease:
                     or_(
                         LEASES.c.holder == self._me,
                         LEASES.c.held_until <= to_micros(now),
-                        # Further off than a lease is long: set by a clock that was wrong.
-                        LEASES.c.held_until > to_micros(now + LENGTH),
+                        # Much further off than a lease is long: set by a clock that was wrong.
+                        # A little: taken by another while we waited with our present in hand.
+                        LEASES.c.held_until > to_micros(now + 2 * LENGTH),
                     ),
                 )
                 .values(holder=self._me, held_until=to_micros(now + LENGTH))

@@ -92,8 +92,9 @@ def claim(db: Connection, channel: str, me: str, now: datetime, limit: int) -> l
     free = or_(
         LEDGER.c.holder.is_(None),
         LEDGER.c.held_until <= micros,
-        # Further off than a claim lasts: the clock was wrong, and nobody waits for hours.
-        LEDGER.c.held_until > held_until,
+        # Much further off than a claim lasts: the clock was wrong, and nobody waits for hours.
+        # A little further off is another's claim, made while we waited with our present in hand.
+        LEDGER.c.held_until > to_micros(now + 2 * LEASE),
     )
     asked = (
         select(LEDGER, STEPS.c.id, STEPS.c.client, STEPS.c.kind, STEPS.c.decided_at, STEPS.c.body)

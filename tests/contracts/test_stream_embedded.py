@@ -112,6 +112,20 @@ def test_a_clock_set_back_makes_nobody_wait(stream: EmbeddedStream, clock: Manua
     assert handled.refused == 0
 
 
+def test_who_looked_at_the_clock_before_the_holder_takes_nothing(
+    stream: EmbeddedStream, clock: ManualClock, tmp_path: Path
+) -> None:
+    """A lease renewed after another had looked at its clock, and before it asked, holds."""
+    behind = ManualClock(clock.now() - timedelta(seconds=LEASE_S / 2))
+    first = stream.consumer("group", [EVENTS], from_start)
+    read_all(first, 5, limit=5)
+    with closing(EmbeddedStream(tmp_path / "s.db", PARTITIONS, behind, lease_s=LEASE_S)) as late:
+        second = late.consumer("group", [EVENTS], from_start)
+        assert not second.poll(10, 0)
+    assert len(first.owned()) == PARTITIONS
+    assert first.poll(10, 0)
+
+
 def test_a_holder_whose_clock_is_set_back_goes_on(
     stream: EmbeddedStream, clock: ManualClock
 ) -> None:

@@ -230,6 +230,14 @@ def test_two_tickers_make_one_tick(world: AlertsWorld) -> None:
     world.ticker = world.another_ticker()
 
 
+def test_who_waited_for_the_database_takes_no_lease(world: AlertsWorld) -> None:
+    """A lease taken after one had looked at the clock, and before one could ask, holds."""
+    mine, theirs = Lease(world.db, "ticker"), Lease(world.db, "ticker")
+    before = world.clock.now()
+    assert mine.hold(before + timedelta(seconds=30))
+    assert not theirs.hold(before)
+
+
 def test_a_lease_taken_by_a_wrong_clock_leaves_nobody_waiting(world: AlertsWorld) -> None:
     """A lease that ends further off than any lasts is free, and its holder asks again."""
     mine, theirs = Lease(world.db, "ticker"), Lease(world.db, "ticker")

@@ -181,6 +181,18 @@ def test_two_deliverers_never_send_the_same(world: AlertsWorld, receiver: Receiv
         assert not outbox.still_mine(db, mine, "me", now + outbox.LEASE)
 
 
+def test_who_waited_for_the_database_takes_nothing_from_others(world: AlertsWorld) -> None:
+    """A claim made after one had looked at the clock, and before one could ask, holds."""
+    world.a_recipient("boss")
+    world.tell(*cancellations(1))
+    before = world.clock.now()
+    with world.db.write() as db:
+        (mine,) = outbox.claim(db, WEBHOOK, "me", before + timedelta(seconds=30), 10)
+    with world.db.write() as db:
+        assert outbox.claim(db, WEBHOOK, "other", before, 10) == []
+        assert outbox.still_mine(db, mine, "me", before + timedelta(seconds=30))
+
+
 def test_a_claim_made_by_a_wrong_clock_holds_nobody_up(world: AlertsWorld) -> None:
     """A claim that ends further off than any lasts is free, whoever made it may be dead."""
     world.a_recipient("boss")

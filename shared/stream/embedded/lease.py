@@ -87,12 +87,13 @@ class Lease:
     def _holder(self, db: Connection, now: datetime) -> str:
         """Return who holds it: ourselves even after expiry, as nobody else took it since.
 
-        An end that is further off than a lease is long was set by a clock that was wrong since:
-        whoever set it may be dead, and nobody waits for hours.
+        An end that is further off than twice the length was set by a clock that was wrong since:
+        whoever set it may be dead, and nobody waits for hours. One that is a little further off
+        than the length was set by another after we had looked at our clock.
         """
         row = db.execute(_OF_GROUP, {"whose": self._group}).one_or_none()
         if row is None:
             return NOBODY
         holder: str = row.holder
-        lasts = to_micros(now) < row.expires_at <= to_micros(now + self._length)
+        lasts = to_micros(now) < row.expires_at <= to_micros(now + 2 * self._length)
         return holder if lasts or holder == self._me else NOBODY
