@@ -101,7 +101,7 @@ def _tell(result: Result) -> None:
     said = result.said if not result.as_it_should or result.without is None else result.said[:200]
     click.echo(
         f"{mark} {name:<44} seed {result.seed:<10} {result.engines!s:<17}"
-        f" {result.seconds:6.1f} s  {said}{notes}"
+        f" {result.seconds:6.1f} s {result.cpu_s:6.1f} CPU  {said}{notes}"
     )
 
 
@@ -113,7 +113,8 @@ def _summary(results: Sequence[Result], missing: Sequence[str]) -> None:
     click.echo(
         f"{sum(one.as_it_should for one in plain)} of {len(plain)} experiments held;"
         f" {sum(one.as_it_should for one in without)} of {len(without)} missing guards noticed;"
-        f" {sum(one.seconds for one in results):.0f} s"
+        f" {sum(one.seconds for one in results):.0f} s,"
+        f" {sum(one.cpu_s for one in results):.0f} s of CPU"
     )
     for line in missing:
         click.secho(line, fg="red", bold=True)

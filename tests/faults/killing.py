@@ -158,7 +158,7 @@ def chosen(world: World, clean: Done) -> Sequence[int]:
     The edges come first, each in an order of chance, so that where time runs out no part is left
     out. Without a guard the first violation ends the run, so that all may be tried.
     """
-    edges = list(clean.edges)
+    edges = [at for at in clean.edges if at <= clean.calls]
     others = [at for at in range(1, clean.calls + 1) if at not in clean.edges]
     world.chance.shuffle(edges)
     world.chance.shuffle(others)

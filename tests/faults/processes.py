@@ -4,10 +4,12 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Final
+
+import psutil
 
 UP_WITHIN_S: Final = 60.0
 STOP_WITHIN_S: Final = 30.0
@@ -76,6 +78,15 @@ class Process:
         """Kill it with SIGKILL; its HTTP server ends by itself within a second."""
         self._process.kill()
         self._process.wait()
+
+    def kill_family(self) -> None:
+        """Kill it and every process that it started with SIGKILL, and wait until all are gone."""
+        family = psutil.Process(self.pid).children(recursive=True)
+        self.kill()
+        for one in family:
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
+        psutil.wait_procs(family, STOP_WITHIN_S)
 
     def terminate(self) -> None:
         """Ask it to stop, as an orchestrator does."""

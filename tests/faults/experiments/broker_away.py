@@ -19,7 +19,6 @@ AWAY_S: Final = 10.0
 DIE_AFTER_S: Final = 6.0
 BACK_WITHIN_S: Final = 5.0
 FIRST_WITHIN_S: Final = 60.0
-BOUND_S: Final = 400.0
 UNDER_WAY: Final = 20
 
 DELIVERY_TIMEOUT_S: Final = 6
@@ -122,5 +121,4 @@ LONG = Experiment(
         ),
     ),
     (KAFKA,),
-    bound_s=BOUND_S,
 )

@@ -23,7 +23,6 @@ SETTLED_S: Final = 1.0
 
 REFUSING_S: Final = 8.0
 BACK_WITHIN_S: Final = 60.0
-BOUND_S: Final = 400.0
 UNDER_WAY: Final = 20
 
 
@@ -108,5 +107,4 @@ EXPERIMENT = Experiment(
         ),
     ),
     (KAFKA,),
-    bound_s=BOUND_S,
 )

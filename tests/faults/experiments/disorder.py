@@ -16,6 +16,8 @@ from tests.faults.virtual import Moment, lived, lived_by, unlike
 LATE: Final = timedelta(days=30)
 EVERY: Final = timedelta(days=5)
 AMENDED: Final = 12
+SINCE: Final = timedelta(days=4)
+"""Room for all amendments, which are at most an hour and a half apart."""
 
 
 @dataclass
@@ -90,6 +92,19 @@ def amendments(story: list[Document], chance: random.Random, start: datetime) ->
         if chance.random() < 0.5:
             made.append(make.retracted(made[-1]))
     return made
+
+
+def an_amended_story(chance: random.Random, clients: int) -> list[Document]:
+    """Return a story that ended some days ago, and amendments of it since.
+
+    Args:
+        chance: Makes up both.
+        clients: How many.
+    """
+    # Whole days, so that it lies as far from every quarter of an hour as the present does.
+    end = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=1) - SINCE
+    story = a_story(chance, clients, now=end)
+    return [*story, *amendments(story, chance, end)]
 
 
 def disordered(everything: list[Document], chance: random.Random, end: datetime) -> list[Moment]:

@@ -1,12 +1,16 @@
-"""Everything five times, from eight threads, by two ways in, for two organisations at once."""
+"""Everything five times, from eight threads, by two ways in, for two organisations at once.
+
+In an order of chance, most of it long after it happened, corrected and retracted in between.
+"""
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from tests.faults.checker import Expectation, violations
-from tests.faults.content import a_story, in_batches, shuffled
+from tests.faults.content import in_batches, shuffled
 from tests.faults.experiment import EMBEDDED, KAFKA, Experiment, World
+from tests.faults.experiments.disorder import an_amended_story
 from tests.faults.guards import Guard
 from tests.faults.journal import Sender, Way
 
@@ -23,7 +27,7 @@ def run(world: World) -> Iterable[str]:
     site.up().ready()
     with ThreadPoolExecutor(len(tenants)) as pool:
         for tenant, way in zip(tenants, WAYS, strict=True):
-            story = a_story(world.chance, clients=1 if world.short else 3)
+            story = an_amended_story(world.chance, clients=1 if world.short else 3)
             batches = in_batches(shuffled(story, world.chance, TIMES), world.chance)
             sender = Sender(journal, lambda: site.processes["up"].address, tenant, way=way)
             pool.submit(sender.send_all, batches, THREADS // len(tenants))

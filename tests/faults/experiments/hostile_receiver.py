@@ -13,7 +13,7 @@ from shared.storage.recipients import Recipients
 from shared.storage.sealing import Sealer, load_secret_key
 from tests.faults.checker import Expectation, violations
 from tests.faults.content import a_story, in_batches
-from tests.faults.experiment import EMBEDDED, Experiment, World
+from tests.faults.experiment import EMBEDDED, KAFKA, Experiment, World
 from tests.faults.experiments.broker_away import shortened
 from tests.faults.guards import Edit, Guard
 from tests.faults.journal import Sender
@@ -146,5 +146,5 @@ EXPERIMENT = Experiment(
             "            return answer.status\n",
         ),
     ),
-    (EMBEDDED,),
+    (EMBEDDED, KAFKA),
 )

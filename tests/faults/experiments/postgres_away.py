@@ -7,7 +7,7 @@ from contextlib import closing
 from typing import Final
 
 from tests.faults.checker import Expectation, violations
-from tests.faults.experiment import EMBEDDED_POSTGRES, Experiment, World
+from tests.faults.experiment import EMBEDDED_POSTGRES, KAFKA, Experiment, World
 from tests.faults.guards import Edit, Guard
 from tests.faults.installation import Installation, Tenant
 from tests.faults.journal import Journal, Sender
@@ -18,7 +18,6 @@ from tests.faults.processes import Process
 from tests.support.receiver import Receiver
 
 KILLS: Final = 2
-BOUND_S: Final = 400.0
 UNDER_WAY: Final = 10
 BACK_WITHIN_S: Final = 60.0
 
@@ -182,7 +181,7 @@ KILLED = Experiment(
         ),
         WAITED_FOR,
     ),
-    (EMBEDDED_POSTGRES,),
+    (EMBEDDED_POSTGRES, KAFKA),
 )
 
 STILL = Experiment(
@@ -202,8 +201,7 @@ STILL = Experiment(
             new="",
         ),
     ),
-    (EMBEDDED_POSTGRES,),
-    bound_s=BOUND_S,
+    (EMBEDDED_POSTGRES, KAFKA),
 )
 
-RESETS = Experiment("postgres-resets", run_resets, (WAITED_FOR,), (EMBEDDED_POSTGRES,))
+RESETS = Experiment("postgres-resets", run_resets, (WAITED_FOR,), (EMBEDDED_POSTGRES, KAFKA))

@@ -1,7 +1,9 @@
 """A load that goes on while something is broken, and remembers how each request fared.
 
 A story with alerts in it first, then single ratings of clients who are known and of some who are
-new, without end. Limits: one tenant; a few requests at a time, as many as there are threads.
+new, without end. It is dense where something is about to be broken, which is when somebody waits
+for acknowledgements, and thin while processes start. Limits: one tenant; a few requests at a time,
+as many as there are threads.
 """
 
 import random
@@ -21,6 +23,12 @@ from tests.faults.processes import Loud
 THREADS: Final = 4
 PAUSE_S: Final = 0.05
 """Between two requests of one thread: a load, not a flood."""
+
+DENSE_S: Final = 1.0
+"""So long after somebody waited for acknowledgements the load is as dense as that."""
+
+THIN_PAUSE_S: Final = 0.4
+"""Between two requests of one thread otherwise: all that is sent is checked three times over."""
 
 PAUSE_AFTER_FAILURE_S: Final = 0.5
 """What is refused at once would otherwise fill the journal."""
@@ -62,6 +70,7 @@ class Load:
         self._changed = threading.Condition()
         self._stopping = threading.Event()
         self._sent: list[Sent] = []
+        self._dense_until = 0.0
         self._number = 0
         self._threads = [threading.Thread(target=self._run) for _ in range(THREADS)]
 
@@ -97,6 +106,7 @@ class Load:
             Loud: when it takes longer than ``within_s``.
         """
         began = time.monotonic()
+        self._dense_until = began + within_s
         with self._changed:
             there = self._changed.wait_for(
                 lambda: (
@@ -104,6 +114,7 @@ class Load:
                 ),
                 within_s,
             )
+        self._dense_until = time.monotonic() + DENSE_S
         if not there:
             raise Loud(f"fewer than {count} requests were acknowledged within {within_s:g} s")
         return time.monotonic() - began
@@ -117,7 +128,12 @@ class Load:
             with self._changed:
                 self._sent.append(Sent(began, time.monotonic() - began, sending))
                 self._changed.notify_all()
-            pause_s = PAUSE_S if sending.state == "acknowledged" else PAUSE_AFTER_FAILURE_S
+            pause_s = self._pause_s(sending)
+
+    def _pause_s(self, sending: Sending) -> float:
+        if sending.state != "acknowledged":
+            return PAUSE_AFTER_FAILURE_S
+        return PAUSE_S if time.monotonic() < self._dense_until else THIN_PAUSE_S
 
     def _next(self) -> Sequence[Document]:
         with self._changed:
