@@ -28,7 +28,7 @@ Way = Literal["webhook", "api"]
 ANSWER_WITHIN_S: Final = 20.0
 """Longer than the product waits for its stream, so that a 503 is heard as such."""
 
-AGAIN_WITHIN_S: Final = 60.0
+AGAIN_WITHIN_S: Final = 180.0
 AGAIN_EVERY_S: Final = 0.1
 
 

@@ -11,8 +11,8 @@ from typing import Final
 
 import psutil
 
-UP_WITHIN_S: Final = 60.0
-STOP_WITHIN_S: Final = 30.0
+UP_WITHIN_S: Final = 120.0
+STOP_WITHIN_S: Final = 60.0
 ASK_EVERY_S: Final = 0.05
 STOPPED: Final = '"worker_stopped"'
 

@@ -14,7 +14,7 @@ from shared.stream.ports import ALERTS, EVENTS, Partition, Record
 from tests.faults.installation import Installation
 from tests.faults.processes import Loud
 
-READ_WITHIN_S: Final = 60.0
+READ_WITHIN_S: Final = 180.0
 READ: Final = (EVENTS, ALERTS)
 
 

@@ -29,7 +29,7 @@ from tests.faults.processes import Loud
 from tests.support.whole import WholeLine
 
 PROGRAM: Final = "tests.faults.children.lines"
-LIVED_WITHIN_S: Final = 200.0
+LIVED_WITHIN_S: Final = 600.0
 SAID: Final = ("client", "rule", "urgency", "effective_at", "cleared_at", "title", "explanation",
                "numbers", "not_counted", "next_steps", "tell")  # fmt: skip
 

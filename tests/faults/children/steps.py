@@ -32,7 +32,7 @@ from shared.storage.engine import Database
 from shared.stream.engines import open_stream
 from shared.stream.ports import Stream
 
-REST_WITHIN_S: Final = 60.0
+REST_WITHIN_S: Final = 180.0
 PUBLISH_WITHIN_S: Final = 30.0
 IDLE_S: Final = 0.02
 ALL: Final = "all"

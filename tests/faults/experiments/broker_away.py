@@ -17,8 +17,9 @@ from tests.faults.processes import wait_until
 
 AWAY_S: Final = 10.0
 DIE_AFTER_S: Final = 6.0
-BACK_WITHIN_S: Final = 5.0
-FIRST_WITHIN_S: Final = 60.0
+BACK_WITHIN_S: Final = 15.0
+"""On a busy machine; a contract test of the engine has five seconds."""
+
 UNDER_WAY: Final = 20
 
 DELIVERY_TIMEOUT_S: Final = 6
@@ -75,7 +76,7 @@ def _away(
     site.up().ready()
     sender = Sender(journal, lambda: site.processes["up"].address, tenant)
     with Load(sender, world.chance) as load:
-        load.wait_acknowledged(UNDER_WAY, FIRST_WITHIN_S)
+        load.wait_acknowledged(UNDER_WAY)
         broker.kill()
         if die_after_s is not None:
             time.sleep(die_after_s)

@@ -22,7 +22,6 @@ SETTLED_S: Final = 1.0
 """What was under way when the second broker died may still be acknowledged for so long."""
 
 REFUSING_S: Final = 8.0
-BACK_WITHIN_S: Final = 60.0
 UNDER_WAY: Final = 20
 
 
@@ -39,10 +38,10 @@ def run(world: World) -> Iterator[str]:
     up = site.up().ready()
     sender = Sender(journal, lambda: up.address, tenant)
     with Load(sender, world.chance) as load:
-        load.wait_acknowledged(UNDER_WAY, BACK_WITHIN_S)
+        load.wait_acknowledged(UNDER_WAY)
         leader = _leader(brokers)
         leader.kill()
-        took = load.wait_acknowledged(UNDER_WAY, BACK_WITHIN_S)
+        took = load.wait_acknowledged(UNDER_WAY)
         world.note(f"went on {took:.1f} s after the leader was killed")
         second = world.chance.choice([one for one in brokers if one is not leader])
         second.kill()
@@ -53,7 +52,7 @@ def run(world: World) -> Iterator[str]:
         leader.start()
         second.start()
         leader.wait()
-        load.wait_acknowledged(UNDER_WAY, BACK_WITHIN_S)
+        load.wait_acknowledged(UNDER_WAY)
     sender.send_unknowns_again()
     site.wait_settled()
     world.note(f"{journal.counts()}, {len(receiver.messages)} notifications")

@@ -20,7 +20,6 @@ EMBEDDED_MB: Final = 64
 POSTGRES_MB: Final = 256
 UNDER_WAY: Final = 10
 FULL_S: Final = 6.0
-BACK_WITHIN_S: Final = 60.0
 CERTAINLY_TOO_LARGE: Final = 400
 """Ratings in one request: more than whatever room is left in pages begun already."""
 
@@ -34,7 +33,7 @@ def run_embedded(world: World) -> Iterator[str]:
     up = site.up().ready()
     sender = Sender(journal, lambda: up.address, tenant)
     with Load(sender, world.chance) as load:
-        load.wait_acknowledged(UNDER_WAY, BACK_WITHIN_S)
+        load.wait_acknowledged(UNDER_WAY)
         disk.fill()
         until = time.monotonic() + FULL_S
         while time.monotonic() < until:
@@ -43,7 +42,7 @@ def run_embedded(world: World) -> Iterator[str]:
             time.sleep(0.1)
         yield from _too_large(sender)
         disk.clear()
-        load.wait_acknowledged(UNDER_WAY, BACK_WITHIN_S)
+        load.wait_acknowledged(UNDER_WAY)
     sender.send_unknowns_again()
     site.wait_settled()
     world.note(f"{journal.counts()}, {len(receiver.messages)} notifications")
@@ -59,7 +58,7 @@ def run_postgres(world: World) -> Iterator[str]:
     server = world.keep(closing(BreakablePostgres(disk.folder)))
     site = Site(world, server.url)
     with Load(site.sender, world.chance) as load:
-        load.wait_acknowledged(UNDER_WAY, BACK_WITHIN_S)
+        load.wait_acknowledged(UNDER_WAY)
         _keep_full(disk)
         disk.clear()
         # Where it could not write its own log of writes, PostgreSQL ends; people start it again.
@@ -67,7 +66,7 @@ def run_postgres(world: World) -> Iterator[str]:
             world.note("PostgreSQL had ended, and was started again")
             server.restart()
         server.wait()
-        load.wait_acknowledged(UNDER_WAY, BACK_WITHIN_S)
+        load.wait_acknowledged(UNDER_WAY)
     yield from site.ended()
 
 

@@ -15,7 +15,7 @@ from tests.faults.guards import Guard
 from tests.faults.installation import Installation, Tenant
 from tests.faults.journal import Journal, Sender
 from tests.faults.killing import ALL_WITHIN_S, Done, chosen, cloned, settled_by
-from tests.faults.processes import wait_until
+from tests.faults.processes import UP_WITHIN_S, wait_until
 from tests.faults.records import contents
 from tests.support.kafka_broker import free_port
 
@@ -114,7 +114,7 @@ def _started(children: Forks, site: Installation, port: int, at: int | None) -> 
                 return False
             return True
 
-    wait_until(listens, "ingest listens", 30)
+    wait_until(listens, "ingest listens", UP_WITHIN_S)
     return running
 
 

@@ -11,7 +11,7 @@ from tests.faults.experiment import EMBEDDED_POSTGRES, KAFKA, Experiment, World
 from tests.faults.guards import Edit, Guard
 from tests.faults.installation import Installation, Tenant
 from tests.faults.journal import Journal, Sender
-from tests.faults.parts.load import Load, Sent, a_rating_of
+from tests.faults.parts.load import BACK_WITHIN_S, Load, Sent, a_rating_of
 from tests.faults.parts.postgres import BreakablePostgres
 from tests.faults.parts.proxy import Proxy
 from tests.faults.processes import Process
@@ -19,13 +19,12 @@ from tests.support.receiver import Receiver
 
 KILLS: Final = 2
 UNDER_WAY: Final = 10
-BACK_WITHIN_S: Final = 60.0
 
-KNOWN_WITHIN_S: Final = 4.0
-"""Known references need no database; this machine may be busy."""
+KNOWN_WITHIN_S: Final = 6.0
+"""Known references need no database, of which an answer is awaited for longer than that."""
 
-REFUSED_WITHIN_S: Final = 12.0
-"""Five seconds for an answer, three to connect, and a busy machine."""
+REFUSED_WITHIN_S: Final = 18.0
+"""Five seconds for an answer, three to connect, and a busy machine; the sender waits longer."""
 
 STILL_S: Final = 14.0
 FIRST_S: Final = 9.0
@@ -107,13 +106,13 @@ def run_killed(world: World) -> Iterator[str]:
     site = Site(world, server.url)
     with Load(site.sender, world.chance) as load:
         for _ in range(KILLS):
-            load.wait_acknowledged(UNDER_WAY, BACK_WITHIN_S)
+            load.wait_acknowledged(UNDER_WAY)
             yield from site.probe("regular-1", "acknowledged", BACK_WITHIN_S)
             with server.away():
                 yield from site.probe("regular-1", "acknowledged", KNOWN_WITHIN_S)
                 yield from site.probe("stranger", "status 503", REFUSED_WITHIN_S)
                 time.sleep(world.chance.uniform(0, 1))
-        load.wait_acknowledged(UNDER_WAY, BACK_WITHIN_S)
+        load.wait_acknowledged(UNDER_WAY)
     yield from site.ended()
 
 
@@ -122,7 +121,7 @@ def run_still(world: World) -> Iterator[str]:
     server = world.keep(closing(BreakablePostgres()))
     site = Site(world, server.url)
     with Load(site.sender, world.chance) as load:
-        load.wait_acknowledged(UNDER_WAY, BACK_WITHIN_S)
+        load.wait_acknowledged(UNDER_WAY)
         yield from site.probe("regular-1", "acknowledged", BACK_WITHIN_S)
         with server.frozen(), ThreadPoolExecutor(CALLERS) as pool:
             # Who comes first is given a connection that was sound a moment ago.
@@ -136,7 +135,7 @@ def run_still(world: World) -> Iterator[str]:
         world.note(f"{waited} of {len(took)} waited while it was known to stand still")
         if waited > FEW or not took:
             yield f"{waited} of {len(took)} callers waited for a database that stands still"
-        load.wait_acknowledged(UNDER_WAY, BACK_WITHIN_S)
+        load.wait_acknowledged(UNDER_WAY)
     yield from site.ended()
 
 
@@ -146,7 +145,7 @@ def run_resets(world: World) -> Iterator[str]:
     proxy = world.keep(closing(Proxy(server.port)))
     site = Site(world, server.url, through=server.url_through(proxy.port))
     with Load(site.sender, world.chance) as load:
-        load.wait_acknowledged(UNDER_WAY, BACK_WITHIN_S)
+        load.wait_acknowledged(UNDER_WAY)
         until = time.monotonic() + RESETS_S
         while time.monotonic() < until:
             proxy.reset_all()
@@ -155,7 +154,7 @@ def run_resets(world: World) -> Iterator[str]:
             time.sleep(2)
         with proxy.being("cut"):
             time.sleep(2)
-        load.wait_acknowledged(UNDER_WAY, BACK_WITHIN_S)
+        load.wait_acknowledged(UNDER_WAY)
     yield from site.ended()
 
 

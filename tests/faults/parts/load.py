@@ -33,6 +33,9 @@ THIN_PAUSE_S: Final = 0.4
 PAUSE_AFTER_FAILURE_S: Final = 0.5
 """What is refused at once would otherwise fill the journal."""
 
+BACK_WITHIN_S: Final = 120.0
+"""Of what is started again somebody is to hear that it is back, however busy the machine."""
+
 REGULARS: Final = 10
 NEW_OF_TEN: Final = 1
 LONGEST_REQUEST_S: Final = 30.0
@@ -96,7 +99,7 @@ class Load:
         with self._changed:
             return [one for one in self._sent if one.began >= moment]
 
-    def wait_acknowledged(self, count: int, within_s: float) -> float:
+    def wait_acknowledged(self, count: int, within_s: float = BACK_WITHIN_S) -> float:
         """Wait until ``count`` requests that begin from now on are acknowledged.
 
         Returns:
