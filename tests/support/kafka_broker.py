@@ -236,7 +236,8 @@ def cluster_of(folder: Path, count: int = 1) -> Sequence[KafkaBroker]:
     """
     jars()
     listens = {node: (free_port(), free_port()) for node in range(1, count + 1)}
-    name = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    # One that began with a dash, as one in 64 would, is taken for an option.
+    name = base64.urlsafe_b64encode(b"\0" + uuid.uuid4().bytes[1:]).decode().rstrip("=")
     brokers = [KafkaBroker(folder / f"node-{node}", node, listens, name) for node in listens]
     for broker in brokers:
         broker.format()
