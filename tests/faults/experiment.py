@@ -96,8 +96,10 @@ class World:
             name: Of its folder.
             variables: As of ``Installation``; ``stream`` and ``database`` override the engines.
         """
-        variables.setdefault("stream", self.stream())
-        variables.setdefault("database", self.database(name))
+        if "stream" not in variables:
+            variables["stream"] = self.stream()
+        if "database" not in variables:
+            variables["database"] = self.database(name)
         made = Installation(self.folder / name, tree=self.tree, **variables)
         return self.keep(closing(made))
 
