@@ -1,7 +1,8 @@
 """The fault suite: break Rapport in every way we know, and see that what must hold still holds.
 
-``make faults`` runs it; ``make faults ARGS="--only NAME --seed N"`` repeats one run; ``--list``
-shows what there is. ``make test`` runs a few of the experiments in a short form (test_short.py).
+``make faults`` runs it, in about 40 minutes on two quiet cores; ``make faults ARGS="--only NAME
+--seed N"`` repeats one run; ``--list`` shows what there is. ``make test`` runs a few of the
+experiments in a short form (test_short.py).
 
 An experiment is one function in one file of ``experiments/`` and one line in the tuple
 ``EXPERIMENTS`` there::

@@ -96,7 +96,7 @@ EXPERIMENT = Experiment(
             "self._database, self._handler.name, place.topic, place.number)\n"
             "        self._positions[place] = found\n",
             loud=True,
-            tries=2,
+            tries=3,
         ),
     ),
     engines=(KAFKA,),
