@@ -21,10 +21,10 @@ from tests.faults.parts.hostile import MANNERS, Hostile, a_hostile
 from tests.faults.processes import wait_until
 
 TOTAL_S: Final = 2.0
-TOLD_WITHIN_S: Final = 90.0
+TOLD_WITHIN_S: Final = 60.0
 """Each of seventeen costs two seconds at most, then is spared; and a busy machine."""
 
-TRIED_WITHIN_S: Final = 180.0
+TRIED_WITHIN_S: Final = 120.0
 GROWTH_MB: Final = 96
 """Far below what a recipient could pour in the time that an attempt may take."""
 
