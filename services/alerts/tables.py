@@ -25,9 +25,9 @@ from services.alerts.rule import Rule
 from shared.storage import generations
 from shared.storage.engine import Database
 from shared.storage.facts import facts_table
-from shared.storage.generations import Catalogue, TableSet
 from shared.storage.positions import REBUILDABLE
 from shared.storage.shared_facts import sums_table
+from shared.storage.table_sets import Catalogue, TableSet
 
 NAME: Final = "alerts"
 """What these tables are together: they share one position, and stand or fall together."""

@@ -28,7 +28,7 @@ from shared.alliance.calendar import local_date
 from shared.clock import EPOCH, parse_time
 from shared.envelope import Envelope
 from shared.errors import Unreadable, blamed_on
-from shared.storage import facts, generations, shared_facts
+from shared.storage import facts, generations, shared_facts, table_sets
 from shared.storage.accounts import Recipient
 from shared.storage.facts import Arrival, Stored
 from shared.stream.handling import Item
@@ -67,7 +67,7 @@ class Watcher:
         self,
         rules: Sequence[Rule],
         recipients: Callable[[str], Sequence[Recipient]],
-        generation: int = generations.FIRST,
+        generation: int = table_sets.FIRST,
         voice: Voice | None = None,
     ) -> None:
         """Judge nothing yet.

@@ -14,7 +14,7 @@ from services.projections import read_models
 from services.projections.projector import Projector
 from shared.storage import generations, positions
 from shared.storage.engine import Database
-from shared.storage.generations import Catalogue
+from shared.storage.table_sets import Catalogue
 from shared.stream.ports import Partition, Stream
 
 PATIENCE_S: Final = 2.0

@@ -23,9 +23,9 @@ from shared.errors import (
 from shared.storage import generations
 from shared.storage.accounts import Organisation
 from shared.storage.engine import Database
-from shared.storage.generations import TableSet
 from shared.storage.migrate import migrate, pending
 from shared.storage.sealing import KEY_FILE, SealBroken
+from shared.storage.table_sets import TableSet
 from shared.stream import parking
 from shared.stream.embedded import EmbeddedStream
 from shared.stream.engines import open_stream

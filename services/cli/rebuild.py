@@ -23,7 +23,8 @@ from shared.errors import Busy, StreamUnavailable
 from shared.storage import generations, positions
 from shared.storage.comparing import Difference
 from shared.storage.engine import Borrowing
-from shared.storage.generations import LEASE, Generation, TableSet
+from shared.storage.generations import LEASE, Generation
+from shared.storage.table_sets import TableSet
 from shared.stream import succession
 from shared.stream.engines import open_stream
 from shared.stream.rebuilding import Accept, Candidate, Outcome, Rebuilding

@@ -8,7 +8,7 @@ from services.projections import read_models
 from services.projections.read_model import TOPICS, Batch, ReadModel
 from services.projections.read_models import TIMELINES
 from shared.storage import generations
-from shared.storage.generations import FIRST
+from shared.storage.table_sets import FIRST
 from shared.stream.handling import Item
 from shared.stream.parking import MANY, Who
 

@@ -18,9 +18,9 @@ from services.projections.projector import Projector
 from shared.storage import positions
 from shared.storage.accounts import Accounts
 from shared.storage.engine import Database
-from shared.storage.generations import FIRST
 from shared.storage.migrate import migrate
 from shared.storage.registry import Registry
+from shared.storage.table_sets import FIRST
 from shared.stream.engines import open_stream
 from shared.stream.handling import Handler
 from shared.stream.ports import EVENTS

@@ -17,8 +17,8 @@ from sqlalchemy import select
 from services.alerts import tables
 from services.projections import read_models
 from shared.storage.engine import Database
-from shared.storage.generations import FIRST
 from shared.storage.registry import Registry
+from shared.storage.table_sets import FIRST
 from shared.stream.engines import open_stream
 from shared.stream.ports import EVENTS, Stream
 from tests.bench import paced

@@ -7,7 +7,7 @@ import pytest
 from services.projections import read_models
 from services.projections.read_model import ReadModel
 from services.projections.read_models import ReadModels, catalogue
-from shared.storage.generations import FIRST
+from shared.storage.table_sets import FIRST
 
 FOLDER = Path(read_models.__file__).parent
 READ_MODELS: ReadModels = read_models.of(FIRST)

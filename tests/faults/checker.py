@@ -17,8 +17,8 @@ from services.projections import read_models
 from shared.envelope import Envelope
 from shared.ids import event_id
 from shared.storage.facts import MANY
-from shared.storage.generations import FIRST
 from shared.storage.positions import positions
+from shared.storage.table_sets import FIRST
 from shared.stream.codec import decode
 from shared.stream.ports import EVENTS
 from tests.faults.apart import not_apart

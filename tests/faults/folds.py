@@ -17,8 +17,8 @@ from services.projections import bootstrap as projections
 from shared.clock import SystemClock
 from shared.storage import kept
 from shared.storage.engine import Database
-from shared.storage.generations import FIRST
 from shared.storage.positions import positions
+from shared.storage.table_sets import FIRST
 from shared.stream.ports import Outgoing
 from tests.faults.installation import Installation
 from tests.faults.records import Contents

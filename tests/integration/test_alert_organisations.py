@@ -12,7 +12,7 @@ from shared.envelope import Envelope, encode_value
 from shared.storage import facts, shared_facts
 from shared.storage.engine import Database
 from shared.storage.facts import Arrival
-from shared.storage.generations import FIRST
+from shared.storage.table_sets import FIRST
 from tests.support import events as an
 from tests.support import rebuildable
 from tests.support.databases import DIALECTS, migrated, url_of

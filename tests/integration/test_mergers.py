@@ -12,7 +12,7 @@ from sqlalchemy import Table, select
 from services.alerts import tables
 from services.projections import read_models
 from shared.clock import ManualClock
-from shared.storage.generations import FIRST
+from shared.storage.table_sets import FIRST
 from shared.stream import parking
 from shared.stream.codec import decode, key_of
 from shared.stream.parking import MANY, Entry

@@ -14,7 +14,7 @@ from services.alerts import tables
 from services.cli import main
 from services.projections import read_models
 from shared.ids import CLIENT
-from shared.storage import generations
+from shared.storage import generations, table_sets
 from shared.stream.codec import encode
 from shared.stream.ports import EVENTS
 from tests.support import events as an
@@ -100,7 +100,7 @@ def test_who_waits_for_a_rebuild_keeps_nobody_else_waiting(folder: Path) -> None
 def test_retried_before_the_new_release_was_started(folder: Path) -> None:
     """A table that this release has and the one before had not is made by the command too."""
     with migrated(sqlite_url(folder)) as db, db.write() as writing:
-        for name in read_models.of(generations.FIRST).facts.tables[1:]:
+        for name in read_models.of(table_sets.FIRST).facts.tables[1:]:
             name.drop(writing)
     (done,) = listed(folder, "retry", "--all")
     assert (done["handled"], done["left"]) == (2, 0)

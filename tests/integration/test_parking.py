@@ -19,7 +19,7 @@ from shared.errors import TooManyParked
 from shared.storage import positions
 from shared.storage.engine import Database
 from shared.storage.facts import Arrival
-from shared.storage.generations import FIRST, Catalogue
+from shared.storage.table_sets import FIRST, Catalogue
 from shared.stream.codec import encode
 from shared.stream.parking import MANY
 from shared.stream.ports import ALERTS, EVENTS

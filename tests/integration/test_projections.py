@@ -16,7 +16,7 @@ from services.projections.read_model import Batch
 from shared.envelope import Envelope
 from shared.errors import DatabaseUnavailable
 from shared.storage import positions
-from shared.storage.generations import FIRST
+from shared.storage.table_sets import FIRST
 from shared.stream.codec import encode
 from shared.stream.ports import EVENTS
 from tests.support import events as an

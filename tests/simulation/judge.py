@@ -24,7 +24,7 @@ from services.cli.catching_up import caught_up
 from services.projections import read_models
 from shared.clock import EPOCH
 from shared.envelope import Envelope
-from shared.storage.generations import FIRST
+from shared.storage.table_sets import FIRST
 from shared.stream import parking
 from shared.stream.codec import decode
 from shared.stream.ports import ALERTS, EVENTS

@@ -13,8 +13,8 @@ from services.alerts import tables
 from services.alerts.ledger import GIVEN_UP, SENT, SUMMARY, WEBHOOK
 from services.projections.timelines import Timelines, Viewer
 from shared.ids import CLIENT, event_id
-from shared.storage.generations import FIRST
 from shared.storage.registry import Registry
+from shared.storage.table_sets import FIRST
 from tests.simulation.installation import ALL, SEALER, Organisation
 from tests.simulation.judge import ledger
 from tests.simulation.world import World

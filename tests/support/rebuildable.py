@@ -8,8 +8,8 @@ from services.alerts import tables
 from services.alerts.bootstrap import EVERY_RULE
 from services.projections import read_models
 from shared.storage.engine import Database
-from shared.storage.generations import FIRST
 from shared.storage.positions import REBUILDABLE
+from shared.storage.table_sets import FIRST
 
 
 def catalogues() -> Sequence[MetaData]:

@@ -11,7 +11,7 @@ from services.projections.read_models.concerns import Concerns
 from services.projections.read_models.facts import Facts
 from shared.storage import generations
 from shared.storage.engine import Database
-from shared.storage.generations import FIRST, Catalogue, TableSet
+from shared.storage.table_sets import FIRST, Catalogue, TableSet
 
 
 class ReadModels(NamedTuple):

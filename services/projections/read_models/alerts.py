@@ -30,7 +30,7 @@ from services.projections.visibility import BOUNDARY
 from shared.clock import to_micros
 from shared.envelope import Envelope
 from shared.storage.engine import insert_or_nothing, upsert
-from shared.storage.generations import Catalogue
+from shared.storage.table_sets import Catalogue
 from shared.stream.ports import ALERTS
 
 UNPLACED = ""

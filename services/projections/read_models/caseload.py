@@ -32,7 +32,7 @@ from shared.alliance.standing import by_raters
 from shared.clock import to_micros
 from shared.envelope import Envelope
 from shared.errors import blamed_on
-from shared.storage.generations import Catalogue
+from shared.storage.table_sets import Catalogue
 
 URGENT, ATTENTION, FALLING, LOW, REST = range(5)
 """The order of a caseload: worst first."""

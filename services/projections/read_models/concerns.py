@@ -12,7 +12,7 @@ from sqlalchemy import Column, Connection, Index, Select, String, Table, select
 from services.projections.read_model import Batch, Chart
 from services.projections.visibility import BOUNDARY, matters
 from shared.alliance.amendments import AMENDMENTS
-from shared.storage.generations import Catalogue
+from shared.storage.table_sets import Catalogue
 
 NOBODY = ""
 """Stands in the column ``person`` for a matter that names no member of staff."""

@@ -23,8 +23,8 @@ from shared.envelope import Envelope
 from shared.storage import facts, shared_facts
 from shared.storage.engine import insert_or_nothing
 from shared.storage.facts import Arrival
-from shared.storage.generations import Catalogue
 from shared.storage.shared_facts import Remembered, sums_table
+from shared.storage.table_sets import Catalogue
 from shared.stream.handling import Item
 from shared.stream.ports import EVENTS
 
