@@ -67,6 +67,11 @@ class Choices:
         """1 where higher is better, -1 where lower is."""
         return 1 if self.better == "higher" else -1
 
+    @property
+    def worse(self) -> Literal[-1, 1]:
+        """The other way."""
+        return -1 if self.better == "higher" else 1
+
 
 @dataclass(frozen=True, slots=True)
 class Found:

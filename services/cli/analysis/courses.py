@@ -1,8 +1,7 @@
 """Whole courses: sudden gains and losses, control charts, trends, ruptures."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, Literal
+from typing import Final
 
 from services.cli.analysis.choices import NOT_ANALYSABLE, Choices, Found, Row, Undecided
 from services.cli.analysis.table import Course, ScoreTable
@@ -15,32 +14,28 @@ DAYS_PER_4_WEEKS: Final = 28
 
 def _sudden(table: ScoreTable, choices: Choices) -> Found:
     rows: list[Row] = []
-    checked = not_checked = 0
-    counted: Counter[str] = Counter()
+    checked: list[bool] = []
     for course in table.courses:
         occasions, values = table.on_grid(course)
-        kinds = []
-        for kind, way in (("gain", choices.up), ("loss", -choices.up)):
-            found = sudden.intervals(values, 1 if way > 0 else -1, choices.criteria)
-            if kind == "gain":
-                checked += sum(one.met is not None for one in found)
-                not_checked += sum(one.met is None for one in found)
-            met = [_sudden_row(course, kind, one, occasions, values) for one in found if one.met]
-            rows += met
-            kinds += [kind] * bool(met)
-        counted.update(kinds)
+        gains, losses = (
+            sudden.intervals(values, way, choices.criteria) for way in (choices.up, choices.worse)
+        )
+        checked += [one.met is not None for one in gains]
+        for kind, found in (("gain", gains), ("loss", losses)):
+            rows += [_sudden_row(course, kind, one, occasions, values) for one in found if one.met]
+    gained, lost = ([row for row in rows if row["kind"] == kind] for kind in ("gain", "loss"))
     criteria = choices.criteria
     used = {"better": choices.better, "points": criteria.points, "share": criteria.share,
             "alpha": criteria.alpha}  # fmt: skip
     summary = {
         "clients": len(table.courses),
-        "intervals_analysed": checked,
-        "intervals_not_analysable": not_checked,
-        "gains": sum(row["kind"] == "gain" for row in rows),
-        "clients_with_gains": counted["gain"],
-        "losses": sum(row["kind"] == "loss" for row in rows),
-        "clients_with_losses": counted["loss"],
-        "gains_reversed": sum(row["kind"] == "gain" and bool(row["reversed_at"]) for row in rows),
+        "intervals_analysed": sum(checked),
+        "intervals_not_analysable": len(checked) - sum(checked),
+        "gains": len(gained),
+        "clients_with_gains": len({row["client"] for row in gained}),
+        "losses": len(lost),
+        "clients_with_losses": len({row["client"] for row in lost}),
+        "gains_reversed": sum(bool(row["reversed_at"]) for row in gained),
     }
     return Found(used, rows, summary)
 
@@ -153,7 +148,7 @@ def _ruptures(table: ScoreTable, choices: Choices) -> Found:
                     "state": one.state,
                     "repaired_at": None if one.repaired_at is None else occasions[one.repaired_at],
                 }
-                for one in ruptures.ruptures(values, threshold, _worse(choices))
+                for one in ruptures.ruptures(values, threshold, choices.worse)
             ]
     short = sum(len(course.scored) <= ruptures.LEVEL_OF for course in table.courses)
     summary: Row = {"clients": len(table.courses), "not_analysable": short}
@@ -162,10 +157,6 @@ def _ruptures(table: ScoreTable, choices: Choices) -> Found:
         whose = len({row["client"] for row in own})
         summary[f"ruptures_{name}"] = f"{len(own)} in {whose} clients"
     return Found({"better": choices.better, **choices.thresholds}, rows, summary)
-
-
-def _worse(choices: Choices) -> Literal[-1, 1]:
-    return -1 if choices.better == "higher" else 1
 
 
 COURSES: Final[Mapping[str, Callable[[ScoreTable, Choices], Found]]] = {
