@@ -7,10 +7,10 @@ from typing import Any
 from services.alerts.episodes import Moment, verdict
 from services.alerts.example import Example, rated
 from services.alerts.rule import Audience, Family, Urgency, Verdict
-from services.alerts.wording import figure
 from shared.alliance.change import theil_sen
 from shared.alliance.history import Phase
 from shared.alliance.series import Point, Series, client_series
+from shared.alliance.wording import figure
 from shared.change.trend import mann_kendall
 
 

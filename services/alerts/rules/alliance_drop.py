@@ -1,6 +1,6 @@
 """One alliance rating lies well below the client's own recent level."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from statistics import median
 from typing import Any, Final
@@ -8,10 +8,10 @@ from typing import Any, Final
 from services.alerts.episodes import Moment, verdict
 from services.alerts.example import Example, rated
 from services.alerts.rule import Audience, Family, Urgency, Verdict
-from services.alerts.wording import figure
 from shared.alliance.change import BASELINE, control_chart
 from shared.alliance.history import Phase
-from shared.alliance.series import Point, Series, client_series
+from shared.alliance.series import Series, client_series
+from shared.alliance.wording import figure
 
 RECENT: Final = 3
 """The recent level is the median of this many ratings before (own)."""
@@ -67,7 +67,7 @@ class AllianceDrop:
 def _moments(series: Series, needed: tuple[float, int, str] | None) -> Iterator[Moment]:
     without = 0
     for at in range(1, len(series.points)):
-        found = _dropped(series, series.points[: at + 1], needed) or _fell(series, at)
+        found = _dropped(series, at, needed) or _fell(series, at)
         if found is not None:
             without = 0
             yield found
@@ -92,14 +92,11 @@ def _needed(series: Series, chosen: Mapping[str, Any]) -> tuple[float, int, str]
     return varies, BASELINE, f"{figure(chosen['sigmas'])} times the client's own variation"
 
 
-def _dropped(
-    series: Series, points: Sequence[Point], needed: tuple[float, int, str] | None
-) -> Moment | None:
-    *earlier, last = points
-    if needed is None or len(earlier) < needed[1]:
+def _dropped(series: Series, at: int, needed: tuple[float, int, str] | None) -> Moment | None:
+    if needed is None or at < needed[1]:
         return None
     fall, _, because = needed
-    recent = earlier[-RECENT:]
+    *recent, last = series.points[at - RECENT : at + 1]
     level = median(point.value for point in recent)
     fell = round(_worse(series) * (last.value - level), 6)
     if fell < fall:

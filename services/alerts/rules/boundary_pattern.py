@@ -7,8 +7,8 @@ from typing import Any, Final
 from services.alerts.episodes import Moment, verdict
 from services.alerts.example import Example, closed, noted
 from services.alerts.rule import Audience, Family, Urgency, Verdict
-from services.alerts.wording import counted
 from shared.alliance.history import BoundaryEvent, Phase
+from shared.alliance.wording import counted
 
 NONE_AFTER_ALL: Final = frozenset({"not_a_boundary_matter", "merged"})
 """Outcomes that say that there was no (other) boundary event: it never counts."""

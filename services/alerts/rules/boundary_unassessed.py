@@ -7,10 +7,10 @@ from typing import Any
 from services.alerts.episodes import NO_GRACE, Moment, verdict
 from services.alerts.example import Example, assessed, noted
 from services.alerts.rule import Audience, Family, Urgency, Verdict
-from services.alerts.wording import counted
 from shared import ids
 from shared.alliance.calendar import end_of_working_day
 from shared.alliance.history import BoundaryEvent, Phase
+from shared.alliance.wording import counted
 
 URGENT_FROM = 3
 """Severity from which an assessment that is overdue is urgent (own)."""

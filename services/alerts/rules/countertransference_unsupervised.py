@@ -7,9 +7,9 @@ from typing import Any
 from services.alerts.episodes import Moment, verdict
 from services.alerts.example import Example, sensed
 from services.alerts.rule import Audience, Family, Urgency, Verdict
-from services.alerts.wording import counted
 from shared.alliance.history import Phase
 from shared.alliance.reading import Fact
+from shared.alliance.wording import counted
 
 
 class CountertransferenceUnsupervised:

@@ -7,8 +7,8 @@ from typing import Any
 from services.alerts.episodes import Moment, verdict
 from services.alerts.example import Example, measured
 from services.alerts.rule import Audience, Family, Urgency, Verdict
-from services.alerts.wording import counted, figure
 from shared.alliance.history import Phase, Rating
+from shared.alliance.wording import counted, figure
 from shared.values import frozen
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from services.alerts.episodes import Moment, verdict
 from services.alerts.example import Example, answered
 from services.alerts.rule import Audience, Family, Urgency, Verdict
-from services.alerts.wording import figure
 from shared.alliance.history import Phase, Rating
+from shared.alliance.wording import figure
 
 
 class RiskItem:

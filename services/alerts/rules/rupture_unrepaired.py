@@ -7,10 +7,10 @@ from typing import Any
 from services.alerts.episodes import Moment, verdict
 from services.alerts.example import Example, held, repaired, strained
 from services.alerts.rule import Audience, Family, Urgency, Verdict
-from services.alerts.wording import counted
 from shared import ids
 from shared.alliance.history import Phase, Rupture, Session
 from shared.alliance.registers import REPAIRED_FROM
+from shared.alliance.wording import counted
 
 
 class RuptureUnrepaired:

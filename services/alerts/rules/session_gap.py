@@ -7,7 +7,6 @@ from typing import Any
 from services.alerts.episodes import Moment, verdict
 from services.alerts.example import Example, agreed, held
 from services.alerts.rule import Audience, Family, Urgency, Verdict
-from services.alerts.wording import excused, figure
 from shared.alliance.consistency.session_gap import (
     Gap,
     Interval,
@@ -18,6 +17,7 @@ from shared.alliance.consistency.session_gap import (
     stopped,
 )
 from shared.alliance.history import Phase
+from shared.alliance.wording import excused, figure
 
 
 class SessionGap:

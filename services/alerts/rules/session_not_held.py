@@ -7,7 +7,6 @@ from typing import Any
 from services.alerts.episodes import NO_GRACE, Moment, verdict
 from services.alerts.example import Example, held, missed
 from services.alerts.rule import Audience, Family, Urgency, Verdict
-from services.alerts.wording import counted, excused
 from shared.alliance.consistency.session_not_held import (
     NotHeld,
     contact,
@@ -17,6 +16,7 @@ from shared.alliance.consistency.session_not_held import (
     sends_contacts,
 )
 from shared.alliance.history import Phase
+from shared.alliance.wording import counted, excused
 
 
 class SessionNotHeld:

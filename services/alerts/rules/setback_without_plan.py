@@ -7,9 +7,9 @@ from typing import Any
 from services.alerts.episodes import Moment, verdict
 from services.alerts.example import Example, looked_at, planned, set_back
 from services.alerts.rule import Audience, Family, Urgency, Verdict
-from services.alerts.wording import counted
 from shared.alliance.history import Phase
 from shared.alliance.reading import Fact
+from shared.alliance.wording import counted
 
 GRACE = timedelta(hours=48)
 """Own: as for every deadline; what is agreed in a session is entered late."""

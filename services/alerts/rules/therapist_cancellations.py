@@ -7,10 +7,10 @@ from typing import Any
 from services.alerts.episodes import Moment, verdict
 from services.alerts.example import Example, cancelled, held
 from services.alerts.rule import Audience, Family, Urgency, Verdict
-from services.alerts.wording import excused
 from shared.alliance.attendance import Outcome, windows
 from shared.alliance.consistency.therapist_cancellations import of_window
 from shared.alliance.history import Phase
+from shared.alliance.wording import excused
 
 
 class TherapistCancellations:

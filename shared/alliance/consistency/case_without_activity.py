@@ -5,16 +5,10 @@ from typing import Final
 
 from shared.alliance.calendar import after_days, days_between
 from shared.alliance.consistency.left_out import pauses
-from shared.alliance.consistency.measure import (
-    Figure,
-    Measure,
-    Settings,
-    counted,
-    level,
-    not_analysable,
-)
+from shared.alliance.consistency.measure import Figure, Measure, Settings, level, not_analysable
 from shared.alliance.consistency.said import held
 from shared.alliance.things import Phase
+from shared.alliance.wording import counted
 
 BANDS: Final = ((60, "up to 60"), (90, "61 to 90"), (120, "91 to 120"))
 """Days → band, as published (domain.md section 3); beyond the last it is more than 120."""

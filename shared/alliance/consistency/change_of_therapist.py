@@ -2,8 +2,9 @@
 
 from datetime import datetime
 
-from shared.alliance.consistency.measure import Figure, Measure, Settings, counted, level
+from shared.alliance.consistency.measure import Figure, Measure, Settings, level
 from shared.alliance.things import Phase
+from shared.alliance.wording import counted
 
 _WINDOW = "the whole case, to the end of this phase"
 

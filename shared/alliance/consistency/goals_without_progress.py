@@ -6,17 +6,11 @@ from typing import Any, Final
 
 from shared.alliance.calendar import after_days, days_between
 from shared.alliance.consistency.left_out import pauses
-from shared.alliance.consistency.measure import (
-    Figure,
-    Measure,
-    Settings,
-    counted,
-    level,
-    not_analysable,
-)
+from shared.alliance.consistency.measure import Figure, Measure, Settings, level, not_analysable
 from shared.alliance.consistency.said import said
 from shared.alliance.reading import Fact, fold_order
 from shared.alliance.things import Phase
+from shared.alliance.wording import counted
 
 RATED_TOGETHER: Final = "gbo"
 """The instrument by which some clinics rate all goals at once (domain.md section 1)."""

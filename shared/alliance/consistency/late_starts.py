@@ -7,17 +7,10 @@ from statistics import median
 from typing import Final
 
 from shared.alliance.attendance import BOOKINGS
-from shared.alliance.consistency.measure import (
-    Figure,
-    Measure,
-    Settings,
-    counted,
-    figured,
-    level,
-    not_analysable,
-)
+from shared.alliance.consistency.measure import Figure, Measure, Settings, level, not_analysable
 from shared.alliance.consistency.said import held
 from shared.alliance.things import Phase, Session
+from shared.alliance.wording import counted, figure
 
 LAST: Final = 4
 """The median is of so many latest starts (own)."""
@@ -57,7 +50,7 @@ def _figure(phase: Phase, _at: datetime, settings: Settings) -> Figure:
     late = [_minutes_late(session, settings["grace_minutes"]) for session in last]
     value = median(late)
     return Figure(
-        says=f"the last {LAST} sessions began {figured(value)} minutes late (median)",
+        says=f"the last {LAST} sessions began {figure(value)} minutes late (median)",
         window=window,
         value=value,
         values=tuple(

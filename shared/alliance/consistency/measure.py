@@ -135,16 +135,6 @@ def together(*several: Mapping[str, int]) -> dict[str, int]:
     return {reason: n for reason, n in sorted(total.items()) if n}
 
 
-def figured(value: float) -> str:
-    """Return a figure with no more digits than it needs, two decimals at most."""
-    return f"{round(value, 2):g}"
-
-
-def counted(n: int, one: str, many: str | None = None) -> str:
-    """Return a number with its noun: ``1 session``, ``2 sessions``."""
-    return f"{n} {one if n == 1 else many or one + 's'}"
-
-
 def _words(title: str, figure: Figure, limit: str) -> str:
     """Return one calm sentence: the figure, its threshold, what was not counted."""
     said = figure.says if figure.analysable else f"{title}: not analysable, {figure.says}"

@@ -11,7 +11,6 @@ from shared.alliance.consistency.measure import (
     Figure,
     Measure,
     Settings,
-    counted,
     level,
     not_analysable,
     together,
@@ -19,6 +18,7 @@ from shared.alliance.consistency.measure import (
 from shared.alliance.consistency.said import held, is_sent, said
 from shared.alliance.reading import Fact
 from shared.alliance.things import Phase, Session
+from shared.alliance.wording import counted
 from shared.clock import format_time
 
 NOT_OFFERED: Final = "not_offered"

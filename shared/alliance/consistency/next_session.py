@@ -4,16 +4,10 @@ from datetime import datetime
 
 from shared.alliance.calendar import after_days, days_between
 from shared.alliance.consistency.left_out import pauses
-from shared.alliance.consistency.measure import (
-    Figure,
-    Measure,
-    Settings,
-    counted,
-    level,
-    not_analysable,
-)
+from shared.alliance.consistency.measure import Figure, Measure, Settings, level, not_analysable
 from shared.alliance.consistency.said import held
 from shared.alliance.things import Phase
+from shared.alliance.wording import counted
 
 _WINDOW = "what is booked at the client's last fact"
 

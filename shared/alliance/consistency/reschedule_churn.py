@@ -5,15 +5,9 @@ from datetime import datetime, timedelta
 
 from shared.alliance.attendance import BOOKINGS, SICKNESS, excused_by_date
 from shared.alliance.consistency.left_out import excused
-from shared.alliance.consistency.measure import (
-    Figure,
-    Measure,
-    Settings,
-    counted,
-    level,
-    not_analysable,
-)
+from shared.alliance.consistency.measure import Figure, Measure, Settings, level, not_analysable
 from shared.alliance.things import Move, Phase, Session
+from shared.alliance.wording import counted
 
 PROVIDER = ("therapist", "clinic")
 

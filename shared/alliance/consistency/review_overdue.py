@@ -8,13 +8,13 @@ from shared.alliance.consistency.measure import (
     Figure,
     Measure,
     Settings,
-    counted,
     level,
     not_analysable,
     together,
 )
 from shared.alliance.consistency.said import held, is_sent, said
 from shared.alliance.things import Phase
+from shared.alliance.wording import counted
 
 _WINDOW = "from the last review with the client, else the first held session, to the last fact"
 

@@ -8,17 +8,10 @@ from typing import Any, Final
 
 from shared.alliance.attendance import Outcome, outcomes
 from shared.alliance.calendar import after_running, ran, since_announced
-from shared.alliance.consistency.measure import (
-    Figure,
-    Measure,
-    Settings,
-    counted,
-    figured,
-    level,
-    not_analysable,
-)
+from shared.alliance.consistency.measure import Figure, Measure, Settings, level, not_analysable
 from shared.alliance.reading import Fact
 from shared.alliance.things import Phase
+from shared.alliance.wording import counted, figure
 from shared.values import frozen
 
 DAY: Final = timedelta(days=1)
@@ -230,8 +223,8 @@ def _figure(phase: Phase, at: datetime, settings: Settings) -> Figure:
     rhythm = "agreed" if interval.agreed else "usual at first (median of four gaps)"
     return Figure(
         says=f"{ratio * interval.days:.1f} days that count have passed without a held "
-        f"session, {figured(ratio)} times the {rhythm} interval of "
-        f"{figured(interval.days)} days",
+        f"session, {figure(ratio)} times the {rhythm} interval of "
+        f"{figure(interval.days)} days",
         window=about,
         value=ratio,
         numerator=ratio * interval.days,

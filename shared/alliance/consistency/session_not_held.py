@@ -20,7 +20,6 @@ from shared.alliance.consistency.measure import (
     Figure,
     Measure,
     Settings,
-    counted,
     level,
     not_analysable,
     together,
@@ -28,6 +27,7 @@ from shared.alliance.consistency.measure import (
 from shared.alliance.consistency.said import held, is_sent, said
 from shared.alliance.reading import Fact
 from shared.alliance.things import Phase
+from shared.alliance.wording import counted
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,17 +5,10 @@ from datetime import datetime, timedelta
 from statistics import median
 from typing import Final
 
-from shared.alliance.consistency.measure import (
-    Figure,
-    Measure,
-    Settings,
-    counted,
-    figured,
-    level,
-    not_analysable,
-)
+from shared.alliance.consistency.measure import Figure, Measure, Settings, level, not_analysable
 from shared.alliance.consistency.said import held
 from shared.alliance.things import Phase, Session
+from shared.alliance.wording import counted, figure
 
 FIRST: Final = 4
 """The phase's own length is the median of so many first sessions (own)."""
@@ -53,7 +46,7 @@ def _figure(phase: Phase, _at: datetime, settings: Settings) -> Figure:
     n, of = len(short), len(last)
     return Figure(
         says=f"{n} of the last {counted(of, 'session')} {'was' if n == 1 else 'were'} shorter "
-        f"than {settings['least_share']:g} of the phase's own {figured(usual)} minutes",
+        f"than {settings['least_share']:g} of the phase's own {figure(usual)} minutes",
         window=window,
         value=n,
         numerator=n,

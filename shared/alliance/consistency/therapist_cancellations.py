@@ -11,12 +11,12 @@ from shared.alliance.consistency.measure import (
     Level,
     Measure,
     Settings,
-    counted,
     level,
     not_analysable,
     together,
 )
 from shared.alliance.things import Phase
+from shared.alliance.wording import counted
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Small words that several rules need, so that a figure reads the same everywhere. Pure."""
+"""Small words that rules and measures need, so that a figure reads the same everywhere. Pure."""
 
 from collections.abc import Mapping
 
