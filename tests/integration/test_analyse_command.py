@@ -104,6 +104,17 @@ def test_every_variant_runs(analyse: Analyse, method: str) -> None:
     assert said["used"]["sd_before"] == pytest.approx(9.26, abs=0.005)
 
 
+def test_no_mean_of_one_client_is_made_up(analyse: Analyse) -> None:
+    """One client has no sample: Jacobson and Truax need none, who needs a mean is refused."""
+    table = "client,occasion,score\na,1,20\na,2,10\n"
+    asked = ("--better", "lower", "--sd", "5", "--reliability", "0.8")
+    used = found(analyse(table, "--method", "jacobson-truax", *asked, "--json"))["used"]
+    assert (used["mean_before"], used["sd_before"], used["sd_after"]) == (None, 5, None)
+    refused = analyse(table, "--method", "edwards-nunnally", *asked)
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "edwards-nunnally needs their mean" in refused.stderr
+
+
 def test_sudden_gains_see_missing_sessions(analyse: Analyse) -> None:
     """A session that others had and this client had not is missing, not skipped."""
     rows = [f"a,{n},{score}" for n, score in enumerate([30, 31, 30, 12, 11, 12, 25], 1)]

@@ -87,8 +87,11 @@ def _yardstick(method: str, sample: Sample | None, choices: Choices) -> _Yardsti
             "how much noise is there? Give --reliability (0 to 1), or a published"
             " --reliable-change in points, or an --instrument that has one"
         )
+    if sample is None and method != "jacobson-truax":
+        raise Undecided(f"fewer than two clients have both scores: {method} needs their mean")
     if sample is None and choices.sd is None:
         raise Undecided("fewer than two clients have both scores: give --sd")
+    known = sample is not None
     sample = sample or NOBODY
     if choices.sd is not None:
         sample = replace(sample, pre=Population(sample.pre.mean, choices.sd))
@@ -97,10 +100,10 @@ def _yardstick(method: str, sample: Sample | None, choices: Choices) -> _Yardsti
     how = METHODS[method]
     z = choices.z or how.z
     used: Row = {
-        "mean_before": sample.pre.mean,
+        "mean_before": sample.pre.mean if known else None,
         "sd_before": sample.pre.sd,
-        "mean_after": sample.post.mean,
-        "sd_after": sample.post.sd,
+        "mean_after": sample.post.mean if known else None,
+        "sd_after": sample.post.sd if known else None,
         "correlation": sample.correlation,
         "reliability": choices.reliability,
         "standard_error": noise.error,
