@@ -2,19 +2,16 @@
 
 import psycopg
 import pytest
-from kafka import KafkaAdminClient
 
+from tests.support.kafka_admin import asking
 from tests.support.kafka_broker import KafkaBroker
 
 
 @pytest.mark.kafka
 def test_the_broker_answers(kafka_broker: KafkaBroker) -> None:
     """A real Kafka runs, alone in its cluster."""
-    admin = KafkaAdminClient(bootstrap_servers=kafka_broker.address)
-    try:
+    with asking(kafka_broker.address) as admin:
         assert len(admin.describe_cluster()["brokers"]) == 1
-    finally:
-        admin.close()
 
 
 @pytest.mark.postgres

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from kafka import KafkaAdminClient, TopicPartition
+from kafka import TopicPartition
 from sqlalchemy import create_engine, text
 
 from shared.stream.embedded import EmbeddedStream
 from shared.stream.kafka import KafkaStream
 from shared.stream.ports import Partition, Stream
+from tests.support.kafka_admin import asking
 
 PARTITIONS = 4
 LEASE_S = 2.0
@@ -98,9 +99,8 @@ class KafkaEngine:
 
     def forget(self, place: Partition, before: int) -> None:
         """Have the broker delete them."""
-        admin = KafkaAdminClient(bootstrap_servers=self.address)
-        admin.delete_records({TopicPartition(self.prefix + place.topic, place.number): before})
-        admin.close()
+        with asking(self.address) as admin:
+            admin.delete_records({TopicPartition(self.prefix + place.topic, place.number): before})
 
 
 def opened(kind: str, where: str) -> Stream:

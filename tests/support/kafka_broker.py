@@ -17,9 +17,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
+from tests.support.kafka_admin import asking
 from tests.support.missing import Missing
 
 KAFKA_VERSION = "4.1.0"
@@ -186,12 +186,12 @@ class KafkaBroker:
         if self._process is not None and self._process.poll() is not None:
             raise RuntimeError(f"Kafka ended; see {self.folder / 'broker.log'}")
         host, _, port = self.address.partition(":")
-        with suppress(OSError, KafkaError), socket.create_connection((host, int(port)), timeout=1):
-            admin = KafkaAdminClient(bootstrap_servers=self.address, bootstrap_timeout_ms=2_000)
-            try:
-                return len(admin.describe_cluster()["brokers"])
-            finally:
-                admin.close()
+        with (
+            suppress(OSError, KafkaError),
+            socket.create_connection((host, int(port)), timeout=1),
+            asking(self.address, bootstrap_timeout_ms=2_000) as admin,
+        ):
+            return len(admin.describe_cluster()["brokers"])
         return 0
 
     def _java(self, main: str, *arguments: str) -> list[str]:

@@ -6,6 +6,7 @@ Each setting is explicit, because a default of kafka-python has been wrong for u
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from socket import socket
 from typing import Any, Final
 
 from kafka.errors import (
@@ -17,6 +18,7 @@ from kafka.errors import (
     UnsupportedCodecError,
 )
 from kafka.net.compat import KafkaNetClient
+from kafka.net.inet import KafkaNetSocket
 
 from shared.errors import StreamDamaged, StreamUnavailable
 from shared.logs import logger
@@ -27,8 +29,29 @@ RECONNECT_MAX_MS: Final = 1_000
 REQUEST_TIMEOUT_MS: Final = 5_000
 BOOTSTRAP_TIMEOUT_MS: Final = 2_000
 
+LEAVING_NO_SOCKET: Final = "direct://"
+"""The library's ``proxy_url`` that chooses our way of connecting; there is no proxy."""
+
 _DAMAGED: Final = (CorruptRecordError, UnsupportedCodecError)
 _GONE: Final = (LogTruncationError, NoOffsetForPartitionError, OffsetOutOfRangeError)
+
+
+class _ClosedWhenGivenUp(KafkaNetSocket):  # type: ignore[misc]  # kafka-python has no types.
+    """Close a socket whose connection failed, or whose owner was closed while it was being made.
+
+    kafka-python 3.0 leaves such a one open until the garbage collector finds it.
+    """
+
+    SCHEMES = ("direct",)
+
+    async def sock_connect(self, net: Any, sock: socket, sockaddr: Any, **limits: Any) -> socket:
+        """Return the connected socket, or close it."""
+        try:
+            connected: socket = await super().sock_connect(net, sock, sockaddr, **limits)
+        except BaseException:
+            sock.close()
+            raise
+        return connected
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +91,7 @@ class Cluster:
             "reconnect_backoff_max_ms": RECONNECT_MAX_MS,
             "request_timeout_ms": REQUEST_TIMEOUT_MS,
             "kafka_client": client,
+            "proxy_url": LEAVING_NO_SOCKET,
         }
         try:
             return make(**(wanted | settings))

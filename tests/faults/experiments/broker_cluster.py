@@ -6,14 +6,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
-from kafka import KafkaAdminClient
-
 from shared.stream.ports import EVENTS
 from tests.faults.checker import Expectation, violations
 from tests.faults.experiment import KAFKA, Experiment, World
 from tests.faults.guards import Guard
 from tests.faults.journal import Sender
 from tests.faults.parts.load import Load
+from tests.support.kafka_admin import asking
 from tests.support.kafka_broker import KafkaBroker, cluster_of
 
 BROKERS: Final = 3
@@ -74,11 +73,8 @@ def _not_refused(load: Load, since: float) -> Iterator[str]:
 
 def _leader(brokers: Sequence[KafkaBroker]) -> KafkaBroker:
     """Return the broker that leads the most partitions."""
-    admin = KafkaAdminClient(bootstrap_servers=[broker.address for broker in brokers])
-    try:
+    with asking([broker.address for broker in brokers]) as admin:
         (topic,) = admin.describe_topics([EVENTS])
-    finally:
-        admin.close()
     leads = Counter(partition["leader_id"] for partition in topic["partitions"])
     node = leads.most_common(1)[0][0]
     return next(broker for broker in brokers if broker.node == node)

@@ -15,7 +15,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, Final
 
-from kafka import KafkaAdminClient, TopicPartition
+from kafka import TopicPartition
 
 from services.cli.catching_up import TIMELINES, behind
 from shared.storage import positions
@@ -27,6 +27,7 @@ from tests.faults.journal import Sender
 from tests.faults.parts.load import a_rating_of
 from tests.faults.processes import STOPPED as SAID
 from tests.faults.processes import Process, wait_until
+from tests.support.kafka_admin import asking
 from tests.support.kafka_broker import KafkaBroker, free_port
 
 CLIENTS: Final = 12
@@ -118,9 +119,8 @@ def _begun(world: World) -> Scene:
 
 
 def _removed_from_kafka(scene: Scene, place: Partition, stood: int) -> None:
-    admin = KafkaAdminClient(bootstrap_servers=scene.broker.address if scene.broker else "")
-    admin.delete_records({TopicPartition(place.topic, place.number): stood + HARMED})
-    admin.close()
+    with asking(scene.broker.address if scene.broker else "") as admin:
+        admin.delete_records({TopicPartition(place.topic, place.number): stood + HARMED})
 
 
 def _removed_from_the_file(scene: Scene, place: Partition, stood: int) -> None:
