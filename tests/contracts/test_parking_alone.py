@@ -14,7 +14,8 @@ from shared.stream import quarantine
 from shared.stream.codec import encode
 from shared.stream.embedded import EmbeddedStream
 from shared.stream.parking import IN_A_ROW, MANY
-from shared.stream.ports import EVENTS
+from shared.stream.ports import EVENTS, Record
+from shared.stream.topics import MAX_HEADER_BYTES, MAX_RECORD_BYTES
 from tests.simulation.points import Crash, Fault, Points, Strike, WatchedDatabase
 from tests.support import events as an
 from tests.support.databases import migrated, sqlite_url
@@ -139,6 +140,18 @@ def test_a_decoder_that_decodes_nothing_stops_the_consumer(here: TallyWorld) -> 
         here.settle()
     with here.db.read() as db:
         assert db.execute(positions.select()).first().next_offset == 0  # type: ignore[union-attr]
+
+
+def test_what_is_too_large_for_a_copy_is_left_where_it_was_found(here: TallyWorld) -> None:
+    """A foreign record as large as the stream takes is passed over; its copy says where it is."""
+    value = b"x" * (MAX_RECORD_BYTES - MAX_HEADER_BYTES + 1)
+    found = Record(EVENTS, 2, 7, b"k", value, (), here.clock.now())
+    here.publish(quarantine.copy_of(found, "tally.v1", ValueError("no type")))
+    (copy,) = quarantine.contents(here.stream)
+    said = dict(copy.headers)
+    assert (copy.key, copy.value) == (b"k", b"")
+    assert said[quarantine.LEFT] == b"left where it was found"
+    assert said[quarantine.FOUND_AT] == f"{EVENTS}/2/7".encode()
 
 
 def test_a_row_of_undecodable_records_may_come_bit_by_bit(here: TallyWorld) -> None:

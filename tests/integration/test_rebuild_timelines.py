@@ -3,9 +3,11 @@
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, inspect, text
+from sqlalchemy.exc import OperationalError
 
 from services.projections import read_models
+from services.projections.projector import Projector
 from services.projections.read_models import TIMELINES
 from services.projections.rebuild import Candidate
 from shared.errors import AnotherVersion, Overtaken, Superseded
@@ -260,6 +262,22 @@ class Failing(Candidate):
     def settle(self, db: Connection) -> int:
         """Fail."""
         raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("db", [pytest.param("postgresql", marks=pytest.mark.postgres)],
+                         indirect=True)  # fmt: skip
+def test_nothing_is_switched_in_the_middle_of_a_batch(world: World) -> None:
+    """While a batch is folded, its generation stays what it is; then it may be switched."""
+    table = generations.GENERATIONS
+    switch = table.update().where(table.c.name == TIMELINES.name).values(state="active")
+    with world.db.write() as folding, world.db.write() as switching:
+        Projector().handle(folding, [], ())
+        switching.execute(text("SET LOCAL lock_timeout = '100ms'"))
+        with pytest.raises(OperationalError, match="lock timeout"):
+            switching.execute(switch)
+        switching.rollback()
+    with world.db.write() as switching:
+        assert switching.execute(switch).rowcount == 1
 
 
 def test_the_last_step_saves_all_or_nothing(world: World) -> None:
