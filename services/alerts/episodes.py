@@ -4,7 +4,7 @@ A rule says when something that it watches began, grew or cleared. The walk here
 of them: one at a time per phase and rule, with steps of urgency that never fall.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
@@ -112,6 +112,25 @@ def verdict(
     if current is not None:
         episodes.append(_episode(rule, phase, current, closed_at))
     return Verdict(tuple(episodes), min(waiting, default=None))
+
+
+def cleared_after(
+    times: int, about: str, found: Iterable[tuple[datetime, Moment | None]]
+) -> Iterator[Moment]:
+    """Yield what was found, and that it cleared after some times in a row without it.
+
+    Args:
+        times: How many.
+        about: What clears.
+        found: Each time that it could have been found, with what was.
+    """
+    without = 0
+    for at, moment in found:
+        without = 0 if moment else without + 1
+        if moment:
+            yield moment
+        elif without == times:
+            yield Moment(at, about, urgency=None)
 
 
 def _waits(moment: Moment, until: datetime) -> bool:

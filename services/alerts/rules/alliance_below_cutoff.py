@@ -6,7 +6,7 @@ from datetime import datetime
 from statistics import median
 from typing import Any
 
-from services.alerts.episodes import Moment, verdict
+from services.alerts.episodes import Moment, cleared_after, verdict
 from services.alerts.example import Example, rated
 from services.alerts.rule import Audience, Family, Urgency, Verdict
 from shared.alliance.change import meets
@@ -57,25 +57,21 @@ class AllianceBelowCutoff:
             moment
             for series in client_series(phase, "alliance")
             if (cutoff := series.scale.cutoff_for("client")) is not None
-            for moment in _moments(series, cutoff, chosen)
+            for moment in cleared_after(2, series.name, _each(series, cutoff, chosen))
         ]
         return verdict(self, phase, moments, until)
 
 
-def _moments(series: Series, cutoff: Cutoff, chosen: Mapping[str, Any]) -> Iterator[Moment]:
-    above = 0
+def _each(
+    series: Series, cutoff: Cutoff, chosen: Mapping[str, Any]
+) -> Iterator[tuple[datetime, Moment | None]]:
     # Kept in order: sorting them anew for each median is most of the work on a long life.
     values: list[float] = []
     percents: list[float] = []
     for at, point in enumerate(series.points):
-        if meets(cutoff, point.value):
-            above = 0
-            before = (median(values), median(percents)) if values else None
-            yield _below(series, cutoff, at, before, chosen)
-        else:
-            above += 1
-            if above == 2:
-                yield Moment(point.at, series.name, urgency=None)
+        below = meets(cutoff, point.value)
+        before = (median(values), median(percents)) if below and values else None
+        yield point.at, _below(series, cutoff, at, before, chosen) if below else None
         insort(values, point.value)
         insort(percents, point.percent)
 

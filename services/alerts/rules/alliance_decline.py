@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from services.alerts.episodes import Moment, verdict
+from services.alerts.episodes import Moment, cleared_after, verdict
 from services.alerts.example import Example, rated
 from services.alerts.rule import Audience, Family, Urgency, Verdict
 from shared.alliance.change import theil_sen
@@ -54,23 +54,15 @@ class AllianceDecline:
         moments = [
             moment
             for series in client_series(phase, "alliance")
-            for moment in _moments(series, chosen)
+            for moment in cleared_after(2, series.name, _each(series, chosen))
         ]
         return verdict(self, phase, moments, until)
 
 
-def _moments(series: Series, chosen: Mapping[str, Any]) -> Iterator[Moment]:
-    without = 0
-    for at in range(len(series.points)):
+def _each(series: Series, chosen: Mapping[str, Any]) -> Iterator[tuple[datetime, Moment | None]]:
+    for at, point in enumerate(series.points):
         window = series.points[max(0, at + 1 - chosen["most_ratings"]) : at + 1]
-        falling = _falling(series, window, chosen)
-        if falling is not None:
-            without = 0
-            yield falling
-        else:
-            without += 1
-            if without == 2:
-                yield Moment(series.points[at].at, series.name, urgency=None)
+        yield point.at, _falling(series, window, chosen)
 
 
 def _falling(series: Series, window: Sequence[Point], chosen: Mapping[str, Any]) -> Moment | None:

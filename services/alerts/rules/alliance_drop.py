@@ -5,7 +5,7 @@ from datetime import datetime
 from statistics import median
 from typing import Any, Final
 
-from services.alerts.episodes import Moment, verdict
+from services.alerts.episodes import Moment, cleared_after, verdict
 from services.alerts.example import Example, rated
 from services.alerts.rule import Audience, Family, Urgency, Verdict
 from shared.alliance.change import BASELINE, control_chart
@@ -59,22 +59,16 @@ class AllianceDrop:
         moments = [
             moment
             for series in client_series(phase, "alliance")
-            for moment in _moments(series, _needed(series, chosen))
+            for moment in cleared_after(2, series.name, _each(series, _needed(series, chosen)))
         ]
         return verdict(self, phase, moments, until)
 
 
-def _moments(series: Series, needed: tuple[float, int, str] | None) -> Iterator[Moment]:
-    without = 0
+def _each(
+    series: Series, needed: tuple[float, int, str] | None
+) -> Iterator[tuple[datetime, Moment | None]]:
     for at in range(1, len(series.points)):
-        found = _dropped(series, at, needed) or _fell(series, at)
-        if found is not None:
-            without = 0
-            yield found
-        else:
-            without += 1
-            if without == 2:
-                yield Moment(series.points[at].at, series.name, urgency=None)
+        yield series.points[at].at, _dropped(series, at, needed) or _fell(series, at)
 
 
 def _needed(series: Series, chosen: Mapping[str, Any]) -> tuple[float, int, str] | None:

@@ -7,6 +7,7 @@ from typing import Any
 from services.alerts.episodes import Moment, verdict
 from services.alerts.example import Example, assessed, closed, noted
 from services.alerts.rule import Audience, Family, Urgency, Verdict
+from services.alerts.severities import severities
 from shared import ids
 from shared.alliance.history import BoundaryEvent, Phase
 
@@ -51,14 +52,9 @@ class BoundarySerious:
 
 def _moments(phase: Phase, event: BoundaryEvent, chosen: Mapping[str, Any]) -> Iterator[Moment]:
     name = ids.derived_id("boundary_event", phase.organisation, phase.client, event.ref)
-    severity: int | None = None
-    for fact in event.facts:
+    for fact, severity in severities(event):
         if fact.type == "boundary.closed":
             yield Moment(fact.occurred_at, name, urgency=None)
-            continue
-        if fact.type in ("boundary.noted", "boundary.assessed"):
-            severity = fact.data.get("severity", severity)
-        elif fact.type != "boundary.reopened":
             continue
         urgency = _urgency(severity, chosen)
         if urgency is not None:

@@ -7,6 +7,7 @@ from typing import Any
 from services.alerts.episodes import Moment, verdict
 from services.alerts.example import Example, closed, noted
 from services.alerts.rule import Audience, Family, Urgency, Verdict
+from services.alerts.severities import severities
 from shared import ids
 from shared.alliance.history import BoundaryEvent, Phase
 
@@ -54,19 +55,17 @@ class ConfidentialityBreach:
 
 def _moments(phase: Phase, event: BoundaryEvent, urgent_from: int) -> Iterator[Moment]:
     about = ids.derived_id("boundary_event", phase.organisation, phase.client, event.ref)
-    severity: int | None = None
-    for fact in event.facts:
+    for fact, severity in severities(event):
         if fact.type == "boundary.closed":
             yield Moment(fact.occurred_at, about, urgency=None)
-        elif fact.type in ("boundary.noted", "boundary.assessed", "boundary.reopened"):
-            severity = fact.data.get("severity", severity)
-            said = "no severity" if severity is None else f"severity {severity}"
-            yield Moment(
-                fact.occurred_at,
-                about,
-                urgency="urgent" if (severity or 0) >= urgent_from else "attention",
-                evidence=(fact,),
-                explanation="A boundary event about confidentiality is recorded, with "
-                f"{said} (of 0 to 4, Rapport's own scale).",
-                numbers={"severity": severity},
-            )
+            continue
+        said = "no severity" if severity is None else f"severity {severity}"
+        yield Moment(
+            fact.occurred_at,
+            about,
+            urgency="urgent" if (severity or 0) >= urgent_from else "attention",
+            evidence=(fact,),
+            explanation="A boundary event about confidentiality is recorded, with "
+            f"{said} (of 0 to 4, Rapport's own scale).",
+            numbers={"severity": severity},
+        )

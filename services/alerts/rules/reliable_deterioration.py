@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from services.alerts.episodes import Moment, verdict
+from services.alerts.episodes import Moment, cleared_after, verdict
 from services.alerts.example import Example, rated
 from services.alerts.rule import Audience, Family, Urgency, Verdict
 from shared.alliance.change import reliable_difference
 from shared.alliance.history import Phase
-from shared.alliance.series import Series, client_series
+from shared.alliance.series import Point, Series, client_series
 from shared.alliance.wording import figure
 
 
@@ -50,34 +50,33 @@ class ReliableDeterioration:
             moment
             for series in client_series(phase, "outcome")
             if series.scale.reliable_change is not None
-            for moment in _moments(series, chosen["clears_after_ratings"])
+            for moment in cleared_after(chosen["clears_after_ratings"], series.name, _each(series))
         ]
         return verdict(self, phase, moments, until)
 
 
-def _moments(series: Series, clears_after: int) -> Iterator[Moment]:
-    first = series.points[0]
-    without = 0
+def _each(series: Series) -> Iterator[tuple[datetime, Moment | None]]:
     for point in series.points[1:]:
-        found = reliable_difference(series.scale, first.value, point.value)
-        if found is None or found.category not in ("deteriorated", "harmed"):
-            without += 1
-            if without == clears_after:
-                yield Moment(point.at, series.name, urgency=None)
-            continue
-        without = 0
-        yield Moment(
-            point.at,
-            series.name,
-            urgency="attention",
-            evidence=(first.rating.fact, point.rating.fact),
-            explanation=f"The first score was {figure(first.value)}, the latest is "
-            f"{figure(point.value)}: worse by {figure(-found.better_by)}; the reliable change of "
-            f"{point.rating.instrument_key} is {figure(found.needed)}.",
-            numbers={
-                "first": first.value,
-                "value": point.value,
-                "worse_by": -found.better_by,
-                "needed": round(found.needed, 4),
-            },
-        )
+        yield point.at, _worse(series, point)
+
+
+def _worse(series: Series, point: Point) -> Moment | None:
+    first = series.points[0]
+    found = reliable_difference(series.scale, first.value, point.value)
+    if found is None or found.category not in ("deteriorated", "harmed"):
+        return None
+    return Moment(
+        point.at,
+        series.name,
+        urgency="attention",
+        evidence=(first.rating.fact, point.rating.fact),
+        explanation=f"The first score was {figure(first.value)}, the latest is "
+        f"{figure(point.value)}: worse by {figure(-found.better_by)}; the reliable change of "
+        f"{point.rating.instrument_key} is {figure(found.needed)}.",
+        numbers={
+            "first": first.value,
+            "value": point.value,
+            "worse_by": -found.better_by,
+            "needed": round(found.needed, 4),
+        },
+    )
