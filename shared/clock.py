@@ -75,7 +75,7 @@ def format_time(moment: datetime) -> str:
     """Return a time as Rapport writes it: UTC, ``Z``, no more digits than needed."""
     at = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
     # A timeline writes thousands of times: orjson takes a third of what isoformat does.
-    text = orjson.dumps(at, option=orjson.OPT_UTC_Z)[1:-1].decode()
+    text = orjson.dumps(at, None, orjson.OPT_UTC_Z).decode()[1:-1]
     return f"{text[:-1].rstrip('0')}Z" if moment.microsecond else text
 
 

@@ -108,14 +108,8 @@ def decode_value(
         ValueError, KeyError, TypeError: when the value is not one that ``encode_value`` makes.
     """
     body: Mapping[str, Any] = orjson.loads(value)
+    # By place: by name, a value with so many fields takes three times as long to make.
     event = Event(
-        type=type,
-        source=body["source"],
-        id=body["id"],
-        time=time,
-        subject=subject,
-        data=body["data"],
-        backfill=body["backfill"],
-        version=version,
+        type, body["source"], body["id"], time, subject, body["data"], body["backfill"], version
     )
     return Envelope(organisation, sender, event, body["content"], recorded_at, kept_id)

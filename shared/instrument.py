@@ -7,7 +7,7 @@ new version.
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from importlib.resources import files
 from typing import Any, Literal
@@ -128,6 +128,7 @@ class Scale:
         direction: Which way is better.
         max_missing: How many items may be unanswered (person mean of the others stands in).
         rounds_missing: Whether that mean is rounded, half up, to a whole answer.
+        factor: By what the mean answer is multiplied: a sum is so many times the mean.
         parts: Names of the scales that it is the sum, or the mean, of; then it has a score where
             all of them do.
         sd: Standard deviation, where published (the reliable change is computed from it).
@@ -153,6 +154,12 @@ class Scale:
     bands: tuple[Band, ...] = ()
     parts: tuple[str, ...] = ()
     rounds_missing: bool = False
+    factor: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Multiply once: every rating asks."""
+        size = self.size if self.compute == "sum" else 1
+        object.__setattr__(self, "factor", self.multiplier * size)
 
     def cutoff_for(self, rater: str) -> Cutoff | None:
         """Return the leading cut-off that holds for a rater's ratings, or None."""
@@ -192,6 +199,7 @@ class Instrument:
         risk_items: Numbers of the risk items.
         marks: Where each part of the file comes from, and whether that was checked.
         notes: What a reader of the scores should know.
+        reversed_items: Numbers of the items that are turned round.
     """
 
     key: str
@@ -213,6 +221,12 @@ class Instrument:
     risk_items: tuple[str, ...] = ()
     marks: tuple[Mark, ...] = ()
     notes: tuple[str, ...] = ()
+    reversed_items: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Look once for the items that are reversed: every rating asks."""
+        found = tuple(item.number for item in self.items.values() if item.reversed)
+        object.__setattr__(self, "reversed_items", found)
 
     @property
     def leading(self) -> Scale:

@@ -13,7 +13,7 @@ not arrived, a step of a matter never noted) is shown to no person-bound key at 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from shared.alliance.amendments import AMENDMENTS, CORRECTED, KINDS, RETRACTED
 from shared.alliance.reading import standing
@@ -54,9 +54,14 @@ class Matters:
         return None if ref is None else self.concerns.get(ref)
 
 
+_NO_MATTERS: Final = Matters({}, {}, frozenset())
+
+
 def matters(envelopes: Iterable[Envelope]) -> Matters:
     """Sort the boundary matters out of the facts of one client."""
     facts = list(envelopes)
+    if not any(one.event.type.startswith(CONCERNED) for one in facts):
+        return _NO_MATTERS
     same = _Same()
     refs = _placed(facts, same)
     concerns: dict[str, set[str]] = defaultdict(set)

@@ -3,7 +3,7 @@
 Pure, and a function of the set of amendments: never of the order in which they came.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple
@@ -28,13 +28,8 @@ KINDS: Final[Mapping[str, str]] = {
 Because = Literal["target_not_seen", "circle", "not_amendable"]
 
 
-class Key(NamedTuple):
-    """What makes two envelopes the same event."""
-
-    organisation: str
-    client: str | None
-    source: str
-    id: str
+Key = tuple[str, str | None, str, str]
+"""What makes two envelopes the same event: organisation, client, source, id."""
 
 
 class ThingName(NamedTuple):
@@ -176,7 +171,7 @@ class Amendments:
                 queue.append(target)
 
     def _amended_by(self, one: _Amendment) -> _Amendment | None:
-        target = self._all.get(one.target) if isinstance(one.target, Key) else None
+        target = self._all.get(one.target) if not isinstance(one.target, ThingName) else None
         return target if target and target.envelope.event.type == one.target_type else None
 
     def _counting(self, key: Key, type: str) -> tuple[_Amendment | None, datetime | None]:
@@ -200,7 +195,7 @@ class Amendments:
             return False, None
         since: datetime | None = None
         swept = False
-        thing = ThingName(key.organisation, key.client, kind, data[kind])
+        thing = ThingName(key[0], key[1], kind, data[kind])
         for one in self._of_thing.get(thing, ()):
             since = _later(since, _latest_word(one))
             if one.stands:
@@ -209,11 +204,12 @@ class Amendments:
 
 
 def _read(key: Key, envelope: Envelope) -> _Amendment:
+    organisation, client, source, _ = key
     target = envelope.event.data["target"]
     if "kind" in target:
-        thing = ThingName(key.organisation, key.client, target["kind"], target["ref"])
+        thing = ThingName(organisation, client, target["kind"], target["ref"])
         return _Amendment(envelope, thing, "")
-    named = Key(key.organisation, key.client, target.get("source") or key.source, target["id"])
+    named = (organisation, client, target.get("source") or source, target["id"])
     return _Amendment(envelope, named, target["type"].removeprefix(TYPE_PREFIX))
 
 
@@ -246,15 +242,3 @@ def _waiting(one: _Amendment) -> WaitingAmendment:
     return WaitingAmendment(
         envelope.id, event.type, event.time, dict(event.data["target"]), because
     )
-
-
-def split(events: Iterable[tuple[Key, Envelope]]) -> tuple[list[tuple[Key, Envelope]], Amendments]:
-    """Part the events from what amends them."""
-    originals: list[tuple[Key, Envelope]] = []
-    amendments: dict[Key, Envelope] = {}
-    for key, envelope in events:
-        if envelope.event.type in AMENDMENTS:
-            amendments[key] = envelope
-        else:
-            originals.append((key, envelope))
-    return originals, Amendments(amendments)

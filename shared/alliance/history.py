@@ -8,7 +8,7 @@ from shared.alliance.amendments import WaitingAmendment
 from shared.alliance.cares import care
 from shared.alliance.clinics import Surroundings, surroundings
 from shared.alliance.phases import PhaseDraft, Placed, Thing, place
-from shared.alliance.reading import Conflict, Fact, standing
+from shared.alliance.reading import FIRST_WORDS, Conflict, Fact, standing
 from shared.alliance.registers import boundary_event, rating, rupture
 from shared.alliance.sessions import session
 from shared.alliance.things import (
@@ -156,7 +156,7 @@ _WITH_A_THING = frozenset({"session", "care", "boundary", "rupture", "consent"})
 def _others(facts: Sequence[Fact]) -> dict[str, tuple[Fact, ...]]:
     found: dict[str, list[Fact]] = {}
     for fact in facts:
-        word = fact.type.partition(".")[0]
+        word = FIRST_WORDS[fact.type]
         if word not in _WITH_A_THING and fact.type != "rating.given":
             found.setdefault(word, []).append(fact)
     return {word: tuple(facts) for word, facts in found.items()}
@@ -166,7 +166,7 @@ def _consents(facts: Sequence[Fact]) -> tuple[dict[str, tuple[Span, ...]], dict[
     given: dict[str, str] = {}
     withdrawn: dict[str, list[Span]] = {}
     for fact in facts:
-        if not fact.type.startswith("consent."):
+        if FIRST_WORDS[fact.type] != "consent":
             continue
         scope, word = fact.data["scope"], fact.type.removeprefix("consent.")
         spans = withdrawn.setdefault(scope, [])

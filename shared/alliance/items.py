@@ -43,7 +43,8 @@ def facts(several: Iterable[Fact]) -> list[dict[str, Any]]:
 
 def steps(several: Iterable[Fact], ref: str) -> list[dict[str, Any]]:
     """Return the facts of one thing; what the item says once is left out."""
-    return [_step(one, (*COMMON, ref)) for one in several]
+    without = (*COMMON, ref)
+    return [_step(one, without) for one in several]
 
 
 def thing(several: Sequence[Fact], ref: str) -> dict[str, Any]:
@@ -60,8 +61,7 @@ def session(one: Session) -> dict[str, Any]:
     return {
         "session": one.ref,
         "state": one.state,
-        **_last(one.facts),
-        **_where(one.clinic, one.therapist, one.care),
+        **_about(one),
         "starts_at": when(one.due_at),
         "planned_minutes": one.planned_minutes,
         "started_at": when(one.started_at),
@@ -95,8 +95,7 @@ def rating(one: Rating) -> dict[str, Any]:
     return {
         "id": one.fact.event,
         "rating": one.fact.data.get("rating"),
-        **_last(one.facts),
-        **_where(one.clinic, one.therapist, one.care),
+        **_about(one),
         "instrument": one.instrument_key,
         "version": one.version,
         "construct": one.instrument.construct if one.instrument else None,
@@ -121,8 +120,7 @@ def boundary_event(one: BoundaryEvent) -> dict[str, Any]:
     return {
         "boundary_event": one.ref,
         "state": "closed" if one.closed_at else "assessed" if judged else "noted",
-        **_last(one.facts),
-        **_where(one.clinic, one.therapist, one.care),
+        **_about(one),
         "noted_at": when(one.noted_at),
         "happened_on": one.happened_on.isoformat() if one.happened_on else None,
         "area": one.area,
@@ -148,8 +146,7 @@ def rupture(one: Rupture) -> dict[str, Any]:
     return {
         "rupture": one.ref,
         "state": "repaired" if one.repaired_at else "noted",
-        **_last(one.facts),
-        **_where(one.clinic, one.therapist, one.care),
+        **_about(one),
         "noted_at": when(one.noted_at),
         "kind": one.kind,
         "noted_by": one.noted_by,
@@ -244,10 +241,17 @@ def conflict(one: Conflict) -> dict[str, Any]:
 
 
 def _step(one: Fact, without: Iterable[str]) -> dict[str, Any]:
-    said = dict(one.data)
+    said = {
+        **one.data,
+        "event": one.event,
+        "type": one.type,
+        "occurred_at": format_time(one.occurred_at),
+    }
+    if one.corrected:
+        said["corrected"] = True
     for name in without:
-        said.pop(name, None)
-    said.update(_named(one))
+        if name in said:
+            del said[name]
     return said
 
 
@@ -275,5 +279,13 @@ def _last(several: Sequence[Fact]) -> dict[str, Any]:
     return {"event": several[-1].event, "occurred_at": format_time(several[-1].occurred_at)}
 
 
-def _where(clinic: str | None, therapist: str, care: str) -> dict[str, Any]:
-    return {"clinic": clinic, "therapist": therapist or None, "care": care}
+def _about(one: Session | Rating | BoundaryEvent | Rupture) -> dict[str, Any]:
+    """Return which fact counts, and where the thing belongs."""
+    last = one.facts[-1]
+    return {
+        "event": last.event,
+        "occurred_at": format_time(last.occurred_at),
+        "clinic": one.clinic,
+        "therapist": one.therapist or None,
+        "care": one.care,
+    }

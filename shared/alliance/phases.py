@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from shared.alliance.amendments import KINDS
 from shared.alliance.clinics import Surroundings
-from shared.alliance.reading import Fact
+from shared.alliance.reading import FIRST_WORDS, Fact
 from shared.alliance.sessions import named_therapist
 from shared.clock import parse_time
 
@@ -48,17 +48,9 @@ class PhaseDraft:
     numbered: list[tuple[int, Fact]] = field(default_factory=list)
 
 
-@dataclass(slots=True, eq=False)
-class Place:
-    """Where facts belong; for some it is only known at the end.
-
-    Attributes:
-        phase: Where they belong, unless their session has a phase.
-        session: The session whose phase they follow.
-    """
-
-    phase: PhaseDraft | None
-    session: str | None = None
+Place = tuple[PhaseDraft | None, str | None]
+"""Where facts belong, which for some is only known at the end: in the phase of the session that is
+named second, where it has one; else in the phase."""
 
 
 @dataclass(slots=True, eq=False)
@@ -115,14 +107,12 @@ class _Placing:
         self._cares: dict[str, list[Fact]] = {}
 
     def read(self, number: int, fact: Fact) -> None:
-        word = fact.type.partition(".")[0]
-        if word in OUTSIDE:
-            return
-        if word == "care":
-            self._care(number, fact)
-        elif word == "session":
+        word = FIRST_WORDS[fact.type]
+        if word == "session":
             self._session(number, fact)
-        else:
+        elif word == "care":
+            self._care(number, fact)
+        elif word not in OUTSIDE:
             self._other(number, fact, word)
 
     def finish(self) -> Placed:
@@ -137,9 +127,9 @@ class _Placing:
         return Placed(used, self._things, self._cares)
 
     def _resolved(self, there: Place) -> PhaseDraft:
-        phase = there.phase
-        if there.session is not None:
-            phase = self._homes.get(there.session, phase)
+        phase, session = there
+        if session is not None:
+            phase = self._homes.get(session, phase)
         if phase is None:
             raise RuntimeError("a session that names a therapist has no phase")
         return phase
@@ -160,7 +150,7 @@ class _Placing:
                 phase = self._current(number, fact, care)
             else:
                 phase = self._phase(number, fact, care, therapist, again)
-            self._put(number, fact, Place(phase))
+            self._put(number, fact, (phase, None))
 
     def _transferred(self, number: int, fact: Fact, care: str) -> None:
         """Close the phase of whom it names, or every other one, and open the new therapist's."""
@@ -171,13 +161,13 @@ class _Placing:
         for phase in list(self._open.get(care, ())):
             if phase.therapist != to and (left is None or phase.therapist in left):
                 self._close(number, fact, phase)
-        self._put(number, fact, Place(self._phase(number, fact, care, to, again=True)))
+        self._put(number, fact, (self._phase(number, fact, care, to, again=True), None))
 
     def _close(self, number: int, fact: Fact, phase: PhaseDraft) -> None:
         if phase.closed_by is None:
             phase.closed_by = fact
             self._open[phase.care].remove(phase)
-        self._put(number, fact, Place(phase))
+        self._put(number, fact, (phase, None))
 
     # Sessions -----------------------------------------------------------------------------------
     def _session(self, number: int, fact: Fact) -> None:
@@ -188,26 +178,26 @@ class _Placing:
         therapist = named_therapist(fact)
         if therapist is None:
             phase = self._current(number, fact, care)
-            self._put(number, fact, Place(phase, ref))
+            self._put(number, fact, (phase, ref))
         else:
+            covered = None
+            if therapist in self._around.covered:
+                covered = self._covered(fact, thing, care, therapist)
             again = thing is None and _is_new_work(fact)
-            phase = self._covered(fact, thing, care, therapist) or self._phase(
-                number, fact, care, therapist, again
-            )
+            phase = covered or self._phase(number, fact, care, therapist, again)
             self._homes[ref] = phase
-            self._put(number, fact, Place(phase))
+            self._put(number, fact, (phase, None))
         self._care_of[ref] = care
         if thing is None:
-            thing = self._add("session", ref, Place(phase, ref))
+            thing = self._add("session", ref, (phase, ref))
         thing.facts.append(fact)
 
     def _covered(
         self, fact: Fact, thing: Thing | None, care: str, therapist: str
     ) -> PhaseDraft | None:
         """Return the open phase of the therapist whom this one covers at the session's time."""
-        absences = self._around.covered.get(therapist, ())
-        moment = _session_time(fact, thing) if absences else fact.occurred_at
-        for absence in absences:
+        moment = _session_time(fact, thing)
+        for absence in self._around.covered[therapist]:
             phase = self._latest.get((care, absence.therapist))
             if phase is not None and phase.closed_by is None and absence.covers(moment):
                 return phase
@@ -231,10 +221,10 @@ class _Placing:
         care = data.get("care") or self._care_of.get(session, MAIN)
         named = self._named.get(session, ())
         if named and (therapist is None or therapist in named):
-            return Place(None, session)
+            return (None, session)
         if therapist is None:
-            return Place(self._current(number, fact, care), session)
-        return Place(self._phase(number, fact, care, therapist, again=False))
+            return (self._current(number, fact, care), session)
+        return (self._phase(number, fact, care, therapist, again=False), None)
 
     def _add(self, kind: str, ref: str | None, there: Place) -> Thing:
         thing = Thing(kind, ref, there)
@@ -292,9 +282,12 @@ def _therapists_of_sessions(facts: Sequence[Fact]) -> dict[str, set[str]]:
     """Return whom the facts of each session name, whenever they do."""
     named: dict[str, set[str]] = {}
     for fact in facts:
-        if fact.type.startswith("session."):
+        if FIRST_WORDS[fact.type] == "session":
             data = fact.data
-            names = named.setdefault(data["session"], set())
+            ref = data["session"]
+            names = named.get(ref)
+            if names is None:
+                names = named[ref] = set()
             if "therapist" in data:
                 names.add(data["therapist"])
             if "to_therapist" in data:

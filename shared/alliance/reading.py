@@ -9,10 +9,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from shared.alliance.amendments import Amendments, Key, WaitingAmendment, split
+from shared.alliance.amendments import AMENDMENTS, Amendments, Key, WaitingAmendment
 from shared.envelope import Envelope
-from shared.events import rank, upcast
+from shared.events import EVENT_TYPES, upcast
 from shared.values import frozen
+
+FIRST_WORDS: Final[Mapping[str, str]] = {name: name.partition(".")[0] for name in EVENT_TYPES}
+"""Type → its first word: what it speaks of."""
 
 PROCESSING: Final = "processing"
 """The scope of consent whose withdrawal leaves out what occurs until it is given again."""
@@ -99,12 +102,7 @@ def standing(
         valid_at: Leaves out what stands but occurred later; None is everything.
     """
     firsts, conflicts = _first_recorded(envelopes, known_at)
-    originals, amendments = split(
-        (key, replace(envelope, event=event))
-        if (event := upcast(envelope.event)) is not envelope.event
-        else (key, envelope)
-        for key, envelope in firsts.items()
-    )
+    originals, amendments = _parted(firsts)
     facts = [fact for key, envelope in originals if (fact := _fact(key, envelope, amendments))]
     facts.sort(key=fold_order)
     facts = _with_consent(facts)
@@ -123,7 +121,7 @@ def _first_recorded(
         if known_at is not None and envelope.recorded_at > known_at:
             continue
         event = envelope.event
-        key = Key(envelope.organisation, event.subject, event.source, event.id)
+        key = (envelope.organisation, event.subject, event.source, event.id)
         first = firsts.setdefault(key, envelope)
         if first is not envelope:
             contested.setdefault(key, [first]).append(envelope)
@@ -138,10 +136,24 @@ def _first_recorded(
     return firsts, tuple(conflict for _, conflict in sorted(conflicts, key=lambda one: one[0]))
 
 
+def _parted(firsts: Mapping[Key, Envelope]) -> tuple[list[tuple[Key, Envelope]], Amendments]:
+    """Part the events, each in the newest version of its type, from what amends them."""
+    originals: list[tuple[Key, Envelope]] = []
+    amendments: dict[Key, Envelope] = {}
+    for key, first in firsts.items():
+        event = upcast(first.event)
+        envelope = first if event is first.event else replace(first, event=event)
+        if event.type in AMENDMENTS:
+            amendments[key] = envelope
+        else:
+            originals.append((key, envelope))
+    return originals, Amendments(amendments)
+
+
 def as_sent(envelope: Envelope) -> tuple[datetime, int, str, str]:
     """Return the place of an event in fold order before any amendment."""
     event = envelope.event
-    return (event.time, rank(event.type), event.source, event.id)
+    return (event.time, EVENT_TYPES[event.type].rank, event.source, event.id)
 
 
 def _arrival(envelope: Envelope) -> tuple[datetime, bool, str, str]:
@@ -177,7 +189,7 @@ def _fact(key: Key, envelope: Envelope, amendments: Amendments) -> Fact | None:
 
 def fold_order(fact: Fact) -> tuple[datetime, int, str, str, str]:
     """Return the fold order; whose fact it is only parts what is equal in everything else."""
-    return (fact.occurred_at, rank(fact.type), fact.source, fact.id, fact.client or "")
+    return (fact.occurred_at, EVENT_TYPES[fact.type].rank, fact.source, fact.id, fact.client or "")
 
 
 def _with_consent(facts: list[Fact]) -> list[Fact]:

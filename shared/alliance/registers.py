@@ -25,23 +25,24 @@ def rating(facts: Sequence[Fact], care: str, therapist: str, in_group: bool) -> 
     data = fact.data
     instrument = _instrument(data["instrument"], data.get("instrument_version"))
     version = data.get("instrument_version") or (instrument.version if instrument else "")
+    # By place, in the order of its fields: by name, making it takes three times as long.
     return Rating(
-        ref=data.get("rating") or fact.event,
-        instrument=instrument,
-        instrument_key=data["instrument"],
-        version=version,
-        rater=data["rater"],
-        respondent=data.get("respondent"),
-        session=data.get("session"),
-        language=data.get("language"),
-        occurred_at=fact.occurred_at,
-        clinic=data.get("clinic"),
-        therapist=data.get("therapist") or therapist,
-        care=care,
-        score=score(instrument, data),
-        fact=fact,
-        in_group=in_group,
-        facts=tuple(facts),
+        data.get("rating") or fact.event,
+        instrument,
+        data["instrument"],
+        version,
+        data["rater"],
+        data.get("respondent"),
+        data.get("session"),
+        data.get("language"),
+        fact.occurred_at,
+        data.get("clinic"),
+        data.get("therapist") or therapist,
+        care,
+        score(instrument, data),
+        fact,
+        in_group,
+        tuple(facts),
     )
 
 

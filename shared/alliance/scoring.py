@@ -70,11 +70,11 @@ def score(instrument: Instrument | None, data: Mapping[str, Any]) -> Score:
     if not values:
         because = "too_many_missing" if answers or named else "no_survey"
         return Score({}, because, risk, seen)
-    scales = {
-        scale.name: ScaleScore(values[scale.name], _percent(scale, values[scale.name]))
-        for scale in instrument.scales
-        if scale.name in values
-    }
+    scales = {}
+    for scale in instrument.scales:
+        name = scale.name
+        if name in values:
+            scales[name] = ScaleScore(values[name], _percent(scale, values[name]))
     return Score(scales, None, risk, seen)
 
 
@@ -97,14 +97,15 @@ def _answers(instrument: Instrument, data: Mapping[str, Any]) -> dict[str, float
 
     None where the instrument takes none: its map of items is not ours, or not yet checked.
     """
-    answers: dict[str, float] = {}
-    if "items" not in instrument.accepts:
-        return answers
+    sent = data.get("items")
+    if not sent or "items" not in instrument.accepts:
+        return {}
     items = instrument.items
-    for number, answer in (data.get("items") or {}).items():
-        item = items.get(number)
-        if answer is not None and item is not None:
-            answers[number] = item.minimum + item.maximum - answer if item.reversed else answer
+    answers = {n: answer for n, answer in sent.items() if answer is not None and n in items}
+    for number in instrument.reversed_items:
+        if number in answers:
+            item = items[number]
+            answers[number] = item.minimum + item.maximum - answers[number]
     return answers
 
 
@@ -123,21 +124,23 @@ def _named(instrument: Instrument, data: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _from_items(instrument: Instrument, answers: Mapping[str, float]) -> dict[str, float]:
-    if instrument.complete_only and len(answers) < len(instrument.items):
+    complete = len(answers) == len(instrument.items)
+    if instrument.complete_only and not complete:
         return {}
     values: dict[str, float] = {}
     for scale in instrument.scales:
-        if not scale.parts:
-            given = [answers[number] for number in scale.items if number in answers]
-            missing = len(scale.items) - len(given)
-            if missing <= scale.max_missing:
-                mean = sum(given) / len(given)
-                if scale.rounds_missing:
-                    mean = (sum(given) + missing * math.floor(mean + 0.5)) / len(scale.items)
-                values[scale.name] = mean * _factor(scale)
+        if scale.parts:
+            continue
+        numbers = scale.items if complete else [one for one in scale.items if one in answers]
+        total, missing = sum(map(answers.__getitem__, numbers)), len(scale.items) - len(numbers)
+        if missing <= scale.max_missing:
+            mean = total / len(numbers)
+            if missing and scale.rounds_missing:
+                mean = (total + missing * math.floor(mean + 0.5)) / len(scale.items)
+            values[scale.name] = mean * scale.factor
     # Rounded only now: three scales of 5.333333 each would not add up to 16.
-    wholes = _from_parts(instrument, values)
-    return {name: round(value, DECIMALS) for name, value in (values | wholes).items()}
+    values.update(_from_parts(instrument, values))
+    return {name: _rounded(value) for name, value in values.items()}
 
 
 def _from_names(instrument: Instrument, named: Mapping[str, float]) -> dict[str, float]:
@@ -156,20 +159,21 @@ def _from_parts(instrument: Instrument, values: Mapping[str, float]) -> dict[str
             parts = [values[part] for part in scale.parts if part in values]
             if len(parts) == len(scale.parts):
                 whole = sum(parts) / (1 if scale.compute == "sum" else len(parts))
-                wholes[scale.name] = round(whole, DECIMALS)
+                wholes[scale.name] = _rounded(whole)
     return wholes
-
-
-def _factor(scale: Scale) -> float:
-    """Return by what the mean answer is multiplied: a sum is so many times the mean."""
-    return scale.multiplier * (scale.size if scale.compute == "sum" else 1)
 
 
 def _percent(scale: Scale, value: float) -> float | None:
     if scale.direction == "descriptive":
         return None
     above = (value - scale.minimum) / (scale.maximum - scale.minimum) * 100
-    return round(above if scale.direction == "higher" else 100 - above, DECIMALS)
+    return _rounded(above if scale.direction == "higher" else 100 - above)
+
+
+def _rounded(score: float) -> float:
+    """Return a score to so many decimals; most have one at most, and rounding is dear."""
+    tenths = score * 10.0
+    return score if tenths.is_integer() and tenths / 10.0 == score else round(score, DECIMALS)
 
 
 def _faults_of_parts(instrument: Instrument, data: Mapping[str, Any]) -> Iterator[Fault]:
@@ -262,7 +266,7 @@ def _possible(
 ) -> bool:
     """Return whether the complete form can have this score, given the answers that were seen."""
     items = [instrument.items[number] for number in scale.items]
-    times = _factor(scale) / len(items)
+    times = scale.factor / len(items)
     low = times * sum(answers.get(item.number, item.minimum) for item in items)
     high = times * sum(answers.get(item.number, item.maximum) for item in items)
     return low - slack <= value <= high + slack

@@ -55,7 +55,8 @@ def session(ref: str, facts: Sequence[Fact], care: str, therapist: str) -> Sessi
 
 def named_therapist(fact: Fact) -> str | None:
     """Return who holds the session after this fact, where it says so."""
-    named: str | None = fact.data.get("to_therapist") or fact.data.get("therapist")
+    data = fact.data
+    named: str | None = data.get("to_therapist") or data.get("therapist")
     return named
 
 
@@ -153,27 +154,28 @@ def _frozen(ref: str, draft: _Draft, care: str, therapist: str) -> Session:
     outcome = draft.facts[-1].data if draft.state == "held" else {}
     by_day = "day" in (draft.precision, draft.booking_precision)
     state_at = draft.facts[-1].occurred_at
+    # By place, in the order of its fields: by name, making it takes three times as long.
     return Session(
-        ref=ref,
-        clinic=draft.clinic,
-        therapist=draft.therapist or therapist,
-        care=care,
-        state=draft.state or "scheduled",
-        state_at=state_at,
-        due_at=draft.start or state_at,
-        planned_minutes=latest.get("planned_minutes"),
-        started_at=draft.started_at,
-        ended_at=draft.ended_at,
-        by=draft.by,
-        reason=draft.reason,
-        modality=latest.get("modality"),
-        kind=latest.get("kind"),
-        co_therapists=tuple(latest.get("co_therapists") or ()),
-        session_number=latest.get("session_number"),
-        client_arrival=outcome.get("client_arrival"),
-        ended_early_by=outcome.get("ended_early_by"),
-        time_precision="day" if by_day else "minute",
-        moves=tuple(draft.moves),
-        facts=tuple(draft.facts),
-        without_effect=tuple(draft.without_effect),
+        ref,
+        draft.clinic,
+        draft.therapist or therapist,
+        care,
+        draft.state or "scheduled",
+        state_at,
+        draft.start or state_at,
+        latest.get("planned_minutes"),
+        draft.started_at,
+        draft.ended_at,
+        draft.by,
+        draft.reason,
+        latest.get("modality"),
+        latest.get("kind"),
+        tuple(latest.get("co_therapists") or ()),
+        latest.get("session_number"),
+        outcome.get("client_arrival"),
+        outcome.get("ended_early_by"),
+        "day" if by_day else "minute",
+        tuple(draft.moves),
+        tuple(draft.facts),
+        tuple(draft.without_effect),
     )

@@ -6,6 +6,7 @@ rule ``alliance-decline``.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from statistics import median
 from typing import Any, Final, Literal
 
@@ -76,10 +77,10 @@ def by_raters(history: History) -> dict[str, RaterStanding]:
     """
     latest: dict[str, tuple[Rating, Phase]] = {}
     for phase in history.current:
-        for rating, _ in _scored(phase):
-            known = latest.get(rating.rater)
+        for rater, rating in _latest(phase).items():
+            known = latest.get(rater)
             if known is None or _moment(rating) >= _moment(known[0]):
-                latest[rating.rater] = (rating, phase)
+                latest[rater] = (rating, phase)
     return {rater: _standing(rater, *latest[rater]) for rater in RATERS if rater in latest}
 
 
@@ -93,14 +94,22 @@ def as_json(standing: dict[str, RaterStanding]) -> dict[str, Any]:
     }
 
 
-def _scored(phase: Phase) -> Iterator[tuple[Rating, ScaleScore]]:
-    for rating in phase.ratings:
-        instrument = rating.instrument
-        if instrument is None or instrument.construct != "alliance" or rating.in_group:
-            continue
-        leading = rating.score.scales.get(instrument.leading.name)
-        if leading is not None and leading.percent is not None:
-            yield rating, leading
+def _latest(phase: Phase) -> dict[str, Rating]:
+    """Return each rater's latest rating of the alliance that has a score."""
+    found: dict[str, Rating] = {}
+    for rating in reversed(phase.ratings):
+        if rating.rater not in found and _leading(rating) is not None:
+            found[rating.rater] = rating
+    return found
+
+
+def _leading(rating: Rating) -> ScaleScore | None:
+    """Return the leading score of a rating of the alliance; None where there is none to judge."""
+    instrument = rating.instrument
+    if instrument is None or instrument.construct != "alliance" or rating.in_group:
+        return None
+    leading = rating.score.scales.get(instrument.leading.name)
+    return None if leading is None or leading.percent is None else leading
 
 
 def _moment(rating: Rating) -> tuple[Any, ...]:
@@ -108,7 +117,7 @@ def _moment(rating: Rating) -> tuple[Any, ...]:
 
 
 def _standing(rater: str, latest: Rating, phase: Phase) -> RaterStanding:
-    series = [pair for pair in _scored(phase) if pair[0].series == latest.series][-TREND_MOST:]
+    series = list(islice(_series(latest, phase), TREND_MOST))[::-1]
     ratings = tuple(rating for rating, _ in series)
     points = tuple(point for _, point in series)
     percents = [point.percent for point in points if point.percent is not None]
@@ -127,6 +136,16 @@ def _standing(rater: str, latest: Rating, phase: Phase) -> RaterStanding:
         ratings=ratings,
         points=points,
     )
+
+
+def _series(latest: Rating, phase: Phase) -> Iterator[tuple[Rating, ScaleScore]]:
+    """Yield what can be compared with a rating, the latest first: only the last few are asked."""
+    series = latest.series
+    for rating in reversed(phase.ratings):
+        if rating.rater == latest.rater and rating.series == series:
+            leading = _leading(rating)
+            if leading is not None:
+                yield rating, leading
 
 
 def _state(

@@ -135,19 +135,20 @@ def of_clients(
     found: dict[str, list[Arrival]] = {client: [] for client in wanted}
     for start in range(0, len(wanted), 500):
         some = {"whose": organisation, "clients": wanted[start : start + 500]}
-        for arrival in _read(db, _of_clients(table), some):
+        for row in _rows(db, _of_clients(table), some):
+            arrival = _arrival(*row)
             found[arrival.envelope.event.subject or MANY].append(arrival)
     return found
 
 
 def of_many(db: Connection, table: Table, organisation: str, partition: int) -> list[Arrival]:
     """Return every fact that concerns many clients, as that partition holds them."""
-    return _read(db, _of_many(table), {"whose": organisation, "place": partition})
+    asked = {"whose": organisation, "place": partition}
+    return [_arrival(*row) for row in _rows(db, _of_many(table), asked)]
 
 
-def _read(db: Connection, asked: Select[Any], of: dict[str, Any]) -> list[Arrival]:
-    rows: Sequence[Any] = db.execute(asked, of).all()
-    return [_arrival(*row) for row in rows]
+def _rows(db: Connection, asked: Select[Any], of: dict[str, Any]) -> Sequence[Any]:
+    return db.execute(asked, of).all()
 
 
 # Each question is made once: every judgement asks them, and making one costs more than asking.
