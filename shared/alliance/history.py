@@ -141,13 +141,12 @@ def fold_within(
         read.waiting,
         _others(read.facts),
         read.conflicts,
-        tuple(
-            around.clinic(ref)
-            for ref in dict.fromkeys(
-                fact.data["clinic"] for fact in read.facts if "clinic" in fact.data
-            )
-        ),
+        tuple(around.clinic(ref) for ref in _clinics(read.facts)),
     )
+
+
+def _clinics(facts: Sequence[Fact]) -> Iterable[str]:
+    return dict.fromkeys([fact.data["clinic"] for fact in facts if "clinic" in fact.data])
 
 
 _WITH_A_THING = frozenset({"session", "care", "boundary", "rupture", "consent"})
@@ -255,12 +254,12 @@ def _said_at(rating: Rating) -> tuple[datetime, str, str]:
 
 def _group_sessions(things: Sequence[Thing]) -> frozenset[str | None]:
     """Return the sessions whose latest word on their kind is that they are group sessions."""
-    kinds = {
-        thing.ref: [fact.data["kind"] for fact in thing.facts if "kind" in fact.data]
-        for thing in things
-        if thing.kind == "session"
-    }
-    return frozenset(ref for ref, said in kinds.items() if said and said[-1] == "group")
+    sessions = (thing for thing in things if thing.kind == "session")
+    return frozenset(thing.ref for thing in sessions if _last_kind(thing.facts) == "group")
+
+
+def _last_kind(facts: Sequence[Fact]) -> str | None:
+    return next((fact.data["kind"] for fact in reversed(facts) if "kind" in fact.data), None)
 
 
 @dataclass(slots=True)

@@ -62,7 +62,7 @@ def session(one: Session) -> dict[str, Any]:
         "session": one.ref,
         "state": one.state,
         **_about(one),
-        "starts_at": when(one.due_at),
+        "starts_at": format_time(one.due_at),
         "planned_minutes": one.planned_minutes,
         "started_at": when(one.started_at),
         "ended_at": when(one.ended_at),
@@ -250,8 +250,7 @@ def _step(one: Fact, without: Iterable[str]) -> dict[str, Any]:
     if one.corrected:
         said["corrected"] = True
     for name in without:
-        if name in said:
-            del said[name]
+        said.pop(name, None)
     return said
 
 

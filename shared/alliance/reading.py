@@ -108,7 +108,7 @@ def standing(
     facts = _with_consent(facts)
     if valid_at is not None:
         facts = [fact for fact in facts if fact.occurred_at <= valid_at]
-    return Standing(tuple(facts), amendments.waiting(), conflicts)
+    return Standing(tuple(facts), amendments.waiting() if amendments else (), conflicts)
 
 
 def _first_recorded(
@@ -136,8 +136,10 @@ def _first_recorded(
     return firsts, tuple(conflict for _, conflict in sorted(conflicts, key=lambda one: one[0]))
 
 
-def _parted(firsts: Mapping[Key, Envelope]) -> tuple[list[tuple[Key, Envelope]], Amendments]:
-    """Part the events, each in the newest version of its type, from what amends them."""
+def _parted(
+    firsts: Mapping[Key, Envelope],
+) -> tuple[list[tuple[Key, Envelope]], Amendments | None]:
+    """Part the events, each in the newest version of its type, from what amends any of them."""
     originals: list[tuple[Key, Envelope]] = []
     amendments: dict[Key, Envelope] = {}
     for key, first in firsts.items():
@@ -147,7 +149,7 @@ def _parted(firsts: Mapping[Key, Envelope]) -> tuple[list[tuple[Key, Envelope]],
             amendments[key] = envelope
         else:
             originals.append((key, envelope))
-    return originals, Amendments(amendments)
+    return originals, Amendments(amendments) if amendments else None
 
 
 def as_sent(envelope: Envelope) -> tuple[datetime, int, str, str]:
@@ -161,11 +163,11 @@ def _arrival(envelope: Envelope) -> tuple[datetime, bool, str, str]:
     return (envelope.recorded_at, envelope.event.backfill, envelope.content, envelope.sender)
 
 
-def _fact(key: Key, envelope: Envelope, amendments: Amendments) -> Fact | None:
+def _fact(key: Key, envelope: Envelope, amendments: Amendments | None) -> Fact | None:
     event = envelope.event
     occurred_at, data, corrected = event.time, event.data, False
     known_at = envelope.recorded_at
-    if amendments.may_touch(key):
+    if amendments is not None and amendments.may_touch(key):
         shape = amendments.shape(key, envelope)
         if shape is None:
             return None
@@ -200,7 +202,7 @@ def _with_consent(facts: list[Fact]) -> list[Fact]:
     """
     gaps: dict[str | None, list[tuple[datetime, datetime | None]]] = {}
     for fact in facts:
-        if fact.data.get("scope") != PROCESSING:
+        if FIRST_WORDS[fact.type] != "consent" or fact.data["scope"] != PROCESSING:
             continue
         spans = gaps.setdefault(fact.client, [])
         withdrawn = bool(spans) and spans[-1][1] is None

@@ -136,7 +136,7 @@ def of_clients(
     for start in range(0, len(wanted), 500):
         some = {"whose": organisation, "clients": wanted[start : start + 500]}
         for row in _rows(db, _of_clients(table), some):
-            arrival = _arrival(*row)
+            arrival = _arrival(organisation, *row)
             found[arrival.envelope.event.subject or MANY].append(arrival)
     return found
 
@@ -144,7 +144,7 @@ def of_clients(
 def of_many(db: Connection, table: Table, organisation: str, partition: int) -> list[Arrival]:
     """Return every fact that concerns many clients, as that partition holds them."""
     asked = {"whose": organisation, "place": partition}
-    return [_arrival(*row) for row in _rows(db, _of_many(table), asked)]
+    return [_arrival(organisation, *row) for row in _rows(db, _of_many(table), asked)]
 
 
 def _rows(db: Connection, asked: Select[Any], of: dict[str, Any]) -> Sequence[Any]:
@@ -168,7 +168,6 @@ def _asked(table: Table, *which: ColumnElement[bool]) -> Select[Any]:
     return select(
         columns.partition,
         columns.value,
-        columns.organisation,
         columns.sender,
         columns.type,
         columns.version,
@@ -200,9 +199,9 @@ def _row(arrival: Arrival) -> _Row:
 
 
 def _arrival(
+    organisation: str,
     partition: int,
     value: bytes,
-    organisation: str,
     sender: str,
     type: str,
     version: int,
