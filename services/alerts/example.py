@@ -41,12 +41,22 @@ def agreed(day: int, interval_days: int) -> Told:
     return Told(on(day), words, (("care.started", on(day), data),))
 
 
-def held(day: int) -> Told:
-    """Return a session that was booked and held."""
-    began = on(day)
-    data = {"started_at": format_time(began), "ended_at": format_time(began + SESSION)}
-    events = (_booked(day), ("session.held", began + SESSION, _of_session(day) | data))
-    return Told(began, "session held", events)
+def held(day: int, *, late: int = 0, minutes: int = 50) -> Told:
+    """Return a session that was booked and held, with the client there on time.
+
+    Args:
+        day: On which.
+        late: How many minutes late it began; its end moves with it.
+        minutes: How long it was.
+    """
+    began = on(day) + timedelta(minutes=late)
+    ended = began + timedelta(minutes=minutes)
+    data = {"started_at": format_time(began), "ended_at": format_time(ended),
+            "client_arrival": "on_time"}  # fmt: skip
+    words = "session held"
+    words += f", begun {late} minutes late" if late else ""
+    words += "" if minutes == SESSION // timedelta(minutes=1) else f", {minutes} minutes long"
+    return Told(began, words, (_booked(day), ("session.held", ended, _of_session(day) | data)))
 
 
 def cancelled(day: int, by: str, reason: str | None = None) -> Told:
@@ -76,6 +86,19 @@ def answered(day: int, item: str, answer: int, instrument: str = "phq-9") -> Tol
             "items": {item: answer}}  # fmt: skip
     words = f"the client answered {answer} to item {item} ({instrument})"
     return Told(on(day), words, (("rating.given", on(day), data),))
+
+
+def transferred(day: int, *, planned: bool) -> Told:
+    """Return a transfer from another therapist to the one of the example."""
+    data = {"therapist": "th_before", "to_therapist": THERAPIST, "planned": planned}
+    words = f"{'a planned' if planned else 'an unplanned'} transfer from another therapist"
+    return Told(on(day), words, (("care.transferred", on(day), data),))
+
+
+def ended(day: int, reason: str) -> Told:
+    """Return the end of care."""
+    words = f"care ended ({reason.replace('_', ' ')})"
+    return Told(on(day), words, (("care.ended", on(day), {"reason": reason}),))
 
 
 def noted(day: int, severity: int, area: str = "time", name: str = "example") -> Told:

@@ -88,6 +88,32 @@ def a_life(seed: int, weeks: int = 30) -> list[Envelope]:
         life.append(an.a_therapist_away("2026-03-02", "2026-03-15", at=on(30)))
     if chance.random() < 0.3:
         life.append(an.a_care_event("ended", on(weeks * 7 - chance.randrange(60))))
+    return [*life, *_afterwards(chance, weeks * 7 + 7)]
+
+
+def _afterwards(chance: random.Random, day: int) -> list[Envelope]:
+    """Return what comes of it with the next therapist, or with the same one much later."""
+    new = "th_new"
+    if chance.random() < 0.5:
+        return [an.a_session_held("late", on(day + chance.randrange(40, 100)))]
+    planned = chance.random() < 0.5
+    life = [
+        an.a_care_event("started", on(day), agreed_interval_days=7),
+        an.a_care_event("transferred", on(day + 1), to_therapist=new, planned=planned),
+    ]
+    day += chance.randrange(5, 40)
+    for week in range(chance.randrange(6, 16)):
+        ref, start = f"n{week}", on(day + week * 7)
+        began = start + timedelta(minutes=chance.choice((0, 3, 12, 20)))
+        minutes = chance.choice((50, 50, 40))
+        life.append(an.a_session_scheduled(ref, start, therapist=new))
+        life.append(an.a_session_held(ref, began, minutes=minutes, therapist=new,
+                                      client_arrival="on_time"))  # fmt: skip
+    day += 120
+    if chance.random() < 0.5:
+        life.append(an.a_care_event("ended", on(day), therapist=new, reason="provider_ended"))
+        if chance.random() < 0.7:
+            life.append(an.a_care_event("started", on(day + 20), therapist=new))
     return life
 
 

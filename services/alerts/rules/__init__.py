@@ -7,22 +7,34 @@ from services.alerts.rules.alliance_drop import AllianceDrop
 from services.alerts.rules.boundary_pattern import BoundaryPattern
 from services.alerts.rules.boundary_serious import BoundarySerious
 from services.alerts.rules.boundary_unassessed import BoundaryUnassessed
+from services.alerts.rules.case_without_activity import CaseWithoutActivity
 from services.alerts.rules.confidentiality_breach import ConfidentialityBreach
 from services.alerts.rules.countertransference_unsupervised import CountertransferenceUnsupervised
+from services.alerts.rules.ended_early_by_provider import EndedEarlyByProvider
+from services.alerts.rules.handover_not_picked_up import HandoverNotPickedUp
 from services.alerts.rules.rater_divergence import RaterDivergence
 from services.alerts.rules.reliable_deterioration import ReliableDeterioration
 from services.alerts.rules.risk_item import RiskItem
 from services.alerts.rules.rupture_unrepaired import RuptureUnrepaired
 from services.alerts.rules.session_gap import SessionGap
 from services.alerts.rules.session_not_held import SessionNotHeld
+from services.alerts.rules.sessions_starting_late import SessionsStartingLate
 from services.alerts.rules.setback_without_plan import SetbackWithoutPlan
+from services.alerts.rules.shortened_sessions import ShortenedSessions
 from services.alerts.rules.source_silent import SourceSilent
 from services.alerts.rules.therapist_cancellations import TherapistCancellations
+from services.alerts.rules.unplanned_transfer import UnplannedTransfer
 
 RULES: tuple[Rule, ...] = (
     TherapistCancellations(),
     SessionNotHeld(),
     SessionGap(),
+    CaseWithoutActivity(),
+    SessionsStartingLate(),
+    ShortenedSessions(),
+    UnplannedTransfer(),
+    HandoverNotPickedUp(),
+    EndedEarlyByProvider(),
     AllianceBelowCutoff(),
     AllianceDecline(),
     AllianceDrop(),

@@ -1,6 +1,6 @@
 """How late sessions began although the client was there on time. Pure."""
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from statistics import median
@@ -24,30 +24,67 @@ FILLED_IN_LEAST: Final = 4
 _MINUTE: Final = timedelta(minutes=1)
 
 
-def _figure(phase: Phase, _at: datetime, settings: Settings) -> Figure:
-    """Return the median lateness of the last starts.
+class Starts:
+    """The starts of held sessions, one after the other, with what the last of them say.
 
-    A start within the grace is on time and counts as 0 minutes late; beyond it the whole lateness
-    counts. Only where the client is known to have been there on time.
+    Attributes:
+        last: The last booked ones at which the client was there on time, at most four.
+        timed: How many were booked, with both times known to the minute.
+        filled_in: How many of those equal the schedule.
+        not_counted: Reason → how many others there were.
     """
+
+    def __init__(self) -> None:
+        """Know none yet."""
+        self.last: deque[Session] = deque(maxlen=LAST)
+        self.timed = self.filled_in = 0
+        self.not_counted: Counter[str] = Counter()
+
+    def add(self, session: Session) -> bool:
+        """Add the next held session; return whether its start counts."""
+        if not _is_timed(session):
+            self.not_counted["no_planned_or_exact_time"] += 1
+            return False
+        self.timed += 1
+        self.filled_in += session.started_at == session.due_at
+        if session.client_arrival != "on_time":
+            late = session.client_arrival == "late"
+            self.not_counted["client_late" if late else "arrival_unknown"] += 1
+            return False
+        self.last.append(session)
+        return True
+
+    @property
+    def observed(self) -> bool:
+        """Whether somebody looked at a clock: not nearly every start equals the schedule."""
+        few = self.timed < FILLED_IN_LEAST
+        return few or self.filled_in / self.timed <= FILLED_IN_SHARE
+
+    def minutes_late(self, grace_minutes: float) -> Sequence[float] | None:
+        """Return how late each of the last began; None where they are too few, or filled in.
+
+        A start within the grace is on time and counts as 0; beyond it the whole lateness counts.
+        """
+        if len(self.last) < LAST or not self.observed:
+            return None
+        return [_minutes_late(session, grace_minutes) for session in self.last]
+
+
+def _figure(phase: Phase, _at: datetime, settings: Settings) -> Figure:
+    """Return the median lateness of the last starts with the client there on time."""
     window = f"the last {counted(LAST, 'booked session')} held with the client there on time"
-    every = held(phase)
-    timed = [session for session in every if _is_timed(session)]
-    filled_in = sum(session.started_at == session.due_at for session in timed)
-    if len(timed) >= FILLED_IN_LEAST and filled_in / len(timed) > FILLED_IN_SHARE:
-        return not_analysable(
-            f"{filled_in} of {len(timed)} starts equal the schedule: they are filled in, not "
-            "observed",
-            window,
-            starts=len(timed),
-            equal_to_the_schedule=filled_in,
-        )
-    not_counted = _left_out(every, timed)
-    last = [session for session in timed if session.client_arrival == "on_time"][-LAST:]
-    if len(last) < LAST:
-        because = f"{counted(len(last), 'start')} with the client there on time, {LAST} needed"
-        return not_analysable(because, window, not_counted)
-    late = [_minutes_late(session, settings["grace_minutes"]) for session in last]
+    starts = Starts()
+    for session in held(phase):
+        starts.add(session)
+    numbers = {"starts": starts.timed, "equal_to_the_schedule": starts.filled_in}
+    if not starts.observed:
+        because = f"{starts.filled_in} of {starts.timed} starts equal the schedule: they are "
+        return not_analysable(f"{because}filled in, not observed", window, None, **numbers)
+    late = starts.minutes_late(settings["grace_minutes"])
+    if late is None:
+        on_time = counted(len(starts.last), "start")
+        because = f"{on_time} with the client there on time, {LAST} needed"
+        return not_analysable(because, window, starts.not_counted)
     value = median(late)
     return Figure(
         says=f"the last {LAST} sessions began {figure(value)} minutes late (median)",
@@ -55,12 +92,12 @@ def _figure(phase: Phase, _at: datetime, settings: Settings) -> Figure:
         value=value,
         values=tuple(
             {"event": session.facts[-1].event, "minutes_late": round(minutes, 2)}
-            for session, minutes in zip(last, late, strict=True)
+            for session, minutes in zip(starts.last, late, strict=True)
         ),
         met=level(value > settings["median_minutes"]),
-        events=[session.facts[-1] for session in last],
-        not_counted=not_counted,
-        numbers={"starts": len(timed), "equal_to_the_schedule": filled_in},
+        events=[session.facts[-1] for session in starts.last],
+        not_counted=starts.not_counted,
+        numbers=numbers,
     )
 
 
@@ -75,16 +112,6 @@ def _minutes_late(session: Session, grace_minutes: float) -> float:
     started_at = session.started_at or session.due_at
     late = (started_at - session.due_at) / _MINUTE
     return late if late > grace_minutes else 0.0
-
-
-def _left_out(every: Sequence[Session], timed: Sequence[Session]) -> dict[str, int]:
-    arrivals = Counter(session.client_arrival for session in timed)
-    found = {
-        "no_planned_or_exact_time": len(every) - len(timed),
-        "client_late": arrivals["late"],
-        "arrival_unknown": arrivals["unknown"] + arrivals[None],
-    }
-    return {reason: n for reason, n in found.items() if n}
 
 
 LATE_STARTS = Measure(

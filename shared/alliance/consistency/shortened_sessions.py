@@ -1,6 +1,7 @@
 """Sessions that were shorter than sessions of this phase were at first. Pure."""
 
-from collections import Counter
+from collections import Counter, deque
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from statistics import median
 from typing import Final
@@ -19,6 +20,44 @@ LAST: Final = 4
 _MINUTE: Final = timedelta(minutes=1)
 
 
+class Lengths:
+    """The lengths of held sessions, one after the other.
+
+    Attributes:
+        first: The first four of a known length: the phase's own measure.
+        last: The last four after those.
+        usual_minutes: The median of the first; 0 until there are so many.
+        not_counted: Reason → how many others there were.
+    """
+
+    def __init__(self) -> None:
+        """Know none yet."""
+        self.first: list[Session] = []
+        self.last: deque[Session] = deque(maxlen=LAST)
+        self.usual_minutes = 0.0
+        self.not_counted: Counter[str] = Counter()
+
+    def add(self, session: Session) -> bool:
+        """Add the next held session; return whether it is compared with the first ones."""
+        because = _why_left_out(session)
+        if because is not None:
+            self.not_counted[because] += 1
+            return False
+        if len(self.first) == FIRST:
+            self.last.append(session)
+            return True
+        self.first.append(session)
+        if len(self.first) == FIRST:
+            self.usual_minutes = median(_minutes(one) for one in self.first)
+        return False
+
+    def short(self, least_share: float) -> Sequence[Session]:
+        """Return which of the last were shorter than a share of the usual length."""
+        if self.usual_minutes <= 0:
+            return ()
+        return [one for one in self.last if _minutes(one) / self.usual_minutes < least_share]
+
+
 def _figure(phase: Phase, _at: datetime, settings: Settings) -> Figure:
     """Return how many of the last sessions were shorter than the phase's own first ones.
 
@@ -27,22 +66,18 @@ def _figure(phase: Phase, _at: datetime, settings: Settings) -> Figure:
     one that technology ended, or that nobody knows who ended.
     """
     window = f"the last {counted(LAST, 'session')} held after the phase's first {FIRST}"
-    reasons = [_why_left_out(session) for session in held(phase)]
-    whole = [one for one, why in zip(held(phase), reasons, strict=True) if why is None]
-    not_counted = dict(Counter(reason for reason in reasons if reason))
-    first, last = whole[:FIRST], whole[FIRST:][-LAST:]
+    lengths = Lengths()
+    for session in held(phase):
+        lengths.add(session)
+    first, last, not_counted = lengths.first, lengths.last, lengths.not_counted
     if not last:
-        because = f"{counted(len(whole), 'session')} of a known length, {FIRST + 1} needed"
+        because = f"{counted(len(first), 'session')} of a known length, {FIRST + 1} needed"
         return not_analysable(because, window, not_counted)
-    usual = median(_minutes(session) for session in first)
+    usual = lengths.usual_minutes
     if usual <= 0:
         return not_analysable("the first sessions have no length", window, not_counted)
     shares = [_minutes(session) / usual for session in last]
-    short = [
-        session
-        for session, share in zip(last, shares, strict=True)
-        if share < settings["least_share"]
-    ]
+    short = lengths.short(settings["least_share"])
     n, of = len(short), len(last)
     return Figure(
         says=f"{n} of the last {counted(of, 'session')} {'was' if n == 1 else 'were'} shorter "
