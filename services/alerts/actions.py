@@ -8,8 +8,8 @@ from typing import Any, Final
 import orjson
 
 from services.alerts.alert import etag
+from services.alerts.intake import FIRST, RAPPORT
 from services.alerts.steps import SOURCE
-from services.alerts.watcher import FIRST, RAPPORT
 from shared import ids
 from shared.clock import format_time
 from shared.envelope import Envelope, Event

@@ -12,10 +12,11 @@ import orjson
 from sqlalchemy import Connection, MetaData, Select, Table, and_, func, select
 
 from services.alerts import ledger, store, tables
+from services.alerts.intake import FIRST
 from services.alerts.rule import Rule
 from services.alerts.store import Who
 from services.alerts.voice import Settling, Silent
-from services.alerts.watcher import FIRST, Watcher, presents, stale
+from services.alerts.watcher import Watcher, presents, stale
 from shared.clock import EPOCH, from_micros
 from shared.storage import positions
 from shared.storage.accounts import Recipient
@@ -37,7 +38,7 @@ class Reader(Watcher):
         del held
         self._hold(db)
         store.advance_clock(db, self._tables, presents(items))
-        self._store(db, items)
+        self._intake.store(db, items)
 
 
 class Judge(Watcher):

@@ -14,10 +14,10 @@ import orjson
 from sqlalchemy import func, select
 
 from services.alerts import store
+from services.alerts.intake import FEED_TYPES, FIRST, RAPPORT, TICK
 from services.alerts.lease import Lease
 from services.alerts.silence import RESUMED, SILENT, Silence, silences
 from services.alerts.tables import shown
-from services.alerts.watcher import FEED_TYPES, FIRST, RAPPORT, TICK
 from shared import metrics
 from shared.alliance.reading import standing
 from shared.clock import format_time, from_micros, to_micros

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from services.alerts import ledger, store, tables
 from services.alerts.alert import ACTIONS
+from services.alerts.intake import TICK, Intake
 from services.alerts.judging import Found, Organisation, judge_client, judge_source
 from services.alerts.ledger import Key
 from services.alerts.organisations import Organisations
@@ -22,29 +23,14 @@ from services.alerts.rule import FeedRule, Rule
 from services.alerts.steps import Decided, Known
 from services.alerts.store import Life, Places, Shown, Who
 from services.alerts.voice import Aloud, Voice
-from shared import metrics
-from shared.alliance.amendments import AMENDMENTS
-from shared.alliance.calendar import local_date
 from shared.clock import EPOCH, parse_time
 from shared.envelope import Envelope
 from shared.errors import Unreadable, blamed_on
-from shared.storage import facts, generations, shared_facts, table_sets
+from shared.storage import facts, generations, table_sets
 from shared.storage.accounts import Recipient
-from shared.storage.facts import Arrival, Stored
 from shared.stream.handling import Item
 from shared.stream.parking import MANY
 from shared.stream.ports import EVENTS
-
-TICK: Final = "clock.ticked"
-RAPPORT: Final = "rapport"
-"""The sender of what Rapport writes itself: no source, so it is never silent."""
-
-FIRST: Final = 0
-"""The partition in which feeds are judged: they concern no client, and stand in every one."""
-
-FEED_TYPES: Final = frozenset({"feed.silent", "feed.resumed"})
-
-LATE_AFTER: Final = timedelta(days=1)
 
 FUTURE: Final = timedelta(days=3_650)
 """Own: no clock is so far ahead of the stream's own; a virtual one may be ahead of it by years."""
@@ -84,6 +70,7 @@ class Watcher:
         self._feed_rules = [rule for rule in rules if isinstance(rule, FeedRule)]
         self._voice = voice or Aloud(recipients)
         self._organisations = Organisations(self._tables)
+        self._intake = Intake(self.name, self._tables, self._rules, self._organisations)
 
     def handle(self, db: Connection, items: Sequence[Item], held: Collection[Who]) -> None:
         """Store what came, and judge whom it concerns and what has fallen due.
@@ -93,7 +80,7 @@ class Watcher:
         """
         self._hold(db)
         clock = store.advance_clock(db, self._tables, presents(items))
-        touched = self._take(db, items)
+        touched = self._intake.take(db, items)
         ends = {item.record.partition: item.record.offset + 1 for item in items}
         self._judge_due(db, ends, touched, clock, held)
 
@@ -101,7 +88,7 @@ class Watcher:
         """Store what had to wait; whomever it concerns is due from now on."""
         self._hold(db)
         store.advance_clock(db, self._tables, presents([item]))
-        store.touch(db, self._tables, self._take(db, [item]))
+        store.touch(db, self._tables, self._intake.take(db, [item]))
 
     def refresh(
         self, db: Connection, who: Who, partition: int, next_offset: int, *, last: bool
@@ -128,69 +115,6 @@ class Watcher:
     def _hold(self, db: Connection) -> None:
         """Keep the generation as it is until the end of the transaction."""
         generations.hold(db, tables.NAME, self._tables.generation, *self._voice.states)
-
-    def _take(self, db: Connection, batch: Sequence[Item]) -> dict[Who, int]:
-        """Store the facts of a batch; return whom they concern, each with its partition."""
-        stored = self._store(db, batch)
-        self._count(stored)
-        return {
-            who: arrival.partition
-            for arrival in stored.new
-            for who in self._concerned(db, arrival.partition, arrival.envelope)
-        }
-
-    def _store(self, db: Connection, batch: Sequence[Item]) -> Stored:
-        told = [one for one in batch if one.envelope.event.type != TICK]
-        stored = facts.store(db, self._tables.facts, [one.arrival for one in told])
-        shared_facts.note(db, self._tables.shared, stored.new)
-        store.note_senders(
-            db,
-            self._tables,
-            (
-                (one.record.partition, one.envelope)
-                for one in told
-                if one.envelope.sender != RAPPORT
-            ),
-        )
-        self._read_at_once(db, stored.new)
-        return stored
-
-    def _read_at_once(self, db: Connection, new: Sequence[Arrival]) -> None:
-        """Read what concerns many where it arrives, even if it concerns nobody yet.
-
-        What cannot be read must be found at that fact, not at the next client who meets it.
-        """
-        for organisation, partition in sorted({(one.envelope.organisation, one.partition)
-                                               for one in new
-                                               if one.envelope.client is None}):  # fmt: skip
-            around = self._organisations.of(db, organisation, partition)
-            around.history_after("")
-            for clinic in around.around.clinics.values():
-                local_date(clinic, EPOCH)
-            for rule in self._rules:
-                around.orders(rule, "")
-
-    def _concerned(self, db: Connection, partition: int, envelope: Envelope) -> set[Who]:
-        """Return who is to be judged again because of an event."""
-        organisation, event = envelope.organisation, envelope.event
-        if event.subject is not None:
-            return {(organisation, event.subject)}
-        data = event.data
-        if event.type in FEED_TYPES:
-            found = store.clients_of(
-                db, self._tables, organisation, partition, clinics=data["clinics"]
-            )
-            return found | ({(organisation, data["source"])} if partition == FIRST else set())
-        if event.type in ACTIONS:
-            about = store.client_of(db, self._tables, organisation, data["alert"])
-            return {(organisation, about)} if about and partition == FIRST else set()
-        if event.type == "therapist.away":
-            # What the cover holds belongs to the covered phase: both are read anew.
-            both = {data["therapist"], data.get("cover") or data["therapist"]}
-            return store.clients_of(db, self._tables, organisation, partition, therapists=both)
-        everywhere = data.get("clinic") is None or event.type in AMENDMENTS
-        clinics = None if everywhere else {data["clinic"]}
-        return store.clients_of(db, self._tables, organisation, partition, clinics=clinics)
 
     def _judge_due(
         self,
@@ -276,14 +200,6 @@ class Watcher:
             # What was shown may have been another's guess: it is in no ledger.
             store.show_nothing(db, self._tables, [one.life.who for one in found.all])
         store.show(db, self._tables, whose, [*found.stale, *map(_shown, kept)])
-
-    def _count(self, stored: Stored) -> None:
-        metrics.DUPLICATES.labels(self.name).inc(len(stored.duplicates))
-        metrics.CONFLICTS.labels(self.name).inc(len(stored.conflicts))
-        late = (one.envelope for one in stored.new if not one.envelope.event.backfill)
-        metrics.LATE.labels(self.name).inc(
-            sum(one.recorded_at - one.event.time > LATE_AFTER for one in late)
-        )
 
 
 def presents(items: Iterable[Item]) -> dict[int, datetime]:

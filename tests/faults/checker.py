@@ -12,7 +12,7 @@ from typing import Final
 from sqlalchemy import Table, select
 
 from services.alerts import tables
-from services.alerts.watcher import RAPPORT, TICK
+from services.alerts.intake import RAPPORT, TICK
 from services.projections import read_models
 from shared.envelope import Envelope
 from shared.ids import event_id

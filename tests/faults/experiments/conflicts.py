@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from services.alerts.watcher import RAPPORT
+from services.alerts.intake import RAPPORT
 from shared.envelope import Envelope
 from shared.stream.codec import decode
 from shared.stream.ports import EVENTS

@@ -145,9 +145,9 @@ EXPERIMENT = Experiment(
         Guard(
             name="judged-again-when-an-amendment-comes",
             file="services/alerts/watcher.py",
-            old="        touched = self._take(db, items)\n",
-            new="        touched = self._take(db, items)\n"
-            "        if any(one.envelope.event.type in AMENDMENTS for one in items):\n"
+            old="        touched = self._intake.take(db, items)\n",
+            new="        touched = self._intake.take(db, items)\n"
+            "        if any(one.envelope.event.type.startswith('record.') for one in items):\n"
             "            touched = {}\n",
         ),
     ),

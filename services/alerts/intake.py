@@ -1,0 +1,125 @@
+"""What comes in: facts stored once, whom they concern, and when each source was heard last."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+
+from sqlalchemy import Connection
+
+from services.alerts import store
+from services.alerts.alert import ACTIONS
+from services.alerts.organisations import Organisations
+from services.alerts.rule import Rule
+from services.alerts.store import Who
+from services.alerts.tables import Tables
+from shared import metrics
+from shared.alliance.amendments import AMENDMENTS
+from shared.alliance.calendar import local_date
+from shared.clock import EPOCH
+from shared.envelope import Envelope
+from shared.storage import facts, shared_facts
+from shared.storage.facts import Arrival, Stored
+from shared.stream.handling import Item
+
+TICK: Final = "clock.ticked"
+RAPPORT: Final = "rapport"
+"""The sender of what Rapport writes itself: no source, so it is never silent."""
+
+FIRST: Final = 0
+"""The partition in which feeds are judged: they concern no client, and stand in every one."""
+
+FEED_TYPES: Final = frozenset({"feed.silent", "feed.resumed"})
+
+LATE_AFTER: Final = timedelta(days=1)
+
+
+class Intake:
+    """Stores what comes; judges nothing."""
+
+    def __init__(
+        self, name: str, tables: Tables, rules: Sequence[Rule], organisations: Organisations
+    ) -> None:
+        """Store nothing yet.
+
+        Args:
+            name: The consumer's, for its metrics.
+            tables: Of the generation that is filled.
+            rules: Those about phases: what concerns many must be such that they can read it.
+            organisations: Reads what concerns many.
+        """
+        self._name = name
+        self._tables = tables
+        self._rules = rules
+        self._organisations = organisations
+
+    def take(self, db: Connection, batch: Sequence[Item]) -> dict[Who, int]:
+        """Store the facts of a batch; return whom they concern, each with its partition."""
+        stored = self.store(db, batch)
+        self._count(stored)
+        return {
+            who: arrival.partition
+            for arrival in stored.new
+            for who in self._concerned(db, arrival.partition, arrival.envelope)
+        }
+
+    def store(self, db: Connection, batch: Sequence[Item]) -> Stored:
+        """Store the facts of a batch, and who sent them; ticks are no facts."""
+        told = [one for one in batch if one.envelope.event.type != TICK]
+        stored = facts.store(db, self._tables.facts, [one.arrival for one in told])
+        shared_facts.note(db, self._tables.shared, stored.new)
+        store.note_senders(
+            db,
+            self._tables,
+            (
+                (one.record.partition, one.envelope)
+                for one in told
+                if one.envelope.sender != RAPPORT
+            ),
+        )
+        self._read_at_once(db, stored.new)
+        return stored
+
+    def _read_at_once(self, db: Connection, new: Sequence[Arrival]) -> None:
+        """Read what concerns many where it arrives, even if it concerns nobody yet.
+
+        What cannot be read must be found at that fact, not at the next client who meets it.
+        """
+        for organisation, partition in sorted({(one.envelope.organisation, one.partition)
+                                               for one in new
+                                               if one.envelope.client is None}):  # fmt: skip
+            around = self._organisations.of(db, organisation, partition)
+            around.history_after("")
+            for clinic in around.around.clinics.values():
+                local_date(clinic, EPOCH)
+            for rule in self._rules:
+                around.orders(rule, "")
+
+    def _concerned(self, db: Connection, partition: int, envelope: Envelope) -> set[Who]:
+        """Return who is to be judged again because of an event."""
+        organisation, event = envelope.organisation, envelope.event
+        if event.subject is not None:
+            return {(organisation, event.subject)}
+        data = event.data
+        if event.type in FEED_TYPES:
+            found = store.clients_of(
+                db, self._tables, organisation, partition, clinics=data["clinics"]
+            )
+            return found | ({(organisation, data["source"])} if partition == FIRST else set())
+        if event.type in ACTIONS:
+            about = store.client_of(db, self._tables, organisation, data["alert"])
+            return {(organisation, about)} if about and partition == FIRST else set()
+        if event.type == "therapist.away":
+            # What the cover holds belongs to the covered phase: both are read anew.
+            both = {data["therapist"], data.get("cover") or data["therapist"]}
+            return store.clients_of(db, self._tables, organisation, partition, therapists=both)
+        everywhere = data.get("clinic") is None or event.type in AMENDMENTS
+        clinics = None if everywhere else {data["clinic"]}
+        return store.clients_of(db, self._tables, organisation, partition, clinics=clinics)
+
+    def _count(self, stored: Stored) -> None:
+        metrics.DUPLICATES.labels(self._name).inc(len(stored.duplicates))
+        metrics.CONFLICTS.labels(self._name).inc(len(stored.conflicts))
+        late = (one.envelope for one in stored.new if not one.envelope.event.backfill)
+        metrics.LATE.labels(self._name).inc(
+            sum(one.recorded_at - one.event.time > LATE_AFTER for one in late)
+        )
