@@ -50,12 +50,6 @@ def heard(dialect: str, senders: Table) -> Insert:
 
 
 @cache
-def shown_numbers(inbox: Table) -> Select[Any]:
-    """Ask for the number of every alert that is shown of ``some`` clients."""
-    return select(inbox.c.alert, inbox.c.number).where(*_about(inbox))
-
-
-@cache
 def alerts_of_clients(inbox: Table) -> Select[Any]:
     """Ask for every alert that is shown of ``some`` clients."""
     return select(inbox.c.alert).where(*_about(inbox))

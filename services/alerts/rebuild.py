@@ -56,8 +56,8 @@ class Judge(Watcher):
         self._judge_all(db, {who: at for who, at in places.items() if who not in held}, clock)
         waiting = [client for client in clients if (whose, client) in held]
         store.show_nothing(db, self._tables, [(whose, client) for client in waiting])
-        for known in ledger.known_alerts(db, whose, waiting).values():
-            store.show(db, self._tables, places, stale(whose, known, (), {}))
+        for known in ledger.known_alerts(db, self._tables.inbox, whose, waiting).values():
+            store.show(db, self._tables, places, stale(whose, known, (), afresh=True))
 
     def sources(self, db: Connection, whose: str) -> Sequence[str]:
         """Return the sources that were ever silent."""

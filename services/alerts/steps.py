@@ -49,10 +49,12 @@ class Known:
         number: How many steps it has taken.
         round: How often it was opened: again after it was retracted.
         keys: The steps of its episode that were said in this round.
+        opened_at: When it was opened for the first time, as the stream knew the time.
         escalated_at: When it was last opened or escalated, as the stream knew the time.
         told: Whether anybody was told of it, or has acted on it.
         concerned: The staff whom it concerned in any of its steps.
         hidden: True where it vanished.
+        shown: The number of the step that is shown; 0 where none is.
     """
 
     alert: str
@@ -63,11 +65,13 @@ class Known:
     keys: tuple[str, ...]
     effective_at: datetime
     cleared_at: datetime | None
+    opened_at: datetime
     escalated_at: datetime
     told: bool
     concerned: frozenset[str]
     body: Mapping[str, Any]
-    hidden: bool = False
+    hidden: bool
+    shown: int
 
     def known_to_somebody(self) -> "Known":
         """Return the same, told: whoever acted on it knows of it."""
@@ -87,6 +91,7 @@ class Decided:
         key: What names an opened or escalated step; empty for the others.
         hidden: True for one that vanishes: nobody knew of it, so the list forgets it.
         decided_at: The present, as the stream knew it.
+        opened_at: The same, when the alert was opened for the first time.
     """
 
     subject: Subject
@@ -99,6 +104,7 @@ class Decided:
     effective_at: datetime
     cleared_at: datetime | None
     decided_at: datetime
+    opened_at: datetime
     escalated_at: datetime
     concerned: frozenset[str]
     body: Mapping[str, Any]
@@ -246,6 +252,7 @@ def _stepped(
         effective_at=held.effective_at,
         cleared_at=held.cleared_at,
         decided_at=around.until,
+        opened_at=known.opened_at if known else around.until,
         escalated_at=escalated_at,
         concerned=concerned,
         body=body,
@@ -285,6 +292,7 @@ def _closed(
         effective_at=known.effective_at,
         cleared_at=known.cleared_at,
         decided_at=around.until,
+        opened_at=known.opened_at,
         escalated_at=known.escalated_at,
         concerned=known.concerned - {UNKNOWN}
         | around.concerns(one["event"] for one in known.body["evidence"]),

@@ -3,10 +3,12 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Table, func, select
 
 from services.alerts import questions
 from services.alerts.alert import Subject
@@ -14,7 +16,7 @@ from services.alerts.judgement import Held
 from services.alerts.tables import NOW, Tables
 from shared.clock import from_micros, parse_time, to_micros
 from shared.envelope import Envelope
-from shared.storage.engine import insert_or_nothing, upsert_all
+from shared.storage.engine import few, insert, insert_or_nothing, upsert_all
 
 CHUNK: Final = 500
 """Names in one question to the database."""
@@ -60,7 +62,7 @@ def advance_clock(
 ) -> dict[int, datetime]:
     """Move the present of partitions forward, never back; return it."""
     rows = [{"partition": place, "until": to_micros(at)} for place, at in sorted(seen.items())]
-    moved = db.execute(questions.onward(db.dialect.name, tables.clock), rows)
+    moved = db.execute(questions.onward(db.dialect.name, tables.clock), few(rows))
     return {row.partition: from_micros(row.until) for row in moved}
 
 
@@ -152,7 +154,7 @@ def note_senders(db: Connection, tables: Tables, told: Iterable[tuple[int, Envel
         for (organisation, sender, clinic, partition), recorded_at in sorted(latest.items())
     ]
     if rows:
-        db.execute(questions.heard(db.dialect.name, tables.senders), rows)
+        db.execute(questions.heard(db.dialect.name, tables.senders), few(rows))
 
 
 def save(db: Connection, tables: Tables, places: Places, lives: Sequence[Life]) -> None:
@@ -162,54 +164,35 @@ def save(db: Connection, tables: Tables, places: Places, lives: Sequence[Life]) 
     _replace(db, tables.episodes, {life.who: _episode_rows(life) for life in lives})
 
 
-def shown_numbers(
-    db: Connection, tables: Tables, organisation: str, clients: Collection[str]
-) -> dict[str, int]:
-    """Return alert → the number of the step that is shown."""
-    found: dict[str, int] = {}
-    wanted = sorted(clients)
-    for start in range(0, len(wanted), CHUNK):
-        some = {"whose": organisation, "some": wanted[start : start + CHUNK]}
-        rows = db.execute(questions.shown_numbers(tables.inbox), some)
-        found |= {row.alert: row.number for row in rows}
-    return found
-
-
 def show_nothing(db: Connection, tables: Tables, whose: Iterable[Who]) -> None:
     """Forget every alert that is shown of some clients."""
     for some in _by_organisation(whose):
         alerts = list(db.scalars(questions.alerts_of_clients(tables.inbox), some))
-        if alerts:
-            named = {"whose": some["whose"], "some": alerts}
-            for table in (tables.inbox, tables.concerned):
-                db.execute(questions.none_of_alerts(table), named)
+        for table in (tables.inbox, tables.concerned):
+            _forget(db, table, some["whose"], alerts)
 
 
 def show(db: Connection, tables: Tables, places: Places, alerts: Sequence[Shown]) -> None:
     """Show alerts as they are now; forget those that vanished."""
-    for one in alerts:
-        if one.hidden:
-            db.execute(
-                tables.inbox.delete().where(
-                    tables.inbox.c.organisation == one.organisation,
-                    tables.inbox.c.alert == one.alert,
-                )
-            )
+    for organisation, every in groupby(alerts, key=attrgetter("organisation")):
+        some = list(every)
+        _forget(db, tables.inbox, organisation, [one.alert for one in some if one.hidden])
+        _forget(db, tables.concerned, organisation, [one.alert for one in some])
     upsert_all(db, tables.inbox, [_inbox_row(places, one) for one in alerts if not one.hidden])
-    for one in alerts:
-        db.execute(
-            tables.concerned.delete().where(
-                tables.concerned.c.organisation == one.organisation,
-                tables.concerned.c.alert == one.alert,
-            )
-        )
     people = [
         {"organisation": one.organisation, "alert": one.alert, "person": person}
         for one in alerts
         for person in sorted(one.concerned)
     ]
     if people:
-        db.execute(insert_or_nothing(db, tables.concerned), people)
+        db.execute(insert_or_nothing(db, tables.concerned), few(people))
+
+
+def _forget(db: Connection, table: Table, organisation: str, alerts: Sequence[str]) -> None:
+    """Delete what a table says of alerts."""
+    for start in range(0, len(alerts), CHUNK):
+        some = {"whose": organisation, "some": alerts[start : start + CHUNK]}
+        db.execute(questions.none_of_alerts(table), some)
 
 
 def _client_row(partition: int, life: Life) -> dict[str, Any]:
@@ -287,8 +270,7 @@ def _replace(db: Connection, table: Any, wanted: Mapping[Who, list[dict[str, Any
     for some in _by_organisation(who for who in changed if existing[who]):
         db.execute(questions.none_of_clients(table), some)
     rows = [row for who in changed for row in wanted[who]]
-    if rows:
-        db.execute(table.insert(), rows)
+    insert(db, table, rows)
 
 
 def _in_order(table: Any, rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

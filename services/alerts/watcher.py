@@ -159,11 +159,8 @@ class Watcher:
         clients = [client for _, client in whose]
         read = self._organisations.at(db, organisation, set(whose.values()))
         arrivals = facts.of_clients(db, self._tables.facts, organisation, clients)
-        alerts = ledger.known_alerts(db, organisation, clients)
-        shown: Mapping[str, int] = {}
-        if self._voice.aloud and any(alerts.values()):
-            shown = store.shown_numbers(db, self._tables, organisation, clients)
-        found = _Judged([], [])
+        alerts = ledger.known_alerts(db, self._tables.inbox, organisation, clients)
+        found, afresh = _Judged([], []), not self._voice.aloud
         for (_, client), partition in whose.items():
             around, until = read[partition], clock[partition]
             with blamed_on(organisation, client):
@@ -172,7 +169,8 @@ class Watcher:
                 for one in self._judge(around, client, own, known, until):
                     found.all.append(one)
                     if own or client in around.silences:
-                        found.stale.extend(stale(organisation, known, one.steps, shown))
+                        others = stale(organisation, known, one.steps, afresh=afresh)
+                        found.stale.extend(others)
         return found
 
     def _judge(
@@ -241,15 +239,23 @@ def stale(
     organisation: str,
     alerts: Mapping[Key, Sequence[Known]],
     steps: Sequence[Decided],
-    shown: Mapping[str, int],
+    *,
+    afresh: bool,
 ) -> list[Shown]:
-    """Return alerts that take no step now but are not shown as they are: after a rebuild."""
+    """Return alerts that take no step now but are not shown as they are: after a rebuild.
+
+    Args:
+        organisation: Whose.
+        alerts: What is known of one client.
+        steps: Those that are taken now.
+        afresh: Whether what is shown of the client is forgotten first.
+    """
     moving = {step.alert for step in steps}
     return [
         Shown(organisation, one.alert, one.number, one.body, one.concerned, hidden=False)
         for known in alerts.values()
         for one in known
-        if one.alert not in moving and not one.hidden and shown.get(one.alert) != one.number
+        if one.alert not in moving and not one.hidden and (afresh or one.shown != one.number)
     ]
 
 

@@ -185,6 +185,22 @@ def inserting_or_nothing(dialect: str, table: Table) -> Insert:
     return postgresql.insert(table).on_conflict_do_nothing()
 
 
+def few(rows: Sequence[dict[str, Any]]) -> Any:
+    """Return the parameters of a statement for some rows: for a single row it costs half."""
+    return rows[0] if len(rows) == 1 else rows
+
+
+def insert(db: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert rows, if there are any."""
+    if rows:
+        db.execute(_inserting(table), few(rows))
+
+
+@cache
+def _inserting(table: Table) -> Insert:
+    return table.insert()
+
+
 def upsert(db: Connection, table: Table, key: list[str], values: dict[str, Any]) -> None:
     """Insert a row, or replace the other columns of the row that has the same ``key``."""
     db.execute(_upserting(db.dialect.name, table, tuple(key), tuple(values)), values)
@@ -194,7 +210,7 @@ def upsert_all(db: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> 
     """Insert rows, or replace those that have the same primary key."""
     if rows:
         key = tuple(column.name for column in table.primary_key.columns)
-        db.execute(_upserting(db.dialect.name, table, key, tuple(rows[0])), rows)
+        db.execute(_upserting(db.dialect.name, table, key, tuple(rows[0])), few(rows))
 
 
 def upserting(dialect: str, table: Table) -> postgresql.Insert | sqlite.Insert:

@@ -7,7 +7,7 @@ value than it expects, and everything it did in that transaction is rolled back.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from sqlalchemy import (
     BigInteger,
@@ -54,6 +54,8 @@ _LOAD: Final = select(positions.c.next_offset, positions.c.newest_recorded).wher
     positions.c.topic == bindparam("of"),
     positions.c.partition == bindparam("place"),
 )
+
+_Place = TypeVar("_Place", bound=tuple[str, int])
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,29 +106,35 @@ def load(database: Database, consumer: str, topic: str, partition: int) -> Posit
 def advance(
     db: Connection,
     consumer: str,
-    place: tuple[str, int],
-    expected: Position,
-    to: Position,
+    expected: Mapping[_Place, Position],
+    to: Mapping[_Place, Position],
 ) -> None:
-    """Move the position, if it still stands where this consumer left it.
+    """Move positions, if each still stands where this consumer left it.
+
+    Always in one order, so that two who take several of these locks never wait for each other.
+
+    Args:
+        db: The transaction; nothing was asked in it before.
+        consumer: Whose positions.
+        expected: Topic and partition → where it left each of them, and perhaps others.
+        to: Topic and partition → where it is now.
 
     Raises:
-        PositionConflict: when somebody else moved it; roll back and read on from where it stands.
+        PositionConflict: when somebody else moved one; roll back and read on from where it stands.
     """
-    topic, partition = place
-    moved = db.execute(
-        _ADVANCE,
+    rows = [
         {
             "whose": consumer,
-            "of": topic,
-            "place": partition,
-            "expected": expected.next_offset,
-            "next_offset": to.next_offset,
-            "newest_recorded": to.newest_recorded,
-        },
-    )
-    if moved.rowcount != 1:
-        raise PositionConflict(f"{consumer} no longer owns {topic} {partition}")
+            "of": place[0],
+            "place": place[1],
+            "expected": expected[place].next_offset,
+            "next_offset": at.next_offset,
+            "newest_recorded": at.newest_recorded,
+        }
+        for place, at in sorted(to.items())
+    ]
+    if db.execute(_ADVANCE, rows if len(rows) > 1 else rows[0]).rowcount != len(rows):
+        raise PositionConflict(f"{consumer} no longer owns all of {sorted(to)}")
 
 
 def lock(db: Connection, consumer: str, partition: int) -> Mapping[str, int]:

@@ -27,8 +27,10 @@ from sqlalchemy import (
     Table,
     bindparam,
     func,
+    literal,
     or_,
     select,
+    union_all,
 )
 
 from shared.clock import from_micros, to_micros
@@ -93,18 +95,19 @@ TABLE = Table(
 
 PLACES = (TABLE.c.organisation, TABLE.c.client, TABLE.c.topic, TABLE.c.partition)
 
-# What every transaction asks is made once: making a question costs more than asking it.
-_HEADS: Final = (
-    select(*PLACES, func.min(TABLE.c.offset))
+# What every transaction asks is made once, and is one question: making one costs more than
+# asking it, and asking it costs more than its answer, which is nearly always empty.
+_HELD_OR_EVICTED: Final = union_all(
+    select(*PLACES, func.min(TABLE.c.offset).label("offset"), literal(PARKED).label("which"))
     .where(TABLE.c.consumer == bindparam("reader"), TABLE.c.held)
-    .group_by(*PLACES)
-)
-_LEFT_OUT: Final = select(*PLACES, TABLE.c.offset).where(
-    TABLE.c.state == EVICTED,
-    # Of every version of the consumer: the next leaves out what this one leaves out.
-    or_(
-        TABLE.c.consumer == bindparam("family"),
-        TABLE.c.consumer.like(bindparam("versions", type_=String)),
+    .group_by(*PLACES),
+    select(*PLACES, TABLE.c.offset, literal(EVICTED)).where(
+        TABLE.c.state == EVICTED,
+        # Of every version of the consumer: the next leaves out what this one leaves out.
+        or_(
+            TABLE.c.consumer == bindparam("family"),
+            TABLE.c.consumer.like(bindparam("versions", type_=String)),
+        ),
     ),
 )
 _OF_EACH: Final = (
@@ -188,18 +191,18 @@ def code_place(error: BaseException) -> str:
 
 def held(db: Connection, consumer: str) -> Held:
     """Return who is held back; asked after the position was advanced, which takes its lock."""
-    heads = {
-        ((organisation, client), Partition(topic, partition)): head
-        for organisation, client, topic, partition, head in db.execute(
-            _HEADS, {"reader": consumer}
-        )
-    }
     family = consumer.partition(".")[0]
-    left_out = db.execute(_LEFT_OUT, {"family": family, "versions": f"{family}.%"})
-    evicted = {
-        ((organisation, client), Partition(topic, partition), offset)
-        for organisation, client, topic, partition, offset in left_out
-    }
+    asked = {"reader": consumer, "family": family, "versions": f"{family}.%"}
+    heads: dict[tuple[Who, Partition], int] = {}
+    evicted: set[tuple[Who, Partition, int]] = set()
+    for organisation, client, topic, partition, offset, which in db.execute(
+        _HELD_OR_EVICTED, asked
+    ):
+        who, place = (organisation, client), Partition(topic, partition)
+        if which == PARKED:
+            heads[who, place] = offset
+        else:
+            evicted.add((who, place, offset))
     return Held(heads, frozenset(who for who, _ in heads), frozenset(evicted))
 
 

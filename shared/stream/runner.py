@@ -197,10 +197,7 @@ class Runner:
         name, now = self._handler.name, self._clock.now()
         in_a_row = self._failed_in_a_row | {entry.who for entry in failed}
         with self._database.write() as db:
-            # Always in one order, so that two who take several of these locks never wait for
-            # each other.
-            for place, end in sorted(ends.items()):
-                positions.advance(db, name, place, self._positions[place], end)
+            positions.advance(db, name, self._positions, ends)
             if failed:
                 parking.park(db, name, failed, now)
                 known = self._handler.clients_known(db)

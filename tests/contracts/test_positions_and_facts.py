@@ -53,7 +53,7 @@ def test_a_first_start_begins_at_the_beginning(database: Database) -> None:
     """A consumer that was never here starts at offset 0, and stays where it was put."""
     assert positions.load(database, "c.v1", *PLACE) == Position(0, 0)
     with database.write() as db:
-        positions.advance(db, "c.v1", PLACE, Position(0, 0), Position(7, 99))
+        positions.advance(db, "c.v1", {PLACE: Position(0, 0)}, {PLACE: Position(7, 99)})
     assert positions.load(database, "c.v1", *PLACE) == Position(7, 99)
 
 
@@ -61,17 +61,33 @@ def test_a_second_consumer_is_fenced(database: Database) -> None:
     """Who expects another position than the stored one saves nothing at all."""
     start = positions.load(database, "c.v1", *PLACE)
     with database.write() as db:
-        positions.advance(db, "c.v1", PLACE, start, Position(5, 0))
+        positions.advance(db, "c.v1", {PLACE: start}, {PLACE: Position(5, 0)})
 
     def as_the_second() -> None:
         with database.write() as db:
             facts.store(db, FACTS, [an_arrival()])
-            positions.advance(db, "c.v1", PLACE, start, Position(6, 0))
+            positions.advance(db, "c.v1", {PLACE: start}, {PLACE: Position(6, 0)})
 
     with pytest.raises(PositionConflict):
         as_the_second()
     with database.read() as db:
         assert facts.of_client(db, FACTS, "org_1", "cl_1") == []
+
+
+def test_one_partition_of_another_fences_the_whole_batch(database: Database) -> None:
+    """Of several positions all are moved, or none where one stands elsewhere than expected."""
+    places = [("rapport.events", number) for number in range(3)]
+    start = {place: positions.load(database, "c.v1", *place) for place in places}
+    to = {place: Position(5, 0) for place in places}
+    with database.write() as db:
+        positions.advance(db, "c.v1", start, {places[1]: Position(4, 0)})
+    with pytest.raises(PositionConflict), database.write() as db:
+        positions.advance(db, "c.v1", start, to)
+    found = [positions.load(database, "c.v1", *place).next_offset for place in places]
+    assert found == [0, 4, 0]
+    with database.write() as db:
+        positions.advance(db, "c.v1", start | {places[1]: Position(4, 0)}, to)
+    assert [positions.load(database, "c.v1", *place) for place in places] == list(to.values())
 
 
 def test_one_effect_per_event(database: Database) -> None:

@@ -72,8 +72,8 @@ GUARDS: Final = (
     Guard(
         "position-in-the-transaction-of-its-effect",
         RUNNER,
-        "                positions.advance(db, name, place, self._positions[place], end)\n",
-        "                positions.advance(db, name, place, self._positions[place], end)\n"
+        "            positions.advance(db, name, self._positions, ends)\n",
+        "            positions.advance(db, name, self._positions, ends)\n"
         "        with self._database.write() as db:\n",
     ),
     Guard(
