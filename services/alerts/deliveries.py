@@ -70,6 +70,9 @@ class Deliverer:
         Raises:
             Unavailable: when the database or the stream does not answer; step again later.
         """
+        with self._database.ask() as db:
+            if not outbox.any_due(db, now):
+                return False
         published = self._publish(now)
         told = self._tell(now)
         return published or told

@@ -10,7 +10,6 @@ from services.alerts import store
 from services.alerts.alert import ACTIONS
 from services.alerts.organisations import Organisations
 from services.alerts.rule import Rule
-from services.alerts.store import Who
 from services.alerts.tables import Tables
 from shared import metrics
 from shared.alliance.amendments import AMENDMENTS
@@ -19,6 +18,7 @@ from shared.clock import EPOCH
 from shared.envelope import Envelope
 from shared.storage import facts, shared_facts
 from shared.storage.facts import Arrival, Stored
+from shared.storage.replacing import Who
 from shared.stream.handling import Item
 
 TICK: Final = "clock.ticked"

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, exists, func, or_, select
 
 from services.alerts.ledger import (
     CANCELLED,
@@ -77,6 +77,61 @@ class Due:
 _EARLIER: Final = LEDGER.alias("earlier")
 
 
+def _an_earlier_one_is_pending() -> ColumnElement[bool]:
+    """Nobody learns of a later step of an alert before an earlier one."""
+    earlier = _EARLIER
+    return exists().where(
+        earlier.c.organisation == LEDGER.c.organisation,
+        earlier.c.alert == LEDGER.c.alert,
+        earlier.c.channel == LEDGER.c.channel,
+        earlier.c.recipient == LEDGER.c.recipient,
+        earlier.c.number < LEDGER.c.number,
+        earlier.c.status == PENDING,
+    )
+
+
+# A deliverer asks twenty times a second, so every question and order is made once.
+_FREE: Final = or_(
+    LEDGER.c.holder.is_(None),
+    LEDGER.c.held_until <= bindparam("present"),
+    # Much further off than a claim lasts: the clock was wrong, and nobody waits for hours.
+    # A little further off is another's claim, made while we waited with our present in hand.
+    LEDGER.c.held_until > bindparam("wrong"),
+)
+_DUE: Final = and_(LEDGER.c.status == PENDING, LEDGER.c.due_at <= bindparam("present"), _FREE)
+_ANY_DUE: Final = select(LEDGER.c.channel).where(_DUE).limit(1)
+_DUE_FIRST: Final = (
+    select(LEDGER, STEPS.c.id, STEPS.c.client, STEPS.c.kind, STEPS.c.decided_at, STEPS.c.body)
+    .join(
+        STEPS,
+        and_(
+            STEPS.c.organisation == LEDGER.c.organisation,
+            STEPS.c.alert == LEDGER.c.alert,
+            STEPS.c.number == LEDGER.c.number,
+        ),
+    )
+    .where(
+        _DUE,
+        LEDGER.c.channel == bindparam("by"),
+        ~_an_earlier_one_is_pending(),
+    )
+    .order_by(STEPS.c.decided_at, LEDGER.c.alert, LEDGER.c.number)
+    .limit(bindparam("most"))
+)
+_IT: Final = and_(
+    *(column == bindparam(f"its_{column.name}") for column in LEDGER.primary_key.columns)
+)
+_MINE: Final = and_(_IT, LEDGER.c.holder == bindparam("me"))
+_TAKE: Final = LEDGER.update().where(_IT, LEDGER.c.status == PENDING, _FREE)
+_SETTLE: Final = LEDGER.update().where(_MINE, LEDGER.c.status == PENDING)
+_RELEASE: Final = LEDGER.update().where(_MINE).values(holder=None, held_until=None)
+
+
+def any_due(db: Connection, now: datetime) -> bool:
+    """Return whether there may be rows to claim, of any channel."""
+    return db.scalar(_ANY_DUE, _moments(now)) is not None
+
+
 def claim(db: Connection, channel: str, me: str, now: datetime, limit: int) -> list[Due]:
     """Lease at most ``limit`` due rows, oldest steps first.
 
@@ -87,38 +142,13 @@ def claim(db: Connection, channel: str, me: str, now: datetime, limit: int) -> l
         now: The present.
         limit: How many rows.
     """
-    micros = to_micros(now)
-    held_until = to_micros(now + LEASE)
-    free = or_(
-        LEDGER.c.holder.is_(None),
-        LEDGER.c.held_until <= micros,
-        # Much further off than a claim lasts: the clock was wrong, and nobody waits for hours.
-        # A little further off is another's claim, made while we waited with our present in hand.
-        LEDGER.c.held_until > to_micros(now + 2 * LEASE),
-    )
-    asked = (
-        select(LEDGER, STEPS.c.id, STEPS.c.client, STEPS.c.kind, STEPS.c.decided_at, STEPS.c.body)
-        .join(STEPS, _same_step())
-        .where(
-            LEDGER.c.status == PENDING,
-            LEDGER.c.channel == channel,
-            LEDGER.c.due_at <= micros,
-            free,
-            ~_an_earlier_one_is_pending(),
-        )
-        .order_by(STEPS.c.decided_at, LEDGER.c.alert, LEDGER.c.number)
-        .limit(limit)
-    )
-    found: list[Due] = []
-    for row in db.execute(asked).all():
-        taken = db.execute(
-            LEDGER.update()
-            .where(_is(row), LEDGER.c.status == PENDING, free)
-            .values(holder=me, held_until=held_until)
-        )
-        if taken.rowcount == 1:
-            found.append(_due(row))
-    return found
+    moments, claimed = _moments(now), {"holder": me, "held_until": to_micros(now + LEASE)}
+    rows = db.execute(_DUE_FIRST, {**moments, "by": channel, "most": limit}).all()
+    return [
+        _due(row)
+        for row in rows
+        if db.execute(_TAKE, {**_its(row), **moments, **claimed}).rowcount == 1
+    ]
 
 
 def delivered(db: Connection, due: Due, me: str, now: datetime) -> None:
@@ -183,19 +213,13 @@ def concerned(db: Connection, due: Due) -> set[str]:
 
 def still_mine(db: Connection, due: Due, me: str, now: datetime) -> bool:
     """Renew the lease of a row, right before it is sent; False when it was lost."""
-    renewed = db.execute(
-        LEDGER.update()
-        .where(_is(due), LEDGER.c.status == PENDING, LEDGER.c.holder == me)
-        .values(held_until=to_micros(now + LEASE))
-    )
-    return renewed.rowcount == 1
+    renewed = {**_its(due), "me": me, "held_until": to_micros(now + LEASE)}
+    return db.execute(_SETTLE, renewed).rowcount == 1
 
 
 def release(db: Connection, due: Due, me: str) -> None:
     """Let go of a row that was not tried."""
-    db.execute(
-        LEDGER.update().where(_is(due), LEDGER.c.holder == me).values(holder=None, held_until=None)
-    )
+    db.execute(_RELEASE, {**_its(due), "me": me})
 
 
 def oldest(db: Connection) -> datetime | None:
@@ -232,35 +256,19 @@ def untold(db: Connection, organisation: str | None = None) -> dict[str, int]:
     return {status: counted[status] for status in (UNDELIVERABLE, WITHOUT_RECIPIENT)}
 
 
-def _same_step() -> ColumnElement[bool]:
-    return and_(
-        STEPS.c.organisation == LEDGER.c.organisation,
-        STEPS.c.alert == LEDGER.c.alert,
-        STEPS.c.number == LEDGER.c.number,
-    )
+def _moments(now: datetime) -> dict[str, int]:
+    return {"present": to_micros(now), "wrong": to_micros(now + 2 * LEASE)}
 
 
-def _an_earlier_one_is_pending() -> ColumnElement[bool]:
-    """Nobody learns of a later step of an alert before an earlier one."""
-    earlier = _EARLIER
-    return exists().where(
-        earlier.c.organisation == LEDGER.c.organisation,
-        earlier.c.alert == LEDGER.c.alert,
-        earlier.c.channel == LEDGER.c.channel,
-        earlier.c.recipient == LEDGER.c.recipient,
-        earlier.c.number < LEDGER.c.number,
-        earlier.c.status == PENDING,
-    )
-
-
-def _is(row: Row[Any] | Due) -> ColumnElement[bool]:
-    return and_(
-        LEDGER.c.organisation == row.organisation,
-        LEDGER.c.alert == row.alert,
-        LEDGER.c.step == row.step,
-        LEDGER.c.channel == row.channel,
-        LEDGER.c.recipient == row.recipient,
-    )
+def _its(row: Row[Any] | Due) -> dict[str, Any]:
+    """Return what names a row."""
+    return {
+        "its_organisation": row.organisation,
+        "its_alert": row.alert,
+        "its_step": row.step,
+        "its_channel": row.channel,
+        "its_recipient": row.recipient,
+    }
 
 
 def _due(row: Row[Any]) -> Due:
@@ -282,11 +290,8 @@ def _due(row: Row[Any]) -> Due:
 
 def _settle(db: Connection, due: Due, me: str, **values: Any) -> None:
     """Write what became of an attempt, unless another has taken the row over meanwhile."""
-    db.execute(
-        LEDGER.update()
-        .where(_is(due), LEDGER.c.status == PENDING, LEDGER.c.holder == me)
-        .values(attempts=due.attempts + 1, holder=None, held_until=None, **values)
-    )
+    over = {"attempts": due.attempts + 1, "holder": None, "held_until": None}
+    db.execute(_SETTLE, {**_its(due), "me": me, **over, **values})
 
 
 def _spare(db: Connection, due: Due, until: int) -> None:

@@ -7,10 +7,11 @@ dozen, which took half of its time (measured).
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Delete, Insert, Select, Table, bindparam, func, select
+from sqlalchemy import Delete, Insert, Select, Table, bindparam, func, select
 from sqlalchemy.sql.dml import ReturningInsert
 
 from shared.storage.engine import upserting
+from shared.storage.replacing import about
 
 
 @cache
@@ -52,7 +53,7 @@ def heard(dialect: str, senders: Table) -> Insert:
 @cache
 def alerts_of_clients(inbox: Table) -> Select[Any]:
     """Ask for every alert that is shown of ``some`` clients."""
-    return select(inbox.c.alert).where(*_about(inbox))
+    return select(inbox.c.alert).where(*about(inbox))
 
 
 @cache
@@ -61,23 +62,4 @@ def none_of_alerts(table: Table) -> Delete:
     return table.delete().where(
         table.c.organisation == bindparam("whose"),
         table.c.alert.in_(bindparam("some", expanding=True)),
-    )
-
-
-@cache
-def of_clients(table: Table) -> Select[Any]:
-    """Ask for every row about ``some`` clients of one organisation."""
-    return select(table).where(*_about(table))
-
-
-@cache
-def none_of_clients(table: Table) -> Delete:
-    """Delete every row about ``some`` clients of one organisation."""
-    return table.delete().where(*_about(table))
-
-
-def _about(table: Table) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    return (
-        table.c.organisation == bindparam("whose"),
-        table.c.client.in_(bindparam("some", expanding=True)),
     )

@@ -14,7 +14,6 @@ from sqlalchemy import Connection, MetaData, Select, Table, and_, func, select
 from services.alerts import ledger, store, tables
 from services.alerts.intake import FIRST
 from services.alerts.rule import Rule
-from services.alerts.store import Who
 from services.alerts.voice import Settling, Silent
 from services.alerts.watcher import Watcher, presents, stale
 from shared.clock import EPOCH, from_micros
@@ -22,6 +21,7 @@ from shared.storage import positions
 from shared.storage.accounts import Recipient
 from shared.storage.comparing import Pair, Row, clients_after
 from shared.storage.generations import Generation
+from shared.storage.replacing import CHUNK, Who
 from shared.stream import parking
 from shared.stream.handling import Item
 from shared.stream.parking import MANY
@@ -127,8 +127,8 @@ class Candidate:
         voice = Settling()
         judge = Judge(self._rules, _nobody, self._generation, voice)
         for (partition, organisation), whose in self._unsettled(db).items():
-            for start in range(0, len(whose), store.CHUNK):
-                judge.judge(db, partition, organisation, whose[start : start + store.CHUNK])
+            for start in range(0, len(whose), CHUNK):
+                judge.judge(db, partition, organisation, whose[start : start + CHUNK])
         for (_, partition), at in positions.all_of(db, self._consumer).items():
             ledger.set_mark(db, self._consumer, partition, at.next_offset)
         return voice.settled

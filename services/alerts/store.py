@@ -1,11 +1,11 @@
 """What the watcher remembers between batches: time, what is due, what holds, what is shown."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any
 
 import orjson
 from sqlalchemy import Connection, Table, func, select
@@ -16,13 +16,8 @@ from services.alerts.judgement import Held
 from services.alerts.tables import NOW, Tables
 from shared.clock import from_micros, parse_time, to_micros
 from shared.envelope import Envelope
-from shared.storage.engine import few, insert, insert_or_nothing, upsert_all
-
-CHUNK: Final = 500
-"""Names in one question to the database."""
-
-Who = tuple[str, str]
-"""Organisation and client (or source)."""
+from shared.storage.engine import few, insert_or_nothing, upsert_all
+from shared.storage.replacing import CHUNK, Who, by_organisation, replace
 
 Places = Mapping[Who, int]
 """Clients → the partition in which each one's facts stand."""
@@ -160,13 +155,13 @@ def note_senders(db: Connection, tables: Tables, told: Iterable[tuple[int, Envel
 def save(db: Connection, tables: Tables, places: Places, lives: Sequence[Life]) -> None:
     """Write what was found out about clients: what holds, and when to look again."""
     upsert_all(db, tables.clients, [_client_row(places[life.who], life) for life in lives])
-    _replace(db, tables.phases, {life.who: _phase_rows(places[life.who], life) for life in lives})
-    _replace(db, tables.episodes, {life.who: _episode_rows(life) for life in lives})
+    replace(db, tables.phases, {life.who: _phase_rows(places[life.who], life) for life in lives})
+    replace(db, tables.episodes, {life.who: _episode_rows(life) for life in lives})
 
 
 def show_nothing(db: Connection, tables: Tables, whose: Iterable[Who]) -> None:
     """Forget every alert that is shown of some clients."""
-    for some in _by_organisation(whose):
+    for some in by_organisation(whose):
         alerts = list(db.scalars(questions.alerts_of_clients(tables.inbox), some))
         for table in (tables.inbox, tables.concerned):
             _forget(db, table, some["whose"], alerts)
@@ -254,35 +249,3 @@ def _inbox_row(places: Places, one: Shown) -> dict[str, Any]:
         "effective_at": to_micros(parse_time(body["effective_at"])),
         "body": orjson.dumps(body),
     }
-
-
-def _replace(db: Connection, table: Any, wanted: Mapping[Who, list[dict[str, Any]]]) -> None:
-    """Make the rows of each client what is wanted; touch nothing that is so already."""
-    existing: dict[Who, list[dict[str, Any]]] = {who: [] for who in wanted}
-    for some in _by_organisation(wanted):
-        for row in db.execute(questions.of_clients(table), some).mappings():
-            existing[row["organisation"], row["client"]].append(dict(row))
-    changed = [
-        who
-        for who, rows in wanted.items()
-        if _in_order(table, rows) != _in_order(table, existing[who])
-    ]
-    for some in _by_organisation(who for who in changed if existing[who]):
-        db.execute(questions.none_of_clients(table), some)
-    rows = [row for who in changed for row in wanted[who]]
-    insert(db, table, rows)
-
-
-def _in_order(table: Any, rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    names = [column.name for column in table.primary_key.columns]
-    return sorted(rows, key=lambda row: [row[name] for name in names])
-
-
-def _by_organisation(whose: Iterable[Who]) -> Iterator[dict[str, Any]]:
-    """Yield what a question about clients asks of: each organisation, so many at once."""
-    clients: dict[str, list[str]] = {}
-    for organisation, client in whose:
-        clients.setdefault(organisation, []).append(client)
-    for organisation, named in clients.items():
-        for start in range(0, len(named), CHUNK):
-            yield {"whose": organisation, "some": named[start : start + CHUNK]}

@@ -21,13 +21,14 @@ from services.alerts.ledger import Key
 from services.alerts.organisations import Organisations
 from services.alerts.rule import FeedRule, Rule
 from services.alerts.steps import Decided, Known
-from services.alerts.store import Life, Places, Shown, Who
+from services.alerts.store import Life, Places, Shown
 from services.alerts.voice import Aloud, Voice
 from shared.clock import EPOCH, parse_time
 from shared.envelope import Envelope
 from shared.errors import Unreadable, blamed_on
 from shared.storage import facts, generations, table_sets
 from shared.storage.accounts import Recipient
+from shared.storage.replacing import CHUNK, Who
 from shared.stream.handling import Item
 from shared.stream.parking import MANY
 from shared.stream.ports import EVENTS
@@ -144,8 +145,8 @@ class Watcher:
         """Judge clients, so many at once, and write what that comes to."""
         for organisation, every in groupby(sorted(whose), key=itemgetter(0)):
             named = list(every)
-            for start in range(0, len(named), store.CHUNK):
-                some = {who: whose[who] for who in named[start : start + store.CHUNK]}
+            for start in range(0, len(named), CHUNK):
+                some = {who: whose[who] for who in named[start : start + CHUNK]}
                 self._keep(db, some, self._judged(db, organisation, some, clock))
 
     def _judged(

@@ -61,7 +61,7 @@ class Following:
 
     def _current(self) -> Runner:
         try:
-            with self._database.read() as db:
+            with self._database.ask() as db:
                 generation = self._serving(db)
         except AnotherVersion:
             # Whoever may go on must not find the group taken.

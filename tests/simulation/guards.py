@@ -118,13 +118,13 @@ GUARDS: Final = (
     Guard(
         "an-earlier-step-first",
         OUTBOX,
-        "            ~_an_earlier_one_is_pending(),\n",
+        "        ~_an_earlier_one_is_pending(),\n",
         "",
     ),
     Guard(
         "a-claim-runs-out",
         OUTBOX,
-        "        LEDGER.c.held_until <= micros,\n",
+        '    LEDGER.c.held_until <= bindparam("present"),\n',
         "",
     ),
     Guard(

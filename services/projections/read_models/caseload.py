@@ -32,6 +32,7 @@ from shared.alliance.standing import by_raters
 from shared.clock import to_micros
 from shared.envelope import Envelope
 from shared.errors import blamed_on
+from shared.storage.replacing import Who, replace
 from shared.storage.table_sets import Catalogue
 
 URGENT, ATTENTION, FALLING, LOW, REST = range(5)
@@ -98,26 +99,18 @@ class Caseload:
 
     def fold(self, db: Connection, organisation: str, charts: Collection[Chart]) -> None:
         """Replace the rows of clients by what all their facts come to."""
-        charts = [chart for chart in charts if chart.own]
-        clients = [chart.client for chart in charts]
-        for table in (self._rows, self._places):
-            db.execute(
-                table.delete().where(
-                    table.c.organisation == organisation, table.c.client.in_(clients)
-                )
-            )
-        rows: list[dict[str, Any]] = []
-        places: list[dict[str, Any]] = []
+        rows: dict[Who, list[dict[str, Any]]] = {}
+        places: dict[Who, list[dict[str, Any]]] = {}
         for chart in charts:
-            with blamed_on(organisation, chart.client):
-                history = fold_within(chart.around, organisation, chart.client, chart.own)
-                found = _places(history, chart.partition or 0)
-                if found:
-                    places += found
-                    rows.append(_row(history))
-        if rows:
-            db.execute(self._rows.insert(), rows)
-            db.execute(self._places.insert(), places)
+            if not chart.own:
+                continue
+            who = (organisation, chart.client)
+            with blamed_on(*who):
+                history = fold_within(chart.around, *who, chart.own)
+                places[who] = _places(history, chart.partition or 0)
+                rows[who] = [_row(history)] if places[who] else []
+        replace(db, self._rows, rows)
+        replace(db, self._places, places)
 
     def refresh(self, db: Connection, organisation: str, client: str) -> None:
         """Fold one client anew, and replace its rows."""

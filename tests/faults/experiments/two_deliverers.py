@@ -42,13 +42,15 @@ EXPERIMENT = Experiment(
         Guard(
             name="a-claimed-row-is-left-alone",
             file="services/alerts/outbox.py",
-            old="    free = or_(\n        LEDGER.c.holder.is_(None),\n",
-            new="    free = or_(\n        LEDGER.c.status == PENDING,\n",
+            old="_FREE: Final = or_(\n    LEDGER.c.holder.is_(None),\n",
+            new="_FREE: Final = or_(\n    LEDGER.c.status == PENDING,\n",
             also=(
                 Edit(
                     "services/alerts/outbox.py",
-                    "LEDGER.c.holder == me)\n        .values(held_until=to_micros(now + LEASE))",
-                    "True)\n        .values(held_until=to_micros(now + LEASE))",
+                    "    return db.execute(_SETTLE, renewed).rowcount == 1\n",
+                    "    anybodys = LEDGER.update().where(_IT, LEDGER.c.status == PENDING)\n"
+                    "    del renewed['me']\n"
+                    "    return db.execute(anybodys, renewed).rowcount == 1\n",
                 ),
             ),
             tries=3,
