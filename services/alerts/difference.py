@@ -6,9 +6,10 @@ never asks what was judged before.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
+
+from shared.values import frozen
 
 
 class Spanned(Protocol):
@@ -59,7 +60,7 @@ _Episode = TypeVar("_Episode", bound=Named)
 _Alert = TypeVar("_Alert", bound=Telling)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pair(Generic[_Episode, _Alert]):
     """An episode and its alert; ``known`` is None for one that is new."""
 
@@ -68,7 +69,7 @@ class Pair(Generic[_Episode, _Alert]):
     known: _Alert | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Difference(Generic[_Episode, _Alert]):
     """What became of episodes and alerts.
 

@@ -14,13 +14,14 @@ from shared import ids
 from shared.alliance.history import Phase
 from shared.alliance.reading import Fact
 from shared.clock import format_time
+from shared.values import frozen
 
 RANK: Final[Mapping[Urgency, int]] = {"information": 0, "attention": 1, "urgent": 2}
 
 NO_GRACE: Final = timedelta(0)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Moment:
     """When something that a rule watches began to hold, grew, or cleared.
 

@@ -5,7 +5,6 @@ of each time are put together: an episode keeps the settings that it began with.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -14,9 +13,10 @@ import orjson
 from services.alerts.orders import BEGINNING, END, Order
 from services.alerts.rule import Episode, Rule, Step, Verdict
 from shared.alliance.history import Span
+from shared.values import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Held:
     """An episode, with what it was judged by.
 
@@ -46,7 +46,7 @@ class Held:
         return self.episode.cleared_at
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Judged:
     """What one rule says of one phase, and when time alone could change it."""
 

@@ -46,6 +46,7 @@ class Organisation:
         self.acted_on: frozenset[str] = frozenset(action.alert for action in self.actions)
         self._history_after: dict[str, timedelta] = {}
         self._orders: dict[tuple[str, str], tuple[Order, ...]] = {}
+        self._orders_at: dict[tuple[str, str], tuple[Order, ...]] = {}
 
     def orders(self, rule: Rule, clinic: str) -> tuple[Order, ...]:
         """Return the orders of a rule at a clinic."""
@@ -53,6 +54,13 @@ class Organisation:
         if key not in self._orders:
             self._orders[key] = orders(rule, clinic, self.facts)
         return self._orders[key]
+
+    def orders_at(self, rule: Rule, clinic: str) -> tuple[Order, ...]:
+        """Return the orders of what was at one clinic alone, always."""
+        key = (rule.name, clinic)
+        if key not in self._orders_at:
+            self._orders_at[key] = along([(BEGINNING, self.orders(rule, clinic))])
+        return self._orders_at[key]
 
     def history_after(self, clinic: str) -> timedelta:
         """Return how old a step may be when it becomes known, to be news."""
@@ -200,7 +208,7 @@ def _ordered(organisation: Organisation, rule: Rule, phase: Phase) -> tuple[Orde
     before. A boundary matter or a risk stays under the orders of the clinics that have any.
     """
     if phase.derived(_stayed):
-        return along([(BEGINNING, organisation.orders(rule, phase.clinic.ref))])
+        return organisation.orders_at(rule, phase.clinic.ref)
     stays: list[tuple[datetime, str]] = []
     for fact in phase.facts:
         clinic = fact.data.get("clinic")

@@ -5,7 +5,6 @@ A rule is one file in ``services/alerts/rules`` and one line in its visible tupl
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -13,6 +12,7 @@ from services.alerts.example import Example
 from services.alerts.silence import Silence
 from shared.alliance.history import Phase
 from shared.alliance.reading import Fact
+from shared.values import frozen
 
 Urgency = Literal["information", "attention", "urgent"]
 Family = Literal["consistency", "trust", "boundary", "outcome", "combined", "feed"]
@@ -21,7 +21,7 @@ Audience = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Step:
     """One step of an episode: it opened, or its urgency rose.
 
@@ -48,7 +48,7 @@ class Step:
     deadline: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Episode:
     """A stretch of time in which a rule holds.
 
@@ -75,7 +75,7 @@ class Episode:
         return self.steps[-1].urgency
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Verdict:
     """What a rule says of a phase.
 

@@ -12,6 +12,7 @@ from typing import Final
 
 from shared.alliance.history import Phase
 from shared.alliance.reading import Fact
+from shared.values import frozen
 
 SILENT, RESUMED = "feed.silent", "feed.resumed"
 
@@ -38,7 +39,7 @@ class Silence:
     facts: tuple[Fact, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Horizon:
     """Up to when deadlines may be judged.
 

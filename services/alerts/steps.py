@@ -32,6 +32,7 @@ from services.alerts.judgement import Held
 from services.alerts.rule import Rule, Step
 from shared import ids
 from shared.clock import format_time
+from shared.values import frozen
 
 SOURCE: Final = "urn:rapport:alerts"
 """The CloudEvents source of what this service writes."""
@@ -147,7 +148,7 @@ class Circumstances:
     muted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Outcome:
     """What a judgement comes to.
 
@@ -158,6 +159,9 @@ class Outcome:
 
     steps: tuple[Decided, ...]
     wakes_at: datetime | None
+
+
+_NOTHING: Final = Outcome((), None)
 
 
 def decide(
@@ -171,6 +175,8 @@ def decide(
 
     Without a rule nothing can hold: what is known is closed.
     """
+    if not held and not alerts:
+        return _NOTHING  # So it is for most rules, of most clients.
     shown = [one for one in held if one.steps]
     found: Difference[Held, Known] = difference(shown, alerts, _another_id)
     steps: list[Decided] = []

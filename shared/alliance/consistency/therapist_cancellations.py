@@ -1,7 +1,6 @@
 """Sessions that the clinic or the therapist cancelled or missed, among the last eight. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from shared.alliance.attendance import Outcome, lapses, latest
@@ -17,9 +16,10 @@ from shared.alliance.consistency.measure import (
 )
 from shared.alliance.things import Phase
 from shared.alliance.wording import counted
+from shared.values import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Cancellations:
     """What counts of a window of bookings.
 
