@@ -15,6 +15,7 @@ from sqlalchemy import (
     BigInteger,
     Column,
     Connection,
+    Insert,
     Integer,
     LargeBinary,
     MetaData,
@@ -53,6 +54,13 @@ def insert_new(
     Raises:
         DatabaseUnavailable: when the database does not answer.
     """
+    names = table.columns.keys()
+    name_of = itemgetter(*(names.index(name) for name in named_by))
+    if len(rows) == 1:
+        # One row is there or not: how many were inserted says which.
+        values = dict(zip(names, rows[0], strict=True))
+        added = db.execute(_counted(db.dialect.name, table), values)
+        return set() if added.rowcount == 1 else {name_of(rows[0])}
     if db.dialect.name == "sqlite" and _all_new(db, table, rows):
         return set()
     if db.dialect.name == "postgresql" and len(rows) >= MANY:
@@ -61,10 +69,8 @@ def insert_new(
         if inserted.rowcount == len(rows):
             return set()
     else:
-        names = table.columns.keys()
-        values = [dict(zip(names, row, strict=True)) for row in rows]
-        inserted = db.execute(_returning(db.dialect.name, table, named_by), values)
-    name_of = itemgetter(*(table.columns.keys().index(name) for name in named_by))
+        several = [dict(zip(names, row, strict=True)) for row in rows]
+        inserted = db.execute(_returning(db.dialect.name, table, named_by), several)
     return {name_of(row) for row in rows} - {tuple(row) for row in inserted}
 
 
@@ -118,6 +124,11 @@ def _from_own(table: Table, named_by: tuple[str, ...]) -> ReturningInsert[Any]:
     made: PostgresInsert = postgresql.insert(table).from_select(table.columns.keys(), rows)
     asked = made.on_conflict_do_nothing().returning(*(table.c[name] for name in named_by))
     return asked.execution_options(preserve_rowcount=True)
+
+
+@cache
+def _counted(dialect: str, table: Table) -> Insert:
+    return inserting_or_nothing(dialect, table).execution_options(preserve_rowcount=True)
 
 
 @cache
