@@ -4,7 +4,6 @@ Without this, a server whose parent was killed would go on listening on the port
 start would find it taken.
 """
 
-import gc
 import os
 import signal
 import sys
@@ -12,6 +11,8 @@ import threading
 import time
 
 from granian.cli import entrypoint
+
+from services.cli.memory import frugal
 
 LOOK_EVERY_S = 0.5
 
@@ -43,7 +44,7 @@ def main() -> None:
     """
     parent = int(sys.argv.pop(1))
     # Before the workers are forked, which inherit it.
-    gc.set_threshold(*COLLECT_AFTER)
+    frugal(COLLECT_AFTER)
     os.register_at_fork(after_in_child=_may_end)
     threading.Thread(target=end_with, args=(parent,), daemon=True).start()
     entrypoint()  # type: ignore[no-untyped-call]  # granian's is not typed.

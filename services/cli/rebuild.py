@@ -1,6 +1,5 @@
 """``rapport rebuild``: build read models anew beside those that serve, compare, and switch."""
 
-import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
@@ -14,6 +13,7 @@ from services.alerts import tables
 from services.alerts.bootstrap import EVERY_RULE
 from services.alerts.rebuild import Candidate as Alerts
 from services.cli.common import FAILED, Office, json_option, show, show_one, with_office
+from services.cli.memory import frugal
 from services.cli.process import wait_for, work
 from services.cli.rebuild_progress import Meter
 from services.cli.serve import COLLECT_AFTER
@@ -109,7 +109,7 @@ def rebuild(
         show([row for kind in KINDS for row in _state(office, kind)], as_json=as_json)
         return
     kind = _named(name)
-    gc.set_threshold(*COLLECT_AFTER)
+    frugal(COLLECT_AFTER)
     generations.prepare(office.db, kind.tables)
     if discard or drop_old:
         _drop(office, kind, "building" if discard else "previous", as_json=as_json)

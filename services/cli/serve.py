@@ -1,7 +1,6 @@
 """``rapport up`` and ``rapport serve``: the services as processes."""
 
 import atexit
-import gc
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -11,6 +10,7 @@ from flask import Flask
 from services.alerts import bootstrap as alerts
 from services.alerts import tables
 from services.cli.common import MISCONFIGURED, Office, opened, said_plainly
+from services.cli.memory import frugal
 from services.cli.process import Worker, run
 from services.ingest import bootstrap as ingest
 from services.projections import bootstrap as projections
@@ -118,7 +118,7 @@ def _serve(
     with said_plainly():
         settings = load()
         logs.configure(settings.log_level)
-        gc.set_threshold(*COLLECT_AFTER)
+        frugal(COLLECT_AFTER)
         prepare(settings)
         _say_where(settings, metrics_too=target != INGEST)
         code = run(settings, target, made(settings), processes=processes)
