@@ -1,4 +1,4 @@
-"""The Kafka engine: the only place that knows kafka-python."""
+"""The Kafka engine: the only place that knows librdkafka, through confluent-kafka."""
 
 from shared.stream.kafka.stream import KafkaStream
 

@@ -1,57 +1,45 @@
 """How every connection to Kafka is made, and what its errors mean to us.
 
-Each setting is explicit, because a default of kafka-python has been wrong for us before.
+Each setting that matters is explicit, because a library's default has been wrong for us before.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from socket import socket
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
-from kafka.errors import (
-    CorruptRecordError,
-    KafkaError,
-    LogTruncationError,
-    NoOffsetForPartitionError,
-    OffsetOutOfRangeError,
-    UnsupportedCodecError,
-)
-from kafka.net.compat import KafkaNetClient
-from kafka.net.inet import KafkaNetSocket
+from confluent_kafka import Consumer, KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, TopicMetadata
 
-from shared.errors import StreamDamaged, StreamUnavailable
-from shared.logs import logger
+from shared.errors import RapportError, StreamDamaged, StreamUnavailable
 
 RECONNECT_MAX_MS: Final = 1_000
-"""The library's default of 30 s cost 8 s after the broker's return."""
+"""The library's default of 10 s would be added to every outage."""
 
 REQUEST_TIMEOUT_MS: Final = 5_000
-BOOTSTRAP_TIMEOUT_MS: Final = 2_000
 
-LEAVING_NO_SOCKET: Final = "direct://"
-"""The library's ``proxy_url`` that chooses our way of connecting; there is no proxy."""
+_DAMAGED: Final = frozenset(
+    {
+        "_BAD_MSG",
+        "_BAD_COMPRESSION",
+        "_NOT_IMPLEMENTED",
+        "_UNSUPPORTED_FEATURE",
+        "INVALID_MSG",
+    }
+)
+"""What a batch is called that cannot be taken apart: its checksum, compression, or format."""
 
-_DAMAGED: Final = (CorruptRecordError, UnsupportedCodecError)
-_GONE: Final = (LogTruncationError, NoOffsetForPartitionError, OffsetOutOfRangeError)
+_GONE: Final = frozenset(
+    {
+        "_AUTO_OFFSET_RESET",
+        "_LOG_TRUNCATION",
+        "_NO_OFFSET",
+        "OFFSET_OUT_OF_RANGE",
+    }
+)
 
 
-class _ClosedWhenGivenUp(KafkaNetSocket):  # type: ignore[misc]  # kafka-python has no types.
-    """Close a socket whose connection failed, or whose owner was closed while it was being made.
-
-    kafka-python 3.0 leaves such a one open until the garbage collector finds it.
-    """
-
-    SCHEMES = ("direct",)
-
-    async def sock_connect(self, net: Any, sock: socket, sockaddr: Any, **limits: Any) -> socket:
-        """Return the connected socket, or close it."""
-        try:
-            connected: socket = await super().sock_connect(net, sock, sockaddr, **limits)
-        except BaseException:
-            sock.close()
-            raise
-        return connected
+Client: TypeAlias = AdminClient | Consumer
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,60 +58,69 @@ class Cluster:
     delivery_timeout_s: float
     lease_s: float
 
-    def connect(self, make: Callable[..., Any], **settings: Any) -> Any:
-        """Return what ``make`` (a class of kafka-python) makes, connected.
-
-        Raises:
-            StreamUnavailable: when no broker answers within ``bootstrap_timeout_ms``.
-        """
-        made: list[KafkaNetClient] = []
-
-        def client(**configs: Any) -> KafkaNetClient:
-            made.append(KafkaNetClient(**configs))
-            # kafka-python 3.0 takes this setting and forgets it: asking about a missing topic
-            # would create it, with the broker's defaults instead of ours.
-            made[-1].cluster.config["allow_auto_create_topics"] = False
-            return made[-1]
-
-        wanted = {
-            "bootstrap_servers": list(self.servers),
-            "bootstrap_timeout_ms": BOOTSTRAP_TIMEOUT_MS,
-            "reconnect_backoff_max_ms": RECONNECT_MAX_MS,
-            "request_timeout_ms": REQUEST_TIMEOUT_MS,
-            "kafka_client": client,
-            "proxy_url": LEAVING_NO_SOCKET,
+    def settings(self, more: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the settings of a connection: what all have in common, and ``more``."""
+        common = {
+            "bootstrap.servers": ",".join(self.servers),
+            "client.id": "rapport",
+            "reconnect.backoff.max.ms": RECONNECT_MAX_MS,
+            "socket.timeout.ms": REQUEST_TIMEOUT_MS,
+            "socket.connection.setup.timeout.ms": REQUEST_TIMEOUT_MS,
+            "socket.nagle.disable": True,
+            # Asking about a missing topic would create it, with the broker's defaults, not ours.
+            "allow.auto.create.topics": False,
+            # The broker may ask its callers for figures about themselves; ours are elsewhere.
+            "enable.metrics.push": False,
+            # It would write to stderr, several lines a second while no broker answers. What
+            # matters reaches us as an error, and we say it once.
+            "log_level": 0,
         }
-        try:
-            return make(**(wanted | settings))
-        except KafkaError as error:
-            # A constructor that fails leaves its network thread and sockets behind.
-            for left in made:
-                left.close()
-            logger("stream").error("kafka.no_connection", error=type(error).__name__)
-            raise unavailable(error) from error
+        return common | dict(more)
 
 
 @contextmanager
 def answering() -> Iterator[None]:
-    """Turn the errors of kafka-python into ours, grouped by what the caller does next."""
+    """Turn the errors of the library into ours, grouped by what the caller does next."""
     try:
         yield
-    except _DAMAGED as error:
-        raise StreamDamaged(
-            f"a record is damaged on the broker's disk ({error}): let that broker copy the"
+    except KafkaException as error:
+        raise ours(error.args[0]) from error
+    except TimeoutError as error:
+        raise StreamUnavailable("Kafka did not answer in time") from error
+
+
+def described(client: Client, name: str, timeout_s: float) -> TopicMetadata | None:
+    """Return what a broker knows of a topic, or None where it does not exist.
+
+    Raises:
+        StreamUnavailable: when no broker answers within ``timeout_s``.
+    """
+    with answering():
+        found = client.list_topics(name, timeout=timeout_s).topics[name]
+        if found.error is None:
+            return found
+        if found.error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+            return None
+        raise KafkaException(found.error)
+
+
+def missing(topic: str) -> str:
+    """Say that a topic does not exist, and what to do."""
+    return f"topic {topic} does not exist; run: rapport doctor --fix"
+
+
+def ours(error: KafkaError) -> RapportError:
+    """Return our error for one of the library's: stop, or try again."""
+    if error.name() in _DAMAGED:
+        return StreamDamaged(
+            f"a record is damaged on the broker's disk ({error.name()}): let that broker copy the"
             " partition again from another, or restore the topic from its backup; nothing was"
             " skipped"
-        ) from error
-    except _GONE as error:
-        raise StreamDamaged(
-            f"Kafka no longer has what is to be read ({error}): records were deleted before they"
-            " were read; restore the topic from its backup, and see rapport doctor for its"
+        )
+    if error.name() in _GONE:
+        return StreamDamaged(
+            f"Kafka no longer has what is to be read ({error.name()}): records were deleted before"
+            " they were read; restore the topic from its backup, and see rapport doctor for its"
             " retention; nothing was skipped"
-        ) from error
-    except KafkaError as error:
-        raise unavailable(error) from error
-
-
-def unavailable(error: KafkaError) -> StreamUnavailable:
-    """Return our error for one of kafka-python's that means "not now"."""
-    return StreamUnavailable(f"Kafka does not answer: {type(error).__name__}")
+        )
+    return StreamUnavailable(f"Kafka does not answer: {error.name()}")

@@ -1,25 +1,33 @@
 """The Kafka engine as a whole."""
 
-import logging
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final
 
-from kafka import KafkaAdminClient, TopicPartition
-from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec
-from kafka.errors import TopicAlreadyExistsError
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import (
+    AdminClient,
+    ConfigResource,
+    NewTopic,
+    OffsetSpec,
+)
 
 from shared.errors import StreamUnavailable
-from shared.stream.kafka.connection import Cluster, answering
+from shared.stream.kafka.connection import Cluster, answering, described, missing
 from shared.stream.kafka.consumer import KafkaConsumer
 from shared.stream.kafka.publisher import KafkaPublisher
-from shared.stream.ports import Partition
+from shared.stream.ports import EVENTS, Partition
 from shared.stream.topics import TOPICS, Topic, kafka_settings
 
 DELIVERY_TIMEOUT_S: Final = 120.0
 LEASE_S: Final = 10.0
-HEALTH_TIMEOUT_MS: Final = 900
-"""Connecting and asking may each take so long; together they stay within two seconds."""
+ASK_TIMEOUT_S: Final = 5.0
+ANSWERED_WITHIN_S: Final = 15.0
+"""Own: longer than the library itself waits for any answer."""
+
+HEALTH_TIMEOUT_S: Final = 1.8
+CREATED_WITHIN_S: Final = 10.0
+CREATED_EVERY_S: Final = 0.05
 
 
 class KafkaStream:
@@ -46,9 +54,6 @@ class KafkaStream:
             delivery_timeout_s: When the library gives up a record that nobody waits for.
             lease_s: After how many seconds of silence a consumer's partitions go to another.
         """
-        # The library logs keys and values when asked for detail, and several lines a second
-        # while no broker answers. What matters reaches us as an error, and we say it once.
-        logging.getLogger("kafka").setLevel(logging.CRITICAL)
         self._cluster = Cluster(tuple(servers), prefix, delivery_timeout_s, lease_s)
         self._partitions = partitions
         self._replication = replication
@@ -71,102 +76,107 @@ class KafkaStream:
             StreamUnavailable: when no broker answers or the topic does not exist.
         """
         if topic not in self._counted:
-            with self._admin() as admin:
-                found = _described(admin, self._cluster.prefix + topic)
+            found = described(self._admin(), self._cluster.prefix + topic, ASK_TIMEOUT_S)
             if found is None:
-                raise StreamUnavailable(_missing(topic))
-            self._counted[topic] = len(found["partitions"])
+                raise StreamUnavailable(missing(topic))
+            self._counted[topic] = len(found.partitions)
         return self._counted[topic]
 
     def ends(self, topic: str) -> Mapping[Partition, int]:
         """Return the offset after the last record of each partition."""
-        return self._offsets(topic, OffsetSpec.LATEST)
+        return self._offsets(topic, OffsetSpec.latest())
 
     def begins(self, topic: str) -> Mapping[Partition, int]:
         """Return the offset of the first record of each partition that retention left."""
-        return self._offsets(topic, OffsetSpec.EARLIEST)
+        return self._offsets(topic, OffsetSpec.earliest())
 
-    def _offsets(self, topic: str, which: Any) -> Mapping[Partition, int]:
+    def _offsets(self, topic: str, which: OffsetSpec) -> Mapping[Partition, int]:
         name = self._cluster.prefix + topic
         wanted = {TopicPartition(name, n): which for n in range(self.partitions(topic))}
-        with self._admin() as admin:
-            found = admin.list_partition_offsets(wanted)
-        return {Partition(topic, place.partition): at.offset for place, at in found.items()}
+        admin = self._admin()
+        with answering():
+            asked = admin.list_offsets(wanted, request_timeout=ASK_TIMEOUT_S)
+            return {
+                Partition(topic, place.partition): answer.result(ANSWERED_WITHIN_S).offset
+                for place, answer in asked.items()
+            }
 
     def healthy(self) -> bool:
         """Return whether a broker answers within two seconds."""
-        limits = {
-            "bootstrap_timeout_ms": HEALTH_TIMEOUT_MS,
-            "request_timeout_ms": HEALTH_TIMEOUT_MS,
-        }
         try:
-            with self._admin(**limits):
-                return True
+            described(self._admin(), self._cluster.prefix + EVENTS, HEALTH_TIMEOUT_S)
         except StreamUnavailable:
             return False
+        return True
 
     def create_topics(self) -> Sequence[str]:
         """Create what is missing; return the names created. Safe to repeat."""
-        prefix = self._cluster.prefix
-        with self._admin() as admin:
-            there = set(admin.list_topics())
-            missing = [topic for topic in TOPICS if prefix + topic.name not in there]
-            wanted = {prefix + topic.name: self._wanted(topic) for topic in missing}
-            if wanted:
+        admin = self._admin()
+        names = {self._cluster.prefix + topic.name: topic for topic in TOPICS}
+        absent = [name for name in names if described(admin, name, ASK_TIMEOUT_S) is None]
+        if not absent:
+            return []
+        created = []
+        wanted = [self._wanted(name, names[name]) for name in absent]
+        with answering():
+            asked = admin.create_topics(wanted, request_timeout=CREATED_WITHIN_S)
+            for name, answer in asked.items():
                 try:
-                    admin.create_topics(wanted)
-                except TopicAlreadyExistsError:
-                    # Somebody created them at the same time, which is as good.
-                    missing = []
-                admin.wait_for_topics(list(wanted))
-        return [topic.name for topic in missing]
+                    answer.result(ANSWERED_WITHIN_S)
+                except KafkaException as error:
+                    # Somebody created it at the same time, which is as good.
+                    if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                        raise
+                else:
+                    created.append(names[name].name)
+        for name in absent:
+            _wait_until_led(admin, name)
+        return created
 
     def check_topics(self) -> Sequence[str]:
         """Return what is wrong with the topics, as sentences that say what to do."""
-        with self._admin() as admin:
-            return [problem for topic in TOPICS for problem in self._check(admin, topic)]
+        admin = self._admin()
+        return [problem for topic in TOPICS for problem in self._check(admin, topic)]
 
     def close(self) -> None:
         """Do nothing: publishers and consumers hold their own connections."""
 
-    @contextmanager
-    def _admin(self, **settings: Any) -> Iterator[Any]:
-        admin = self._cluster.connect(KafkaAdminClient, **settings)
-        try:
-            with answering():
-                yield admin
-        finally:
-            admin.close()
+    def _admin(self) -> AdminClient:
+        """Return a connection for one question or a few; it ends when nobody holds it."""
+        return AdminClient(self._cluster.settings({}))
 
-    def _wanted(self, topic: Topic) -> Mapping[str, object]:
-        return {
-            "num_partitions": self._partitions,
-            "replication_factor": self._replication,
-            "configs": kafka_settings(topic, self._replication),
-        }
+    def _wanted(self, name: str, topic: Topic) -> NewTopic:
+        return NewTopic(
+            name,
+            num_partitions=self._partitions,
+            replication_factor=self._replication,
+            config=dict(kafka_settings(topic, self._replication)),
+        )
 
-    def _check(self, admin: Any, topic: Topic) -> Iterator[str]:
+    def _check(self, admin: AdminClient, topic: Topic) -> Iterator[str]:
         name = self._cluster.prefix + topic.name
-        found = _described(admin, name)
+        found = described(admin, name, ASK_TIMEOUT_S)
         if found is None:
-            yield _missing(topic.name)
+            yield missing(topic.name)
             return
-        count = len(found["partitions"])
+        count = len(found.partitions)
         if count != self._partitions:
             yield (
                 f"topic {topic.name} has {count} partitions, not {self._partitions}, and"
                 f" cannot change: set RAPPORT_PARTITIONS={count}"
             )
-        copies = min(len(partition["replica_nodes"]) for partition in found["partitions"])
+        copies = min(len(partition.replicas) for partition in found.partitions.values())
         if copies < self._replication:
             yield (
                 f"topic {topic.name} is kept on {copies} brokers, not {self._replication}: run"
                 f" kafka-reassign-partitions.sh, or set RAPPORT_REPLICATION={copies}"
             )
-        resource = ConfigResource(ConfigResourceType.TOPIC, name)
-        settings = admin.describe_configs([resource], config_filter="all")["topic"][name]
+        with answering():
+            resource = ConfigResource(ConfigResource.Type.TOPIC, name)
+            [asked] = admin.describe_configs([resource]).values()
+            settings = asked.result(ANSWERED_WITHIN_S)
         for setting, value in kafka_settings(topic, self._replication).items():
-            has = settings[setting]["value"]
+            has = settings[setting].value
             if has != value:
                 yield (
                     f"topic {topic.name} has {setting}={has}, not {value}: run kafka-configs.sh"
@@ -174,11 +184,19 @@ class KafkaStream:
                 )
 
 
-def _described(admin: Any, name: str) -> Any:
-    """Return the topic's description, or None where it does not exist."""
-    (found,) = admin.describe_topics([name])
-    return None if found["error_code"] else found
+def _wait_until_led(admin: AdminClient, name: str) -> None:
+    """Return once each partition has a leader: until then a topic that was created is of no use.
+
+    Raises:
+        StreamUnavailable: when that takes too long.
+    """
+    deadline = time.monotonic() + CREATED_WITHIN_S
+    while not _led(admin, name):
+        if time.monotonic() > deadline:
+            raise StreamUnavailable(f"topic {name} was created, and has no leader yet")
+        time.sleep(CREATED_EVERY_S)
 
 
-def _missing(topic: str) -> str:
-    return f"topic {topic} does not exist; run: rapport doctor --fix"
+def _led(admin: AdminClient, name: str) -> bool:
+    found = described(admin, name, ASK_TIMEOUT_S)
+    return found is not None and all(one.leader >= 0 for one in found.partitions.values())
