@@ -130,7 +130,7 @@ def test_too_few_copies_are_noticed(kafka_engine: KafkaEngine) -> None:
 def test_more_copies_than_brokers_cannot_be_created(kafka_engine: KafkaEngine) -> None:
     """Creating topics that the cluster cannot keep fails, and says why."""
     stream = KafkaStream([kafka_engine.address], PARTITIONS, 3, prefix="three.")
-    with pytest.raises(StreamUnavailable, match="InvalidReplicationFactor"):
+    with pytest.raises(StreamUnavailable, match="INVALID_REPLICATION_FACTOR"):
         stream.create_topics()
 
 

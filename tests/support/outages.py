@@ -10,7 +10,7 @@ from tests.support.engines import EmbeddedEngine, Engine, KafkaEngine
 from tests.support.kafka_broker import KafkaBroker
 
 KAFKA_DELIVERY_TIMEOUT_S = 6.0
-"""As short as kafka-python takes it: not under one request's time-out."""
+"""Not under the time-out of one request."""
 
 
 class Breakable(Protocol):

@@ -58,6 +58,7 @@ class KafkaStream:
         self._partitions = partitions
         self._replication = replication
         self._counted: dict[str, int] = {}
+        self._asking: AdminClient | None = None
 
     def publisher(self) -> KafkaPublisher:
         """Open a publisher."""
@@ -139,11 +140,14 @@ class KafkaStream:
         return [problem for topic in TOPICS for problem in self._check(admin, topic)]
 
     def close(self) -> None:
-        """Do nothing: publishers and consumers hold their own connections."""
+        """End the connection for questions; publishers and consumers hold their own."""
+        self._asking = None
 
     def _admin(self) -> AdminClient:
-        """Return a connection for one question or a few; it ends when nobody holds it."""
-        return AdminClient(self._cluster.settings({}))
+        """Return the connection for questions, which takes a tenth of a second to make."""
+        if self._asking is None:
+            self._asking = AdminClient(self._cluster.settings({}))
+        return self._asking
 
     def _wanted(self, name: str, topic: Topic) -> NewTopic:
         return NewTopic(

@@ -96,8 +96,8 @@ EXPERIMENT = Experiment(
         Guard(
             name="acknowledged-by-all-in-sync",
             file="shared/stream/kafka/publisher.py",
-            old='acks="all",\n                enable_idempotence=True,',
-            new="acks=1,\n                enable_idempotence=False,",
+            old='"acks": "all",\n                "enable.idempotence": True,',
+            new='"acks": 1,\n                "enable.idempotence": False,',
             tries=2,
         ),
     ),

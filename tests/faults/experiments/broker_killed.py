@@ -18,8 +18,8 @@ UNDER_WAY: Final = 15
 ACKNOWLEDGED: Final = Guard(
     name="only-what-the-broker-has-is-acknowledged",
     file="shared/stream/kafka/publisher.py",
-    old='acks="all",\n                enable_idempotence=True,',
-    new="acks=0,\n                enable_idempotence=False,",
+    old='"acks": "all",\n                "enable.idempotence": True,',
+    new='"acks": 0,\n                "enable.idempotence": False,',
     tries=3,
 )
 

@@ -203,8 +203,8 @@ RETENTION_KAFKA = Experiment(
         Guard(
             name="nothing-is-skipped-in-silence",
             file="shared/stream/kafka/consumer.py",
-            old='auto_offset_reset="none"',
-            new='auto_offset_reset="earliest"',
+            old='"auto.offset.reset": "error"',
+            new='"auto.offset.reset": "earliest"',
         ),
     ),
     (KAFKA,),
@@ -232,8 +232,8 @@ FLIPPED_KAFKA = Experiment(
         Guard(
             name="checksums-are-compared",
             file="shared/stream/kafka/consumer.py",
-            old="check_crcs=True",
-            new="check_crcs=False",
+            old='"check.crcs": True',
+            new='"check.crcs": False',
         ),
     ),
     (KAFKA,),

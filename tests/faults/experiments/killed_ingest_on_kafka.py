@@ -42,12 +42,12 @@ EXPERIMENT = Experiment(
     guards=(
         Guard(
             name="acknowledged-only-when-the-broker-says-so",
-            file="shared/stream/kafka/publisher.py",
-            old="                future.get(timeout=max(0.0, deadline - time.monotonic()))\n",
-            new="                assert future\n",
+            file="shared/stream/kafka/delivering.py",
+            old="            self._wait(publication, deadline)\n",
+            new="            return\n",
             also=(
                 # What nobody waits for leaves within a millisecond: too soon to be met by a kill.
-                Edit("shared/stream/kafka/publisher.py", "linger_ms=0,", "linger_ms=500,"),
+                Edit("shared/stream/kafka/publisher.py", '"linger.ms": 0,', '"linger.ms": 500,'),
             ),
             tries=2,
         ),
