@@ -110,7 +110,7 @@ def missing(topic: str) -> str:
 
 
 def ours(error: KafkaError) -> RapportError:
-    """Return our error for one of the library's: stop, or try again."""
+    """Return our error for one of the library's, met while reading: stop, or try again."""
     if error.name() in _DAMAGED:
         return StreamDamaged(
             f"a record is damaged on the broker's disk ({error.name()}): let that broker copy the"
@@ -123,4 +123,9 @@ def ours(error: KafkaError) -> RapportError:
             " they were read; restore the topic from its backup, and see rapport doctor for its"
             " retention; nothing was skipped"
         )
+    return unavailable(error)
+
+
+def unavailable(error: KafkaError) -> StreamUnavailable:
+    """Return our error for one of the library's that means "not now"."""
     return StreamUnavailable(f"Kafka does not answer: {error.name()}")

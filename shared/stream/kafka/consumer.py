@@ -126,30 +126,7 @@ class KafkaConsumer:
 
     def _connected(self) -> LibraryConsumer:
         if self._library is None:
-            lease_ms = int(self._cluster.lease_s * 1000)
-            library = LibraryConsumer(
-                self._cluster.settings(
-                    {
-                        "group.id": self._cluster.prefix + self._group,
-                        "enable.auto.commit": False,
-                        "enable.auto.offset.store": False,
-                        "auto.offset.reset": "error",
-                        "isolation.level": "read_committed",
-                        # A broker serves what its disk holds; only the reader compares the
-                        # checksum.
-                        "check.crcs": True,
-                        "fetch.max.bytes": FETCH_BYTES,
-                        "max.partition.fetch.bytes": PARTITION_BYTES,
-                        "queued.max.messages.kbytes": QUEUED_KBYTES,
-                        "queued.min.messages": QUEUED_RECORDS,
-                        "fetch.queue.backoff.ms": FETCH_AGAIN_MS,
-                        "max.poll.interval.ms": MAX_POLL_INTERVAL_MS,
-                        "session.timeout.ms": lease_ms,
-                        "heartbeat.interval.ms": lease_ms // HEARTBEATS_PER_LEASE,
-                        "partition.assignment.strategy": "range",
-                    }
-                )
-            )
+            library = LibraryConsumer(self._settings())
             try:
                 self._join(library)
             except RapportError:
@@ -158,6 +135,29 @@ class KafkaConsumer:
             self._library = library
             self._ask_at = time.monotonic() + ASK_EVERY_S
         return self._library
+
+    def _settings(self) -> dict[str, Any]:
+        lease_ms = int(self._cluster.lease_s * 1000)
+        return self._cluster.settings(
+            {
+                "group.id": self._cluster.prefix + self._group,
+                "enable.auto.commit": False,
+                "enable.auto.offset.store": False,
+                "auto.offset.reset": "error",
+                "isolation.level": "read_committed",
+                # A broker serves what its disk holds; only the reader compares the checksum.
+                "check.crcs": True,
+                "fetch.max.bytes": FETCH_BYTES,
+                "max.partition.fetch.bytes": PARTITION_BYTES,
+                "queued.max.messages.kbytes": QUEUED_KBYTES,
+                "queued.min.messages": QUEUED_RECORDS,
+                "fetch.queue.backoff.ms": FETCH_AGAIN_MS,
+                "max.poll.interval.ms": MAX_POLL_INTERVAL_MS,
+                "session.timeout.ms": lease_ms,
+                "heartbeat.interval.ms": lease_ms // HEARTBEATS_PER_LEASE,
+                "partition.assignment.strategy": "range",
+            }
+        )
 
     def _join(self, library: LibraryConsumer) -> None:
         for name, topic in self._topics.items():

@@ -16,7 +16,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from shared.errors import StreamUnavailable
-from shared.stream.kafka.connection import ours
+from shared.stream.kafka.connection import unavailable
 from shared.stream.ports import Outgoing
 
 
@@ -120,4 +120,4 @@ class Delivering:
 def _failed(error: KafkaError) -> Exception:
     if error.name() == "_UNKNOWN_PARTITION":
         return ValueError("the topic has no such partition")
-    return ours(error)
+    return unavailable(error)
