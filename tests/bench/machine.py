@@ -24,6 +24,7 @@ def machine(postgres: PostgresServer) -> Mapping[str, str]:
         "system": f"{platform.system()} {platform.machine()}",
         "Python": platform.python_version(),
         "Kafka": f"{KAFKA_VERSION} on {_java()}, one broker",
+        "confluent-kafka": importlib.metadata.version("confluent-kafka"),
         "kafka-python": importlib.metadata.version("kafka-python"),
         "granian": importlib.metadata.version("granian"),
         "PostgreSQL": _version(postgres),

@@ -12,12 +12,12 @@ from typing import Final
 
 from shared.errors import StreamUnavailable
 from shared.logs import logger
-from shared.stream.kafka.connection import Cluster
+from shared.stream.kafka.connection import REQUEST_TIMEOUT_MS, Cluster
 from shared.stream.kafka.delivering import Delivering
 from shared.stream.ports import Outgoing
 from shared.stream.topics import MAX_RECORD_BYTES, refuse_too_large
 
-QUEUE_KBYTES: Final = 64 * 1024
+QUEUE_KBYTES: Final = 128 * 1024
 """Own: what may wait for a broker that is away; beyond it a publication fails at once."""
 
 
@@ -71,6 +71,7 @@ class KafkaPublisher:
                 "enable.idempotence": True,
                 "delivery.timeout.ms": int(self._cluster.delivery_timeout_s * 1000),
                 "linger.ms": 0,
+                "request.timeout.ms": REQUEST_TIMEOUT_MS,
                 "message.max.bytes": MAX_RECORD_BYTES,
                 "queue.buffering.max.kbytes": QUEUE_KBYTES,
                 # As every Kafka tool does it, and ``partitioning.py`` for the other engine.

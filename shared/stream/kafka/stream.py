@@ -21,7 +21,10 @@ from shared.stream.topics import TOPICS, Topic, kafka_settings
 
 DELIVERY_TIMEOUT_S: Final = 120.0
 LEASE_S: Final = 10.0
-ASK_TIMEOUT_S: Final = 5.0
+ASK_TIMEOUT_S: Final = 2.0
+OFFSETS_TIMEOUT_S: Final = 5.0
+"""Own: each partition's leader is asked, and where one was lost another must be found."""
+
 ANSWERED_WITHIN_S: Final = 15.0
 """Own: longer than the library itself waits for any answer."""
 
@@ -96,7 +99,7 @@ class KafkaStream:
         wanted = {TopicPartition(name, n): which for n in range(self.partitions(topic))}
         admin = self._admin()
         with answering():
-            asked = admin.list_offsets(wanted, request_timeout=ASK_TIMEOUT_S)
+            asked = admin.list_offsets(wanted, request_timeout=OFFSETS_TIMEOUT_S)
             return {
                 Partition(topic, place.partition): answer.result(ANSWERED_WITHIN_S).offset
                 for place, answer in asked.items()
