@@ -171,10 +171,7 @@ class KafkaConsumer:
             return
         # Until it answers, every poll asks.
         self._ask_at = 0.0
-        place = TopicPartition(next(iter(self._topics)), 0)
-        with answering():
-            if library.get_watermark_offsets(place, timeout=ASK_TIMEOUT_S) is None:
-                raise StreamUnavailable("Kafka did not answer in time")
+        described(library, next(iter(self._topics)), ASK_TIMEOUT_S)
         self._ask_at = time.monotonic() + ASK_EVERY_S
 
     def _gained(self, library: LibraryConsumer, gained: Sequence[TopicPartition]) -> None:

@@ -30,7 +30,7 @@ ANSWERED_WITHIN_S: Final = 15.0
 
 HEALTH_TIMEOUT_S: Final = 1.8
 CREATED_WITHIN_S: Final = 10.0
-CREATED_EVERY_S: Final = 0.05
+AGAIN_EVERY_S: Final = 0.05
 
 
 class KafkaStream:
@@ -80,11 +80,14 @@ class KafkaStream:
             StreamUnavailable: when no broker answers or the topic does not exist.
         """
         if topic not in self._counted:
-            found = described(self._admin(), self._cluster.prefix + topic, ASK_TIMEOUT_S)
-            if found is None:
-                raise StreamUnavailable(missing(topic))
-            self._counted[topic] = len(found.partitions)
+            self._counted[topic] = self._count(topic)
         return self._counted[topic]
+
+    def _count(self, topic: str) -> int:
+        found = described(self._admin(), self._cluster.prefix + topic, ASK_TIMEOUT_S)
+        if found is None:
+            raise StreamUnavailable(missing(topic))
+        return len(found.partitions)
 
     def ends(self, topic: str) -> Mapping[Partition, int]:
         """Return the offset after the last record of each partition."""
@@ -95,9 +98,21 @@ class KafkaStream:
         return self._offsets(topic, OffsetSpec.earliest())
 
     def _offsets(self, topic: str, which: OffsetSpec) -> Mapping[Partition, int]:
-        name = self._cluster.prefix + topic
-        wanted = {TopicPartition(name, n): which for n in range(self.partitions(topic))}
-        admin = self._admin()
+        deadline = time.monotonic() + OFFSETS_TIMEOUT_S
+        while True:
+            # Who leads may have changed since it was asked last; the library asks a former leader
+            # as well, and takes its refusal for the answer.
+            count = self._count(topic)
+            try:
+                return self._asked_offsets(topic, count, which)
+            except StreamUnavailable:
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(AGAIN_EVERY_S)
+
+    def _asked_offsets(self, topic: str, count: int, which: OffsetSpec) -> Mapping[Partition, int]:
+        admin, name = self._admin(), self._cluster.prefix + topic
+        wanted = {TopicPartition(name, number): which for number in range(count)}
         with answering():
             asked = admin.list_offsets(wanted, request_timeout=OFFSETS_TIMEOUT_S)
             return {
@@ -201,7 +216,7 @@ def _wait_until_led(admin: AdminClient, name: str) -> None:
     while not _led(admin, name):
         if time.monotonic() > deadline:
             raise StreamUnavailable(f"topic {name} was created, and has no leader yet")
-        time.sleep(CREATED_EVERY_S)
+        time.sleep(AGAIN_EVERY_S)
 
 
 def _led(admin: AdminClient, name: str) -> bool:
