@@ -209,6 +209,17 @@ def test_what_was_given_up_is_not_sent_after_all(breakable_broker: KafkaBroker) 
     engine.stream.close()
 
 
+def test_questions_are_answered_after_a_restart(breakable_broker: KafkaBroker) -> None:
+    """Who leads a partition is found out again: the offsets are told as soon as it is back."""
+    stream = KafkaEngine(breakable_broker.address).stream
+    stream.create_topics()
+    ends = stream.ends(EVENTS)
+    breakable_broker.stop()
+    breakable_broker.restart()
+    assert stream.ends(EVENTS) == ends
+    stream.close()
+
+
 def test_no_value_reaches_the_log(
     kafka_engine: KafkaEngine,
     caplog: pytest.LogCaptureFixture,
