@@ -73,6 +73,26 @@ def missed(day: int, by: str) -> Told:
     return Told(on(day), f"session missed by the {by}", events)
 
 
+def booked(day: int, *, on_day: int) -> Told:
+    """Return the booking of a session for a later day."""
+    data = {"starts_at": format_time(on(on_day)), "planned_minutes": 50}
+    event = ("session.scheduled", on(day), _of_session(on_day) | data)
+    return Told(on(day), f"a session booked, {on_day - day} days ahead", (event,))
+
+
+def spoken(day: int, *, reached: bool) -> Told:
+    """Return an attempt of the therapist to speak with the client."""
+    words = f"the therapist {'reached' if reached else 'tried to reach'} the client"
+    data = {"by": "therapist", "reached": reached}
+    return Told(on(day), words, (("contact.attempted", on(day), data),))
+
+
+def reviewed(day: int) -> Told:
+    """Return a review of the plan with the client."""
+    event = ("plan.reviewed", on(day), {"with_client": True, "adapted": False})
+    return Told(on(day), "the plan was reviewed with the client", (event,))
+
+
 def rated(day: int, total: float, instrument: str = "srs-3") -> Told:
     """Return the client's rating on the day."""
     data = {"instrument": instrument, "instrument_version": "1", "rater": "client", "total": total}

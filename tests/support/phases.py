@@ -88,7 +88,21 @@ def a_life(seed: int, weeks: int = 30) -> list[Envelope]:
         life.append(an.a_therapist_away("2026-03-02", "2026-03-15", at=on(30)))
     if chance.random() < 0.3:
         life.append(an.a_care_event("ended", on(weeks * 7 - chance.randrange(60))))
-    return [*life, *_afterwards(chance, weeks * 7 + 7)]
+    return [*life, *_reviews(chance), *_afterwards(chance, weeks * 7 + 7)]
+
+
+def _reviews(chance: random.Random) -> list[Envelope]:
+    """Return reviews of the plan, with the client and without."""
+    common = {"clinic": an.CLINIC, "therapist": THERAPIST}
+    days = sorted(chance.randrange(200) for _ in range(chance.randrange(4)))
+    return [
+        an.an_event(
+            "plan.reviewed",
+            on(day),
+            {**common, "adapted": False, "with_client": chance.random() < 0.8},
+        )
+        for day in days
+    ]
 
 
 def _afterwards(chance: random.Random, day: int) -> list[Envelope]:

@@ -4,6 +4,7 @@ from services.alerts.rule import FeedRule, Rule
 from services.alerts.rules.alliance_below_cutoff import AllianceBelowCutoff
 from services.alerts.rules.alliance_decline import AllianceDecline
 from services.alerts.rules.alliance_drop import AllianceDrop
+from services.alerts.rules.alliance_out_of_control import AllianceOutOfControl
 from services.alerts.rules.boundary_pattern import BoundaryPattern
 from services.alerts.rules.boundary_serious import BoundarySerious
 from services.alerts.rules.boundary_unassessed import BoundaryUnassessed
@@ -12,8 +13,11 @@ from services.alerts.rules.confidentiality_breach import ConfidentialityBreach
 from services.alerts.rules.countertransference_unsupervised import CountertransferenceUnsupervised
 from services.alerts.rules.ended_early_by_provider import EndedEarlyByProvider
 from services.alerts.rules.handover_not_picked_up import HandoverNotPickedUp
+from services.alerts.rules.no_contact_after_missed import NoContactAfterMissed
+from services.alerts.rules.no_next_session import NoNextSession
 from services.alerts.rules.rater_divergence import RaterDivergence
 from services.alerts.rules.reliable_deterioration import ReliableDeterioration
+from services.alerts.rules.review_overdue import ReviewOverdue
 from services.alerts.rules.risk_item import RiskItem
 from services.alerts.rules.rupture_unrepaired import RuptureUnrepaired
 from services.alerts.rules.session_gap import SessionGap
@@ -29,7 +33,10 @@ RULES: tuple[Rule, ...] = (
     TherapistCancellations(),
     SessionNotHeld(),
     SessionGap(),
+    NoNextSession(),
     CaseWithoutActivity(),
+    NoContactAfterMissed(),
+    ReviewOverdue(),
     SessionsStartingLate(),
     ShortenedSessions(),
     UnplannedTransfer(),
@@ -38,6 +45,7 @@ RULES: tuple[Rule, ...] = (
     AllianceBelowCutoff(),
     AllianceDecline(),
     AllianceDrop(),
+    AllianceOutOfControl(),
     RuptureUnrepaired(),
     RaterDivergence(),
     CountertransferenceUnsupervised(),

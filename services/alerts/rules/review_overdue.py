@@ -1,0 +1,87 @@
+"""A plan that was not reviewed with the client for long."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+from services.alerts.episodes import Moment, verdict
+from services.alerts.example import Example, held, looked_at, reviewed
+from services.alerts.rule import Audience, Family, Urgency, Verdict
+from shared.alliance.calendar import after_days
+from shared.alliance.consistency.left_out import pauses
+from shared.alliance.consistency.said import held as held_sessions
+from shared.alliance.consistency.said import is_sent, said
+from shared.alliance.history import Phase
+from shared.alliance.reading import Fact
+from shared.alliance.wording import counted
+
+
+class ReviewOverdue:
+    """Tell when the plan was not reviewed with the client for twelve weeks.
+
+    From the last review with the client, else from the first held session, in days of the clinic,
+    those in pauses left out. Only where plans are sent. Clears by a review with the client. The
+    deadline is own, not validated.
+    """
+
+    name: str = "review-overdue"
+    version: int = 1
+    family: Family = "consistency"
+    title: str = "The plan was not reviewed with the client for long"
+    needs: frozenset[str] = frozenset({"sessions", "plan"})
+    reads: frozenset[str] = frozenset(
+        {
+            "session.scheduled", "session.rescheduled", "session.cancelled", "session.missed",
+            "session.held", "plan.reviewed", "care.paused", "care.resumed", "care.transferred",
+            "care.ended", "clinic.configured", "clinic.closed",
+        }
+    )  # fmt: skip
+    tell: Mapping[Urgency, tuple[Audience, ...]] = {"attention": ("therapist", "supervisor")}
+    next_steps: tuple[str, ...] = (
+        "Look at the goals together with the client: which still matter, which are reached?",
+        "Where it was reviewed, see that it is recorded, and whether the client was there.",
+    )
+    defaults: Mapping[str, Any] = {"overdue_weeks": 12, "grace_hours": 48}
+    always_news: bool = False
+    example: Example = (held(0), reviewed(14), held(21), looked_at(101), reviewed(105))
+
+    def judge(self, phase: Phase, settings: Mapping[str, Any], until: datetime) -> Verdict:
+        """Judge at the deadline after each review."""
+        chosen = {**self.defaults, **settings}
+        if not is_sent(phase, "plan", "plan.reviewed"):
+            return Verdict(())
+        return verdict(self, phase, _moments(phase, chosen), until)
+
+
+def _moments(phase: Phase, chosen: Mapping[str, Any]) -> Iterator[Moment]:
+    weeks = chosen["overdue_weeks"]
+    for since, later in pairwise((*_reviews(phase), None)):
+        if since is None:
+            return
+        start, upcoming = since.occurred_at, later.occurred_at if later else None
+        yield Moment(start, about="review", urgency=None)
+        due_at = after_days(phase.clinic, start, weeks * 7, phase.care.pauses)
+        if due_at is None or (upcoming is not None and upcoming <= due_at):
+            continue
+        last = "the last review of the plan with the client"
+        if since.type != "plan.reviewed":
+            last = "the first session, without a review of the plan with the client"
+        yield Moment(
+            due_at,
+            about="review",
+            urgency="attention",
+            evidence=(since,),
+            explanation=f"{counted(weeks, 'week')} have passed since {last}.",
+            numbers={"weeks": weeks},
+            not_counted=pauses(phase, start, due_at),
+            grace=timedelta(hours=chosen["grace_hours"]),
+        )
+
+
+def _reviews(phase: Phase) -> list[Fact]:
+    """Return from when a review is waited for: the first held session, then each review."""
+    shared = [fact for fact in said(phase, "plan.reviewed") if fact.data["with_client"]]
+    first = [session.facts[-1] for session in held_sessions(phase)[:1]]
+    early = [fact for fact in first if not shared or fact.occurred_at < shared[0].occurred_at]
+    return [*early, *shared]

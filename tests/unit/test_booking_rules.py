@@ -1,0 +1,124 @@
+"""Next sessions, missed ones, reviews: each threshold exactly at it and just under."""
+
+from datetime import timedelta
+from typing import Any
+
+from services.alerts.rules.no_contact_after_missed import NoContactAfterMissed
+from services.alerts.rules.no_next_session import NoNextSession
+from services.alerts.rules.review_overdue import ReviewOverdue
+from shared.envelope import Envelope
+from tests.support import events as an
+from tests.support.events import CLINIC, THERAPIST, on
+from tests.support.phases import judged
+
+NEXT, CONTACT, REVIEW = NoNextSession(), NoContactAfterMissed(), ReviewOverdue()
+GRACE, SECOND = timedelta(hours=48), timedelta(seconds=1)
+COMMON = {"clinic": CLINIC, "therapist": THERAPIST}
+
+
+# no-next-session --------------------------------------------------------------------------------
+HELD = an.a_session_held("s1", on(0))
+
+
+def test_seven_days_without_a_booking_are_told_after_the_grace() -> None:
+    """From the seventh day on, once the grace is over; a booking then clears it."""
+    due_at = on(7, hour=0)
+    assert judged(NEXT, HELD, until=due_at + GRACE - SECOND).episodes == ()
+    (episode,) = judged(NEXT, HELD, until=due_at + GRACE).episodes
+    assert (episode.effective_at, episode.cleared_at) == (due_at, None)
+    booking = an.a_session_scheduled("s2", on(20), at=on(12))
+    (cleared,) = judged(NEXT, HELD, booking).episodes
+    assert cleared.cleared_at == on(12)
+
+
+def test_a_booking_in_time_keeps_it_from_being_told() -> None:
+    """Booked before the day, whatever day it is for; what comes within the grace counts too."""
+    for at in (on(6), on(8)):
+        assert judged(NEXT, HELD, an.a_session_scheduled("s2", on(30), at=at)).episodes == ()
+
+
+def test_a_booking_that_was_called_off_by_then_is_none() -> None:
+    """Cancelled before the day, nothing is booked; cancelled later, something was."""
+    booking = an.a_session_scheduled("s2", on(30), at=on(1))
+    for at, told in ((on(5), 1), (on(8), 0)):
+        cancelled = an.a_session_cancelled("s2", at=at, by="client")
+        assert len(judged(NEXT, HELD, booking, cancelled).episodes) == told
+
+
+def test_the_end_of_care_and_a_pause_keep_it_from_being_told() -> None:
+    """Nobody waits for a session of somebody who has left, or who asked for a rest."""
+    assert judged(NEXT, HELD, an.a_care_event("ended", on(5))).episodes == ()
+    paused = [an.a_care_event("paused", on(2)), an.a_care_event("resumed", on(12))]
+    (episode,) = judged(NEXT, HELD, *paused).episodes
+    assert episode.effective_at == on(17, hour=0)
+
+
+# no-contact-after-missed ------------------------------------------------------------------------
+SENDS = an.a_clinic_configured(sends=["contacts"])
+MISSED = [an.a_session_scheduled("s1", on(0)), an.a_session_missed("s1", at=on(0), by="client")]
+
+
+def an_attempt(day: float, *, reached: bool) -> Envelope:
+    """Return an attempt to speak with the client."""
+    return an.an_event("contact.attempted", on(day), {**COMMON, "by": "therapist",
+                                                       "reached": reached})  # fmt: skip
+
+
+def contacts(*more: Envelope, **settings: Any) -> Any:
+    """Return the episodes after a Monday's session that the client missed."""
+    return judged(CONTACT, SENDS, *MISSED, *more, **settings).episodes
+
+
+def test_three_working_days_without_a_contact_are_told() -> None:
+    """To the end of Thursday after a Monday; only where contacts are sent."""
+    (episode,) = contacts()
+    assert episode.effective_at == on(4, hour=0)
+    assert judged(CONTACT, *MISSED).episodes == ()
+    assert contacts(until=on(4, hour=0) + GRACE - SECOND) == ()
+
+
+def test_whoever_reaches_the_client_clears_it() -> None:
+    """In time there is nothing to tell; an attempt that reached nobody is named, no more."""
+    assert contacts(an_attempt(3, reached=True)) == ()
+    (episode,) = contacts(an_attempt(2, reached=False), an_attempt(9, reached=True))
+    assert episode.steps[0].numbers == {"working_days": 3, "attempts": 1}
+    assert episode.cleared_at == on(9)
+    assert contacts(an_attempt(5, reached=True)) == ()
+    assert contacts(an.a_session_held("s2", on(2))) == ()
+
+
+def test_what_the_therapist_missed_is_another_rules() -> None:
+    """Only what the client missed is watched here."""
+    missed = an.a_session_missed("s1", at=on(0), by="therapist")
+    assert judged(CONTACT, SENDS, MISSED[0], missed).episodes == ()
+
+
+# review-overdue ---------------------------------------------------------------------------------
+PLANS = an.a_clinic_configured(sends=["plan"])
+IN_SUMMER = on(83, hour=23)
+"""When the 84th day begins in London, where the clock has changed by then."""
+
+
+def a_review(day: float, *, with_client: bool = True) -> Envelope:
+    """Return a review of the plan."""
+    return an.an_event(
+        "plan.reviewed", on(day), {**COMMON, "adapted": False, "with_client": with_client}
+    )
+
+
+def test_twelve_weeks_without_a_review_are_told() -> None:
+    """From the first session on, or from the last review with the client."""
+    (episode,) = judged(REVIEW, PLANS, HELD).episodes
+    assert episode.effective_at == IN_SUMMER
+    (later,) = judged(REVIEW, HELD, a_review(30)).episodes
+    assert later.effective_at == on(114, hour=0)
+    assert judged(REVIEW, HELD).episodes == ()
+
+
+def test_only_a_review_with_the_client_clears_it() -> None:
+    """What was written without them is a note, and no review."""
+    (episode,) = judged(REVIEW, PLANS, HELD, a_review(60, with_client=False)).episodes
+    assert episode.effective_at == IN_SUMMER
+    first, _ = judged(REVIEW, PLANS, HELD, a_review(90)).episodes
+    assert first.cleared_at == on(90)
+    assert len(judged(REVIEW, PLANS, HELD, a_review(84, with_client=True)).episodes) == 1
