@@ -82,6 +82,11 @@ def _tables(story: Story) -> Iterable[str]:
         ("What", "Figure, threshold, and what was not counted", "Threshold met"),
         map(_kept, story.consistency),
     )
+    yield _table(
+        "Facets of the relationship",
+        ("Facet", "Level, what it stands on, and what stands beside it"),
+        [(one.title, one.says) for one in story.facets],
+    )
     yield _table("Ruptures and repairs", ("Date", "What"), map(_row, story.ruptures))
     yield _table("Boundary events", ("Date", "What"), map(_row, story.boundary))
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from services.projections.kept import Kept, kept
+from services.projections.qualities import Quality, qualities
 from shared.clock import parse_time
 from shared.instrument import INSTRUMENTS
 
@@ -90,6 +91,7 @@ class Story:
         standing: The standing of each rater, in sentences.
         alerts: Open alerts, the most urgent first; ``says`` is the reason.
         consistency: The figures of the phases that are open, else of the last one.
+        facets: What ratings and facts say of each quality of the relationship.
         evaluations: Ratings of how one session was, which are of neither alliance nor outcome.
     """
 
@@ -110,6 +112,7 @@ class Story:
     ruptures: tuple[Mark, ...]
     boundary: tuple[Mark, ...]
     consistency: tuple[Kept, ...]
+    facets: tuple[Quality, ...]
 
     @property
     def title(self) -> str:
@@ -174,6 +177,7 @@ def read(timeline: Mapping[str, Any]) -> Story:
         ruptures=ruptures,
         boundary=boundary,
         consistency=kept(timeline["phases"], [phase.label for phase in phases]),
+        facets=qualities(timeline["facets"]),
     )
 
 

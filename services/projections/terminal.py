@@ -80,6 +80,7 @@ def show(timeline: Mapping[str, Any], console: Console) -> None:
     console.print()
     for line in _legend(story, console.width):
         console.print(line)
+    _show_facets(story, console)
     _show_consistency(story, console)
     for alert in story.alerts:
         _show_alert(alert, console)
@@ -194,6 +195,15 @@ def _legend(story: Story, width: int) -> Iterable[Text]:
             line = Text()
         line.append("   " if line else "").append_text(entry)
     yield line
+
+
+def _show_facets(story: Story, console: Console) -> None:
+    """Print what ratings and facts say of each facet."""
+    if story.facets:
+        console.print()
+        console.print(Text("Facets of the relationship", "bold"))
+    for one in story.facets:
+        _hanging(console, Text("· ", "dim"), Text(f"{one.title}: {one.says}"))
 
 
 def _show_consistency(story: Story, console: Console) -> None:

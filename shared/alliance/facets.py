@@ -1,26 +1,41 @@
-"""The facets of the alliance that ratings speak to (domain.md section 7). Pure.
+"""The facets of the alliance (domain.md section 7): ratings, and what stands beside them. Pure.
 
 A facet's level is the percent of the best possible on the scales that speak to it: rated by the
-client first, the latest within eight weeks. No level without evidence.
+client first, the latest within eight weeks. No level without evidence. Its course is the mean of
+each four weeks. Facts move no number.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from statistics import fmean
+from typing import Any, Final
 
+from shared.alliance.beside import MEASURES, beside
+from shared.alliance.consistency.said import held
 from shared.alliance.history import History
+from shared.alliance.reading import Fact
 from shared.alliance.scoring import ScaleScore
 from shared.alliance.things import Rating
 from shared.clock import format_time
 
-LATEST_WITHIN = timedelta(weeks=8)
+LATEST_WITHIN: Final = timedelta(weeks=8)
 """Older ratings say nothing of the present (own); counted back from the client's last fact."""
+
+STEP: Final = timedelta(weeks=4)
+STEPS: Final = 12
+"""The course goes so many times four weeks back (own)."""
+
+LATEST_FACTS: Final = 5
+"""So many facts are named beside a facet, the latest ones; all are counted (own)."""
+
+TIME: Final = "time"
+"""A relationship takes time: how many sessions it has had."""
 
 _Evidence = tuple[Rating, str, ScaleScore]
 
 
 def facets(history: History, last_at: datetime | None) -> dict[str, Any]:
-    """Return facet → level, the evidence it stands on, and how old that is.
+    """Return facet → level, evidence and its age, course, and the facts beside it.
 
     Args:
         history: Of one client.
@@ -29,14 +44,19 @@ def facets(history: History, last_at: datetime | None) -> dict[str, Any]:
     """
     if last_at is None:
         return {}
-    best: dict[str, list[_Evidence]] = {}
-    for facet, evidence in _speaking(history, last_at - LATEST_WITHIN):
-        known = best.get(facet)
-        if known is None or _weight(evidence) > _weight(known[0]):
-            best[facet] = [evidence]
-        elif _weight(evidence) == _weight(known[0]):
-            known.append(evidence)
-    return {facet: _as_json(best[facet], last_at) for facet in sorted(best)}
+    rated: dict[str, list[_Evidence]] = {}
+    for facet, evidence in _speaking(history, last_at - STEPS * STEP):
+        rated.setdefault(facet, []).append(evidence)
+    facts = beside(history.current)
+    shown = {
+        facet: _as_json(facet, rated.get(facet, []), facts.get(facet, []), last_at)
+        for facet in sorted(rated.keys() | facts.keys())
+    }
+    sessions = [session for phase in history.current for session in held(phase)]
+    if sessions:
+        numbers = {"sessions_held": len(sessions)}
+        shown[TIME] = _as_json(TIME, [], [], last_at) | {"numbers": numbers}
+    return shown
 
 
 def _speaking(history: History, since: datetime) -> Iterator[tuple[str, _Evidence]]:
@@ -63,10 +83,14 @@ def _weight(evidence: _Evidence) -> tuple[Any, ...]:
     return (rating.rater == "client", rating.occurred_at, fact.source, fact.id)
 
 
-def _as_json(evidence: list[_Evidence], last_at: datetime) -> dict[str, Any]:
-    percents = [score.percent for _, _, score in evidence if score.percent is not None]
+def _as_json(
+    facet: str, rated: Sequence[_Evidence], facts: Sequence[Fact], last_at: datetime
+) -> dict[str, Any]:
+    recent = [one for one in rated if one[0].occurred_at >= last_at - LATEST_WITHIN]
+    first = max(map(_weight, recent), default=None)
+    best = [one for one in recent if _weight(one) == first]
     return {
-        "level": round(sum(percents) / len(percents), 1),
+        "level": round(fmean(map(_percent, best)), 1) if best else None,
         "evidence": [
             {
                 "event": rating.fact.event,
@@ -76,7 +100,43 @@ def _as_json(evidence: list[_Evidence], last_at: datetime) -> dict[str, Any]:
                 "occurred_at": format_time(rating.occurred_at),
                 "percent": score.percent,
             }
-            for rating, scale, score in evidence
+            for rating, scale, score in best
         ],
-        "age_days": (last_at - evidence[0][0].occurred_at).days,
+        "age_days": (last_at - best[0][0].occurred_at).days if best else None,
+        "course": _course(rated, last_at),
+        "facts": {
+            "total": len(facts),
+            "latest": [
+                {
+                    "event": fact.event,
+                    "type": fact.type,
+                    "occurred_at": format_time(fact.occurred_at),
+                }
+                for fact in facts[-LATEST_FACTS:]
+            ],
+        },
+        "measures": list(MEASURES.get(facet, ())),
     }
+
+
+def _course(rated: Sequence[_Evidence], last_at: datetime) -> list[dict[str, Any]]:
+    """Return the mean level of each four weeks in which there is one, in time.
+
+    Of the client's own ratings where there are any, else of whoever rated it.
+    """
+    own = [one for one in rated if one[0].rater == "client"] or rated
+    steps: dict[int, list[float]] = {}
+    for one in own:
+        steps.setdefault((last_at - one[0].occurred_at) // STEP, []).append(_percent(one))
+    return [
+        {
+            "until": format_time(last_at - step * STEP),
+            "level": round(fmean(steps[step]), 1),
+            "n": len(steps[step]),
+        }
+        for step in sorted(steps, reverse=True)
+    ]
+
+
+def _percent(evidence: _Evidence) -> float:
+    return evidence[2].percent or 0.0

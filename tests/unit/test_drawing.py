@@ -277,7 +277,7 @@ def test_the_page_tells_the_same_in_tables() -> None:
     tags.feed(text)
     assert tags.open == []
     assert (tags.seen["h1"], tags.seen["script"], tags.seen["svg"]) == (1, 0, 1)
-    assert tags.seen["table"] == tags.seen["caption"] == 8
+    assert tags.seen["table"] == tags.seen["caption"] == 9
     assert 'lang="en"' in text
     for style in re.findall("<style>(.*?)</style>", text, re.DOTALL):
         assert allowed(style) in PAGE_POLICY

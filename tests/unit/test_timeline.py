@@ -237,8 +237,9 @@ def test_facets_take_the_clients_latest_word_within_eight_weeks() -> None:
     trust = drawn(ours, therapists, a_session_held("s9", on(20)))["facets"]["trust"]
     assert (trust["level"], trust["age_days"]) == (90.0, 10)
     assert [one["event"] for one in trust["evidence"]] == [ours.id]
-    assert "trust" not in drawn(ours, a_session_held("s9", on(70)))["facets"]
-    assert drawn(a_session_held())["facets"] == {}
+    later = drawn(ours, a_session_held("s9", on(70)))["facets"]["trust"]
+    assert (later["level"], later["evidence"], later["age_days"]) == (None, [], None)
+    assert drawn(a_boundary_noted())["facets"].keys() == {"safety", "boundaries"}
 
 
 def test_a_former_therapists_alliance_says_nothing_of_the_present_one() -> None:

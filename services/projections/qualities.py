@@ -1,0 +1,52 @@
+"""What the drawings say of the facets of the alliance: one calm line for each."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from shared.alliance.wording import counted, figure
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """One facet.
+
+    Attributes:
+        title: Its name, as people write it.
+        says: Its level, what that stands on and how old it is; its course; the facts beside it.
+    """
+
+    title: str
+    says: str
+
+
+def qualities(facets: Mapping[str, Any]) -> tuple[Quality, ...]:
+    """Return the facets of a timeline, by name."""
+    return tuple(
+        Quality(name.replace("_", " "), "; ".join(_parts(facet))) for name, facet in facets.items()
+    )
+
+
+def _parts(facet: Mapping[str, Any]) -> Iterator[str]:
+    if facet["level"] is not None:
+        yield f"{figure(facet['level'])} % of the best possible ({_basis(facet)})"
+    elif facet["course"]:
+        yield "no rating within eight weeks"
+    if len(facet["course"]) > 1:
+        course = ", ".join(figure(round(one["level"])) for one in facet["course"])
+        yield f"by four weeks: {course}"
+    if facet["facts"]["total"]:
+        last = facet["facts"]["latest"][-1]
+        what = last["type"].replace(".", " ").replace("_", " ")
+        beside = counted(facet["facts"]["total"], "fact")
+        yield f"{beside} beside it, the latest: {what} on {last['occurred_at'][:10]}"
+    if "numbers" in facet:
+        yield f"{counted(facet['numbers']['sessions_held'], 'session')} held"
+
+
+def _basis(facet: Mapping[str, Any]) -> str:
+    first = facet["evidence"][0]
+    scales = ", ".join(one["scale"].replace("_", " ") for one in facet["evidence"])
+    days = facet["age_days"]
+    age = f", {counted(days, 'day')} before the last fact" if days else ""
+    return f"{first['rater']}, {first['instrument']} {scales}{age}"
