@@ -34,6 +34,13 @@ class Told:
 Example = Sequence[Told]
 
 
+def to_be_measured(day: int, instrument: str, every_days: int) -> Told:
+    """Return a course of care that begins, with a questionnaire agreed."""
+    data = {"measures": [{"instrument": instrument, "every_days": every_days}]}
+    words = f"care began; {instrument} every {every_days} days was agreed"
+    return Told(on(day), words, (("care.started", on(day), data),))
+
+
 def agreed(day: int, interval_days: int) -> Told:
     """Return a course of care that begins, with the interval between sessions agreed."""
     data = {"agreed_interval_days": interval_days}
@@ -97,6 +104,15 @@ def rated(day: int, total: float, instrument: str = "srs-3") -> Told:
     """Return the client's rating on the day."""
     data = {"instrument": instrument, "instrument_version": "1", "rater": "client", "total": total}
     words = f"the client rated {total:g} ({instrument})"
+    return Told(on(day), words, (("rating.given", on(day), data),))
+
+
+def related(day: int, relationship: float) -> Told:
+    """Return the client's answers on the Session Rating Scale, of which one is told."""
+    scales = {"relationship": relationship, "goals_and_topics": 9, "approach_or_method": 9,
+              "overall": 9}  # fmt: skip
+    data = {"instrument": "srs-3", "instrument_version": "1", "rater": "client", "scales": scales}
+    words = f"the client rated the relationship {relationship:g} of 10 (srs-3)"
     return Told(on(day), words, (("rating.given", on(day), data),))
 
 

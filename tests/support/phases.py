@@ -88,14 +88,14 @@ def a_life(seed: int, weeks: int = 30) -> list[Envelope]:
         life.append(an.a_therapist_away("2026-03-02", "2026-03-15", at=on(30)))
     if chance.random() < 0.3:
         life.append(an.a_care_event("ended", on(weeks * 7 - chance.randrange(60))))
-    return [*life, *_reviews(chance), *_afterwards(chance, weeks * 7 + 7)]
+    return [*life, *_besides(chance), *_afterwards(chance, weeks * 7 + 7)]
 
 
-def _reviews(chance: random.Random) -> list[Envelope]:
-    """Return reviews of the plan, with the client and without."""
+def _besides(chance: random.Random) -> list[Envelope]:
+    """Return reviews of the plan, with the client and without, and what else is rated."""
     common = {"clinic": an.CLINIC, "therapist": THERAPIST}
     days = sorted(chance.randrange(200) for _ in range(chance.randrange(4)))
-    return [
+    reviews = [
         an.an_event(
             "plan.reviewed",
             on(day),
@@ -103,14 +103,37 @@ def _reviews(chance: random.Random) -> list[Envelope]:
         )
         for day in days
     ]
+    return [*reviews, *_agreed_measures(chance), *_on_scales(chance)]
+
+
+def _agreed_measures(chance: random.Random) -> list[Envelope]:
+    """Return a questionnaire that was agreed, and filled in or not offered now and then."""
+    measures = [{"instrument": "gad-7", "every_days": 21}]
+    life = [an.a_care_event("started", on(5), measures=measures)]
+    for day in range(26, 200, 21):
+        if chance.random() < 0.4:
+            life.append(an.a_rating(9, at=on(day, 12), instrument="gad-7"))
+        elif chance.random() < 0.3:
+            life.append(an.a_rating_skipped(at=on(day, 12), instrument="gad-7"))
+    return life
+
+
+def _on_scales(chance: random.Random) -> list[Envelope]:
+    """Return ratings on the scales of an instrument, in a language of their own."""
+    rest = {"goals_and_topics": 8, "approach_or_method": 8, "overall": 8}
+    return [
+        an.a_rating(None, at=on(day, 13), language="de",
+                    scales={**rest, "relationship": chance.choice((9, 9, 9, 8, 6))})
+        for day in range(3, 200, 14)
+    ]  # fmt: skip
 
 
 def _afterwards(chance: random.Random, day: int) -> list[Envelope]:
     """Return what comes of it with the next therapist, or with the same one much later."""
     new = "th_new"
-    if chance.random() < 0.5:
+    if chance.random() < 0.35:
         return [an.a_session_held("late", on(day + chance.randrange(40, 100)))]
-    planned = chance.random() < 0.5
+    planned = chance.random() < 0.3
     life = [
         an.a_care_event("started", on(day), agreed_interval_days=7),
         an.a_care_event("transferred", on(day + 1), to_therapist=new, planned=planned),

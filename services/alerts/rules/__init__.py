@@ -12,7 +12,10 @@ from services.alerts.rules.case_without_activity import CaseWithoutActivity
 from services.alerts.rules.confidentiality_breach import ConfidentialityBreach
 from services.alerts.rules.countertransference_unsupervised import CountertransferenceUnsupervised
 from services.alerts.rules.ended_early_by_provider import EndedEarlyByProvider
+from services.alerts.rules.facet_drop import FacetDrop
 from services.alerts.rules.handover_not_picked_up import HandoverNotPickedUp
+from services.alerts.rules.high_then_falling import HighThenFalling
+from services.alerts.rules.measures_due import MeasuresDue
 from services.alerts.rules.no_contact_after_missed import NoContactAfterMissed
 from services.alerts.rules.no_next_session import NoNextSession
 from services.alerts.rules.rater_divergence import RaterDivergence
@@ -36,6 +39,7 @@ RULES: tuple[Rule, ...] = (
     NoNextSession(),
     CaseWithoutActivity(),
     NoContactAfterMissed(),
+    MeasuresDue(),
     ReviewOverdue(),
     SessionsStartingLate(),
     ShortenedSessions(),
@@ -46,6 +50,8 @@ RULES: tuple[Rule, ...] = (
     AllianceDecline(),
     AllianceDrop(),
     AllianceOutOfControl(),
+    HighThenFalling(),
+    FacetDrop(),
     RuptureUnrepaired(),
     RaterDivergence(),
     CountertransferenceUnsupervised(),

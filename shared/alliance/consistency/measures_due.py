@@ -88,7 +88,7 @@ def _figure(phase: Phase, at: datetime, settings: Settings) -> Figure:
 def _due(phase: Phase, measure: Mapping[str, Any], agreed: Fact, weeks: int) -> _Due:
     instrument = measure["instrument"]
     given = [one for one in phase.ratings if one.instrument_key == instrument]
-    after = _begins(phase, agreed)
+    after = begins(phase, agreed)
     if given and given[-1].fact.occurred_at > after.occurred_at:
         after = given[-1].fact
     skipped = [
@@ -98,20 +98,21 @@ def _due(phase: Phase, measure: Mapping[str, Any], agreed: Fact, weeks: int) -> 
     ]
     offered = [fact for fact in skipped if fact.data["reason"] != NOT_OFFERED]
     since = offered[-1] if offered else after
-    due_at = _due_at(phase, measure, since)
-    overdue_at = due_at and after_days(phase.clinic, due_at, weeks * 7, phase.care.pauses)
+    due = due_at(phase, measure, since)
+    overdue_at = due and after_days(phase.clinic, due, weeks * 7, phase.care.pauses)
     reasons = Counter(_skipped(fact.data["reason"]) for fact in skipped)
-    return _Due(measure, since, due_at, overdue_at, reasons)
+    return _Due(measure, since, due, overdue_at, reasons)
 
 
-def _begins(phase: Phase, agreed: Fact) -> Fact:
+def begins(phase: Phase, agreed: Fact) -> Fact:
     """Return the fact from which the rhythm runs at first: nothing was due before this phase."""
     if agreed.occurred_at >= phase.opened_at:
         return agreed
     return next(fact for fact in phase.facts if fact.occurred_at >= phase.opened_at)
 
 
-def _due_at(phase: Phase, measure: Mapping[str, Any], since: Fact) -> datetime | None:
+def due_at(phase: Phase, measure: Mapping[str, Any], since: Fact) -> datetime | None:
+    """Return when an agreed questionnaire falls due; None while it waits for sessions."""
     days = measure.get("every_days")
     if days is not None:
         return after_days(phase.clinic, since.occurred_at, days, phase.care.pauses)
