@@ -74,6 +74,19 @@ def cancelled(day: int, by: str, reason: str | None = None) -> Told:
     return Told(on(day - 1), f"tomorrow's session cancelled by the {by}{because}", events)
 
 
+def moved(day: int, *, by: str, hours_before: float) -> Told:
+    """Return a session that was booked, moved by two days shortly before, and held then."""
+    at, to = on(day) - timedelta(hours=hours_before), on(day + 2)
+    change = {"starts_at": format_time(to), "requested_by": by}
+    data = {"started_at": format_time(to), "ended_at": format_time(to + SESSION)}
+    events = (
+        _booked(day),
+        ("session.rescheduled", at, _of_session(day) | change),
+        ("session.held", to + SESSION, _of_session(day) | data),
+    )
+    return Told(at, f"a session moved by the {by}, {hours_before:g} hours before", events)
+
+
 def missed(day: int, by: str) -> Told:
     """Return a session that was booked, and somebody did not come."""
     events = (_booked(day), ("session.missed", on(day), _of_session(day) | {"missed_by": by}))

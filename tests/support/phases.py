@@ -144,6 +144,10 @@ def _afterwards(chance: random.Random, day: int) -> list[Envelope]:
         began = start + timedelta(minutes=chance.choice((0, 3, 12, 20)))
         minutes = chance.choice((50, 50, 40))
         life.append(an.a_session_scheduled(ref, start, therapist=new))
+        if chance.random() < 0.3:
+            moved_at, began = start - timedelta(hours=5), began + timedelta(days=1)
+            life.append(an.a_session_rescheduled(ref, start + timedelta(days=1), at=moved_at,
+                                                 by="therapist", therapist=new))  # fmt: skip
         life.append(an.a_session_held(ref, began, minutes=minutes, therapist=new,
                                       client_arrival="on_time"))  # fmt: skip
     day += 120

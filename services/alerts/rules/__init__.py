@@ -20,6 +20,7 @@ from services.alerts.rules.no_contact_after_missed import NoContactAfterMissed
 from services.alerts.rules.no_next_session import NoNextSession
 from services.alerts.rules.rater_divergence import RaterDivergence
 from services.alerts.rules.reliable_deterioration import ReliableDeterioration
+from services.alerts.rules.reschedule_churn import RescheduleChurn
 from services.alerts.rules.review_overdue import ReviewOverdue
 from services.alerts.rules.risk_item import RiskItem
 from services.alerts.rules.rupture_unrepaired import RuptureUnrepaired
@@ -43,6 +44,7 @@ RULES: tuple[Rule, ...] = (
     ReviewOverdue(),
     SessionsStartingLate(),
     ShortenedSessions(),
+    RescheduleChurn(),
     UnplannedTransfer(),
     HandoverNotPickedUp(),
     EndedEarlyByProvider(),

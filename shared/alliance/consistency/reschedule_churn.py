@@ -1,7 +1,9 @@
 """Sessions that the provider moved at short notice, among the last eight. Pure."""
 
+from bisect import insort
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from typing import Final
 
 from shared.alliance.attendance import BOOKINGS, SICKNESS, excused_by_date
 from shared.alliance.consistency.left_out import excused
@@ -23,7 +25,7 @@ def _figure(phase: Phase, _at: datetime, settings: Settings) -> Figure:
     last = decided[-size:]
     if not last:
         return not_analysable("no session was held, missed, cancelled or moved yet", window)
-    moves, reasons = _short(phase, last, settings)
+    moves, not_counted = short_moves(phase, last, settings)
     n, hours = len(moves), settings["notice_hours"]
     return Figure(
         says=f"{counted(n, 'move')} by the clinic or therapist with less than {hours} hours' "
@@ -39,19 +41,53 @@ def _figure(phase: Phase, _at: datetime, settings: Settings) -> Figure:
         met=level(n >= settings["short_moves"]),
         events=[move.fact for move in moves],
         among=[session.facts[-1] for session in last],
-        not_counted=excused(reasons),
+        not_counted=not_counted,
     )
 
 
-def _short(
-    phase: Phase, last: Sequence[Session], settings: Settings
-) -> tuple[list[Move], list[str]]:
-    """Return the moves that count, in time, and why each other one at short notice does not."""
+def windows(phase: Phase, size: int) -> Iterator[tuple[datetime, Sequence[Session]]]:
+    """Yield, whenever a session is moved or decided, the last ones that were by then.
+
+    In the order of their planned starts, as they stand now.
+    """
+    changes = [
+        (at, session.due_at, session.ref, session)
+        for session in phase.sessions
+        for at in (
+            *(move.at for move in session.moves),
+            *(() if session.state == "scheduled" else (session.state_at,)),
+        )
+    ]
+    decided: list[tuple[datetime, str, Session]] = []
+    known: set[str] = set()
+    for at, due_at, ref, session in sorted(changes, key=lambda change: change[:3]):
+        if ref not in known:
+            known.add(ref)
+            insort(decided, (due_at, ref, session), key=lambda one: one[:2])
+        yield at, [one[2] for one in decided[-size:]]
+
+
+def short_moves(
+    phase: Phase, last: Sequence[Session], settings: Settings, until: datetime | None = None
+) -> tuple[list[Move], dict[str, int]]:
+    """Part what the provider moved at short notice into what counts and what never does.
+
+    Args:
+        phase: Whose sessions they are.
+        last: Some of them.
+        settings: Of the measure.
+        until: Later moves are not looked at; None: all are.
+
+    Returns:
+        The moves that count, in time, and reason → how many were not counted.
+    """
     short = [
         (move, session)
         for session in last
         for move in session.moves
-        if move.by != "client" and _notice_hours(move) < settings["notice_hours"]
+        if move.by != "client"
+        and (until is None or move.at <= until)
+        and _notice_hours(move) < settings["notice_hours"]
     ]
     moves: list[Move] = []
     reasons: list[str] = []
@@ -64,7 +100,7 @@ def _short(
             moves.append(move)
         else:
             reasons.append(reason)
-    return moves, reasons
+    return moves, excused(reasons)
 
 
 def _why_left_out(phase: Phase, move: Move, session: Session) -> str | None:
@@ -94,6 +130,10 @@ def _notice_hours(move: Move) -> float:
     return (move.from_start - move.at) / timedelta(hours=1)
 
 
+DEFAULTS: Final[Settings] = {
+    "window_sessions": 8, "notice_hours": 48, "short_moves": 2, "sickness_grace": 1,
+}  # fmt: skip
+
 RESCHEDULE_CHURN = Measure(
     name="reschedule_churn",
     title="Sessions moved at short notice",
@@ -101,6 +141,6 @@ RESCHEDULE_CHURN = Measure(
     definition="moves by therapist or clinic made less than 48 hours before the start that was "
     "booked, of the last 8 sessions that were held, missed, cancelled or moved",
     limit="{short_moves}",
-    defaults={"window_sessions": 8, "notice_hours": 48, "short_moves": 2, "sickness_grace": 1},
+    defaults=DEFAULTS,
     figure=_figure,
 )
