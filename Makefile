@@ -23,7 +23,7 @@ test: $(VENV)/dev ## Run the whole suite, with a real Kafka and a real PostgreSQ
 bench: $(VENV)/dev ## Measure it beside the plainest thing that does the same work (ARGS="--only ingest --quick")
 	@$(BIN)/python -W ignore -m tests.bench $(ARGS)
 
-faults: $(VENV)/dev ## Break it in every way we know; and again without each guard, 40 min (ARGS="--only NAME --seed N")
+faults: $(VENV)/dev ## Break it in every way we know; and again without each guard, 47 min (ARGS="--only NAME --seed N")
 	@$(BIN)/python -W ignore -m tests.faults $(ARGS)
 
 simulation: $(VENV)/dev ## Simulate the whole under a virtual clock, with trouble everywhere (SEEDS=2000; SEED=123 replays one; ARGS=--guards)
