@@ -1,6 +1,6 @@
 """The fault suite: break Rapport in every way we know, and see that what must hold still holds.
 
-``make faults`` runs it, in about 40 minutes on two quiet cores; ``make faults ARGS="--only NAME
+``make faults`` runs it, in about 47 minutes on two quiet cores; ``make faults ARGS="--only NAME
 --seed N"`` repeats one run; ``--list`` shows what there is. ``make test`` runs a few of the
 experiments in a short form (test_short.py).
 
