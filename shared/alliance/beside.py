@@ -80,7 +80,7 @@ def beside(phases: Iterable[Phase]) -> dict[str, list[Fact]]:
         for fact in _support(phase):
             found.setdefault("support", []).append(fact)
     for facts in found.values():
-        facts.sort(key=lambda fact: (fact.occurred_at, fact.event))
+        facts.sort(key=lambda fact: (fact.occurred_at, fact.source, fact.id))
     return found
 
 

@@ -49,7 +49,7 @@ class BoundaryPattern:
         events = sorted(
             (one for one in phase.boundary_events
              if one.noted_at is not None and one.outcome not in NONE_AFTER_ALL),
-            key=lambda one: (one.noted_at, one.facts[0].event),
+            key=lambda one: (one.noted_at, one.facts[0].source, one.facts[0].id),
         )  # fmt: skip
         moments: list[Moment] = []
         for at in range(len(events)):

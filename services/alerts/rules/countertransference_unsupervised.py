@@ -46,7 +46,9 @@ class CountertransferenceUnsupervised:
         supervised = [fact for fact in phase.supervision if _on_it(fact)] if notes else []
         moments: list[Moment] = []
         waiting: list[Fact] = []
-        for fact in sorted((*notes, *supervised), key=lambda one: (one.occurred_at, one.event)):
+        for fact in sorted(
+            (*notes, *supervised), key=lambda one: (one.occurred_at, one.source, one.id)
+        ):
             if fact.type == "supervision.held" or fact.data["taken_to_supervision"]:
                 waiting = []
                 moments.append(Moment(fact.occurred_at, "notes", urgency=None))

@@ -119,7 +119,7 @@ def _anchors(phase: Phase, agreed: Fact, instrument: str, ends_at: datetime | No
         for fact in (*given, *offered)
         if fact.occurred_at > first.occurred_at and (ends_at is None or fact.occurred_at < ends_at)
     ]
-    return [first, *sorted(later, key=lambda fact: (fact.occurred_at, fact.event))]
+    return [first, *sorted(later, key=lambda one: (one.occurred_at, one.source, one.id))]
 
 
 def _rhythm(measure: Mapping[str, Any]) -> str:

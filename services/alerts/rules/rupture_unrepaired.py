@@ -52,7 +52,7 @@ class RuptureUnrepaired:
         """Judge each rupture at the session by which it would have been repaired."""
         chosen = {**self.defaults, **settings}
         sessions = [one for one in phase.sessions if one.state == "held"] if phase.ruptures else []
-        sessions.sort(key=lambda one: (one.state_at, one.facts[-1].event))
+        sessions.sort(key=lambda one: (one.state_at, one.facts[-1].source, one.facts[-1].id))
         moments: list[Moment] = []
         for rupture in phase.ruptures:
             moments += _moments(phase, rupture, sessions, chosen["within_sessions"])
