@@ -7,7 +7,7 @@ new version.
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib.resources import files
 from typing import Any, Literal
@@ -113,7 +113,7 @@ class ReliableChange:
     kind: Literal["alpha", "retest"] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Scale:
     """A score that is computed from items.
 
@@ -128,7 +128,6 @@ class Scale:
         direction: Which way is better.
         max_missing: How many items may be unanswered (person mean of the others stands in).
         rounds_missing: Whether that mean is rounded, half up, to a whole answer.
-        factor: By what the mean answer is multiplied: a sum is so many times the mean.
         parts: Names of the scales that it is the sum, or the mean, of; then it has a score where
             all of them do.
         sd: Standard deviation, where published (the reliable change is computed from it).
@@ -154,12 +153,11 @@ class Scale:
     bands: tuple[Band, ...] = ()
     parts: tuple[str, ...] = ()
     rounds_missing: bool = False
-    factor: float = field(init=False)
 
-    def __post_init__(self) -> None:
-        """Multiply once: every rating asks."""
-        size = self.size if self.compute == "sum" else 1
-        object.__setattr__(self, "factor", self.multiplier * size)
+    @cached_property
+    def factor(self) -> float:
+        """By what the mean answer is multiplied: a sum is so many times the mean."""
+        return self.multiplier * (self.size if self.compute == "sum" else 1)
 
     def cutoff_for(self, rater: str) -> Cutoff | None:
         """Return the leading cut-off that holds for a rater's ratings, or None."""
@@ -172,7 +170,7 @@ class Scale:
         return reached[-1] if reached else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Instrument:
     """One version of one questionnaire.
 
@@ -199,7 +197,6 @@ class Instrument:
         risk_items: Numbers of the risk items.
         marks: Where each part of the file comes from, and whether that was checked.
         notes: What a reader of the scores should know.
-        reversed_items: Numbers of the items that are turned round.
     """
 
     key: str
@@ -221,12 +218,11 @@ class Instrument:
     risk_items: tuple[str, ...] = ()
     marks: tuple[Mark, ...] = ()
     notes: tuple[str, ...] = ()
-    reversed_items: tuple[str, ...] = field(init=False)
 
-    def __post_init__(self) -> None:
-        """Look once for the items that are reversed: every rating asks."""
-        found = tuple(item.number for item in self.items.values() if item.reversed)
-        object.__setattr__(self, "reversed_items", found)
+    @cached_property
+    def reversed_items(self) -> tuple[str, ...]:
+        """Numbers of the items that are turned round."""
+        return tuple(item.number for item in self.items.values() if item.reversed)
 
     @property
     def leading(self) -> Scale:
@@ -322,16 +318,11 @@ def _reliable_change(said: Mapping[str, Any] | None) -> ReliableChange | None:
     """Return the published value, or z·√2·SD·√(1−r) (Jacobson and Truax 1991)."""
     if said is None:
         return None
-    published = "value" in said
-    value = (
-        said["value"]
-        if published
-        else (
-            Z[said["confidence"]] * math.sqrt(2) * said["sd"] * math.sqrt(1 - said["reliability"])
-        )
-    )
     given = {name: said[name] for name in said.keys() - {"value", "sd"}}
-    return ReliableChange(value, computed=not published, **given)
+    if "value" in said:
+        return ReliableChange(said["value"], computed=False, **given)
+    error = Z[said["confidence"]] * math.sqrt(2) * said["sd"]
+    return ReliableChange(error * math.sqrt(1 - said["reliability"]), computed=True, **given)
 
 
 class _Library(Mapping[tuple[str, str], Instrument]):
@@ -340,11 +331,8 @@ class _Library(Mapping[tuple[str, str], Instrument]):
     @cached_property
     def _all(self) -> dict[tuple[str, str], Instrument]:
         paths = sorted(files("shared.instruments").iterdir(), key=lambda path: path.name)
-        loaded = [
-            load(path.name, path.read_text("utf-8"))
-            for path in paths
-            if path.name.endswith(".toml")
-        ]
+        found = [path for path in paths if path.name.endswith(".toml")]
+        loaded = [load(path.name, path.read_text("utf-8")) for path in found]
         return {(instrument.key, instrument.version): instrument for instrument in loaded}
 
     def __getitem__(self, key: tuple[str, str]) -> Instrument:

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from services.cli.common import json_option
 from services.ingest.catalogue import described
+from shared.alliance.wording import listed
 from shared.events.documents import documented
 from shared.instrument import (
     INSTRUMENTS,
@@ -310,16 +311,11 @@ def _numbers(numbers: Sequence[str]) -> str:
 
 
 def _and(names: Sequence[str]) -> str:
-    return _joined(names, "and")
+    return listed([_words(name) for name in names])
 
 
 def _or(names: Sequence[str]) -> str:
-    return _joined(names, "or")
-
-
-def _joined(names: Sequence[str], by: str) -> str:
-    *most, last = map(_words, names)
-    return f"{', '.join(most)} {by} {last}" if most else last
+    return listed([_words(name) for name in names], "or")
 
 
 def _words(name: str) -> str:

@@ -90,5 +90,10 @@ def _support(phase: Phase) -> Iterable[Fact]:
     for fact in phase.facts:
         if fact.type == "setback.noted":
             until = fact.occurred_at + AFTER_SETBACK
-        elif fact.type == "contact.attempted" and fact.data["reached"]:
-            yield from [fact] if until is not None and fact.occurred_at <= until else ()
+        elif (
+            fact.type == "contact.attempted"
+            and fact.data["reached"]
+            and until is not None
+            and fact.occurred_at <= until
+        ):
+            yield fact

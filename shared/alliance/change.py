@@ -25,6 +25,9 @@ TREND_MOST = 6
 BASELINE = 5
 """How many of a series' first ratings set the limits of its control chart (own)."""
 
+RECENT = 3
+"""The recent level is the median of this many ratings before (own)."""
+
 _DECIMALS = 9
 """Differences are rounded here, so that 36.1 − 30.1 is a change of 6."""
 

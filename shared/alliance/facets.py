@@ -14,7 +14,6 @@ from shared.alliance.beside import MEASURES, beside
 from shared.alliance.consistency.said import held
 from shared.alliance.history import History
 from shared.alliance.reading import Fact
-from shared.alliance.scoring import ScaleScore
 from shared.alliance.things import Rating
 from shared.clock import format_time
 
@@ -31,7 +30,8 @@ LATEST_FACTS: Final = 5
 TIME: Final = "time"
 """A relationship takes time: how many sessions it has had."""
 
-_Evidence = tuple[Rating, str, ScaleScore]
+_Evidence = tuple[Rating, str, float]
+"""A rating, the scale of it, and its percent of the best possible."""
 
 
 def facets(history: History, last_at: datetime | None) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def _speaking(history: History, since: datetime) -> Iterator[tuple[str, _Evidenc
             for name, score in rating.score.scales.items():
                 for facet in instrument.facets.get(name, ()):
                     if score.percent is not None:
-                        yield facet, (rating, name, score)
+                        yield facet, (rating, name, score.percent)
 
 
 def _weight(evidence: _Evidence) -> tuple[Any, ...]:
@@ -90,7 +90,7 @@ def _as_json(
     first = max(map(_weight, recent), default=None)
     best = [one for one in recent if _weight(one) == first]
     return {
-        "level": round(fmean(map(_percent, best)), 1) if best else None,
+        "level": round(fmean(percent for _, _, percent in best), 1) if best else None,
         "evidence": [
             {
                 "event": rating.fact.event,
@@ -98,9 +98,9 @@ def _as_json(
                 "scale": scale,
                 "rater": rating.rater,
                 "occurred_at": format_time(rating.occurred_at),
-                "percent": score.percent,
+                "percent": percent,
             }
-            for rating, scale, score in best
+            for rating, scale, percent in best
         ],
         "age_days": (last_at - best[0][0].occurred_at).days if best else None,
         "course": _course(rated, last_at),
@@ -126,8 +126,8 @@ def _course(rated: Sequence[_Evidence], last_at: datetime) -> list[dict[str, Any
     """
     own = [one for one in rated if one[0].rater == "client"] or rated
     steps: dict[int, list[float]] = {}
-    for one in own:
-        steps.setdefault((last_at - one[0].occurred_at) // STEP, []).append(_percent(one))
+    for rating, _, percent in own:
+        steps.setdefault((last_at - rating.occurred_at) // STEP, []).append(percent)
     return [
         {
             "until": format_time(last_at - step * STEP),
@@ -136,7 +136,3 @@ def _course(rated: Sequence[_Evidence], last_at: datetime) -> list[dict[str, Any
         }
         for step in sorted(steps, reverse=True)
     ]
-
-
-def _percent(evidence: _Evidence) -> float:
-    return evidence[2].percent or 0.0

@@ -1,6 +1,6 @@
 """Small words that rules and measures need, so that a figure reads the same everywhere. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 
 def counted(n: int, one: str, many: str | None = None) -> str:
@@ -11,6 +11,13 @@ def counted(n: int, one: str, many: str | None = None) -> str:
 def figure(value: float) -> str:
     """Return a figure with no more digits than it needs, two decimals at most."""
     return f"{round(value, 2):g}"
+
+
+def listed(names: Sequence[str], by: str = "and") -> str:
+    """Return names as people list them: ``a``, ``a and b``, ``a, b and c``."""
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} {by} {names[-1]}"
 
 
 def excused(not_counted: Mapping[str, int]) -> str:

@@ -9,14 +9,11 @@ from typing import Any
 from services.alerts.episodes import Moment, cleared_after, verdict
 from services.alerts.example import Example, rated
 from services.alerts.rule import Audience, Family, Urgency, Verdict
-from shared.alliance.change import meets
+from shared.alliance.change import RECENT, meets
 from shared.alliance.history import Phase
 from shared.alliance.series import Point, Series, client_series
 from shared.alliance.wording import figure
 from shared.instrument import Cutoff
-
-RECENT = 3
-"""The recent level is the median of this many ratings before (own)."""
 
 
 class AllianceBelowCutoff:

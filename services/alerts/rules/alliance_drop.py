@@ -8,13 +8,10 @@ from typing import Any, Final
 from services.alerts.episodes import Moment, cleared_after, verdict
 from services.alerts.example import Example, rated
 from services.alerts.rule import Audience, Family, Urgency, Verdict
-from shared.alliance.change import BASELINE, control_chart
+from shared.alliance.change import BASELINE, RECENT, control_chart
 from shared.alliance.history import Phase
 from shared.alliance.series import Series, client_series
 from shared.alliance.wording import figure
-
-RECENT: Final = 3
-"""The recent level is the median of this many ratings before (own)."""
 
 FROM_ONE_TO_THE_NEXT: Final[Mapping[str, float]] = {"srs-3": 1.0}
 """Points from one rating to the next that are worth a question, even above 36 (OpenFIT)."""

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from itertools import pairwise
 from typing import Any
 
+from services.alerts.deadlines import overdue
 from services.alerts.episodes import Moment, verdict
 from services.alerts.example import Example, held, looked_at
 from services.alerts.rule import Audience, Family, Urgency, Verdict
-from shared.alliance.calendar import after_days
 from shared.alliance.consistency.left_out import pauses
 from shared.alliance.consistency.said import held as held_sessions
 from shared.alliance.history import Phase
@@ -51,21 +50,15 @@ class CaseWithoutActivity:
 
 def _moments(phase: Phase, chosen: Mapping[str, Any]) -> Iterator[Moment]:
     days = chosen["attention_days"] + 1
-    for session, later in pairwise((*held_sessions(phase), None)):
-        if session is None:
-            return
-        since, upcoming = session.state_at, later.state_at if later else None
-        yield Moment(since, about="case", urgency=None)
-        if upcoming is not None and upcoming - since < timedelta(days=days - 1):
-            continue  # The usual case, answered without a calendar.
-        due_at = after_days(phase.clinic, since, days, phase.care.pauses)
-        if due_at is None or (upcoming is not None and upcoming <= due_at):
-            continue
+    anchors = [(session.state_at, session.facts[-1]) for session in held_sessions(phase)]
+    for at, _ in anchors:
+        yield Moment(at, about="case", urgency=None)
+    for since, fact, due_at in overdue(phase, anchors, days):
         yield Moment(
             due_at,
             about="case",
             urgency="attention",
-            evidence=(session.facts[-1],),
+            evidence=(fact,),
             explanation=f"More than {counted(days - 1, 'day')} have passed since the last held "
             "session, and the case is open.",
             numbers={"days": days - 1},

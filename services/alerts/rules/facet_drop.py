@@ -8,15 +8,13 @@ from typing import Any, Final
 from services.alerts.episodes import Moment, cleared_after, verdict
 from services.alerts.example import Example, related
 from services.alerts.rule import Audience, Family, Urgency, Verdict
+from shared.alliance.change import RECENT
 from shared.alliance.history import Phase
 from shared.alliance.things import Rating
-from shared.alliance.wording import figure
+from shared.alliance.wording import figure, listed
 
 WATCHED: Final = ("trust", "safety", "respect")
 """The facets whose fall is told of (domain.md section 5)."""
-
-RECENT: Final = 3
-"""The recent level is the median of so many ratings before (own)."""
 
 _Rated = tuple[Rating, float]
 
@@ -93,7 +91,7 @@ def _each(
 
 def _dropped(name: str, facets: tuple[str, ...], rated: Sequence[_Rated], level: float) -> Moment:
     last, percent = rated[-1]
-    named = " and ".join([*[", ".join(facets[:-1])][: len(facets) - 1], facets[-1]])
+    named = listed(facets)
     return Moment(
         last.occurred_at,
         name,

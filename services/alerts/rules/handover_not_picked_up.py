@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from services.alerts.deadlines import overdue
 from services.alerts.episodes import Moment, verdict
 from services.alerts.example import Example, agreed, held, looked_at, transferred
 from services.alerts.rule import Audience, Family, Urgency, Verdict
-from shared.alliance.calendar import after_days
 from shared.alliance.consistency.left_out import pauses
 from shared.alliance.handover import handover
 from shared.alliance.history import Phase
@@ -56,21 +56,18 @@ def _moments(phase: Phase, chosen: Mapping[str, Any]) -> Iterator[Moment]:
     if found is None or interval is None:
         return
     days = interval * chosen["within_intervals"]
-    anew = [*(at for at, _ in found.since[1:]), found.held_at]
-    for (since, fact), upcoming in zip(found.since, anew, strict=True):
-        due_at = after_days(phase.clinic, since, days, phase.care.pauses)
-        if due_at is not None and (upcoming is None or upcoming > due_at):
-            yield Moment(
-                due_at,
-                about="handover",
-                urgency="attention",
-                evidence=(found.fact,) if fact == found.fact else (found.fact, fact),
-                explanation=f"A transfer is recorded, and {counted(days, 'day')} passed without a "
-                f"session with the new therapist; the agreed interval is "
-                f"{counted(interval, 'day')}.",
-                numbers={"days": days, "interval_days": interval},
-                not_counted=pauses(phase, since, due_at),
-                grace=timedelta(hours=chosen["grace_hours"]),
-            )
-        if upcoming is not None:
-            yield Moment(upcoming, about="handover", urgency=None)
+    for at in (*(since for since, _ in found.since[1:]), found.held_at):
+        if at is not None:
+            yield Moment(at, about="handover", urgency=None)
+    for since, fact, due_at in overdue(phase, found.since, days, found.held_at):
+        yield Moment(
+            due_at,
+            about="handover",
+            urgency="attention",
+            evidence=(found.fact,) if fact == found.fact else (found.fact, fact),
+            explanation=f"A transfer is recorded, and {counted(days, 'day')} passed without a "
+            f"session with the new therapist; the agreed interval is {counted(interval, 'day')}.",
+            numbers={"days": days, "interval_days": interval},
+            not_counted=pauses(phase, since, due_at),
+            grace=timedelta(hours=chosen["grace_hours"]),
+        )

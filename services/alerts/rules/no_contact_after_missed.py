@@ -85,5 +85,6 @@ def _moments(phase: Phase, outcome: Outcome, chosen: Mapping[str, Any]) -> Itera
         if fact.data["reached"] and fact.occurred_at > found.due_at
     ]
     held_at = held_after(phase, outcome.since)
-    for at in sorted((*later[:1], *(() if held_at is None else (held_at,))))[:1]:
-        yield Moment(at, about, urgency=None)
+    cleared = later if held_at is None else [*later, held_at]
+    if cleared:
+        yield Moment(min(cleared), about, urgency=None)

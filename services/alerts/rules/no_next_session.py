@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from itertools import chain, pairwise
+from itertools import chain
 from typing import Any
 
+from services.alerts.deadlines import overdue
 from services.alerts.episodes import Moment, verdict
 from services.alerts.example import Example, booked, held, looked_at
 from services.alerts.rule import Audience, Family, Urgency, Verdict
-from shared.alliance.calendar import after_days
 from shared.alliance.consistency.left_out import pauses
 from shared.alliance.consistency.said import held as held_sessions
 from shared.alliance.history import Phase
@@ -53,22 +53,20 @@ class NoNextSession:
 
 def _moments(phase: Phase, chosen: Mapping[str, Any]) -> Iterator[Moment]:
     days = chosen["days_without"]
-    for session, later in pairwise((*held_sessions(phase), None)):
-        if session is None:
-            return
-        since, upcoming = session.state_at, later.state_at if later else None
-        yield Moment(since, about="next", urgency=None)
-        due_at = after_days(phase.clinic, since, days, phase.care.pauses)
-        if due_at is None or (upcoming is not None and upcoming <= due_at):
-            continue
+    held = held_sessions(phase)
+    anchors = [(session.state_at, number) for number, session in enumerate(held)]
+    for at, _ in anchors:
+        yield Moment(at, about="next", urgency=None)
+    for since, number, due_at in overdue(phase, anchors, days):
         # The usual case is answered by the session that was held next.
-        if any(_is_booked(one, due_at) for one in chain([later] if later else [], phase.sessions)):
+        later = held[number + 1 : number + 2]
+        if any(_is_booked(one, due_at) for one in chain(later, phase.sessions)):
             continue
         yield Moment(
             due_at,
             about="next",
             urgency="attention",
-            evidence=(session.facts[-1],),
+            evidence=(held[number].facts[-1],),
             explanation=f"A session was held, and {counted(days, 'day')} later no next one is "
             "booked.",
             numbers={"days": days},
@@ -76,8 +74,9 @@ def _moments(phase: Phase, chosen: Mapping[str, Any]) -> Iterator[Moment]:
             grace=timedelta(hours=chosen["grace_hours"]),
         )
         booked = [one.facts[0].occurred_at for one in phase.sessions if one.due_at > due_at]
-        for at in sorted(at for at in booked if at > due_at)[:1]:
-            yield Moment(at, about="next", urgency=None)
+        booked_at = min((at for at in booked if at > due_at), default=None)
+        if booked_at is not None:
+            yield Moment(booked_at, about="next", urgency=None)
 
 
 def _is_booked(session: Session, moment: datetime) -> bool:

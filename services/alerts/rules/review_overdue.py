@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from itertools import pairwise
 from typing import Any
 
+from services.alerts.deadlines import overdue
 from services.alerts.episodes import Moment, verdict
 from services.alerts.example import Example, held, looked_at, reviewed
 from services.alerts.rule import Audience, Family, Urgency, Verdict
-from shared.alliance.calendar import after_days
 from shared.alliance.consistency.left_out import pauses
 from shared.alliance.consistency.said import held as held_sessions
 from shared.alliance.consistency.said import is_sent, said
@@ -56,25 +55,21 @@ class ReviewOverdue:
 
 def _moments(phase: Phase, chosen: Mapping[str, Any]) -> Iterator[Moment]:
     weeks = chosen["overdue_weeks"]
-    for since, later in pairwise((*_reviews(phase), None)):
-        if since is None:
-            return
-        start, upcoming = since.occurred_at, later.occurred_at if later else None
-        yield Moment(start, about="review", urgency=None)
-        due_at = after_days(phase.clinic, start, weeks * 7, phase.care.pauses)
-        if due_at is None or (upcoming is not None and upcoming <= due_at):
-            continue
+    anchors = [(fact.occurred_at, fact) for fact in _reviews(phase)]
+    for at, _ in anchors:
+        yield Moment(at, about="review", urgency=None)
+    for since, fact, due_at in overdue(phase, anchors, weeks * 7):
         last = "the last review of the plan with the client"
-        if since.type != "plan.reviewed":
+        if fact.type != "plan.reviewed":
             last = "the first session, without a review of the plan with the client"
         yield Moment(
             due_at,
             about="review",
             urgency="attention",
-            evidence=(since,),
+            evidence=(fact,),
             explanation=f"{counted(weeks, 'week')} have passed since {last}.",
             numbers={"weeks": weeks},
-            not_counted=pauses(phase, start, due_at),
+            not_counted=pauses(phase, since, due_at),
             grace=timedelta(hours=chosen["grace_hours"]),
         )
 
