@@ -35,13 +35,15 @@ check: $(VENV)/dev ## Check format, lint, types and import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m shared.events.generate --check
+	$(BIN)/python -m services.alerts.generate --check
 
 format: $(VENV)/dev ## Format the code and mend what lint can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-schemas: $(VENV)/dev ## Write the JSON Schemas of all events again
+schemas: $(VENV)/dev ## Write the JSON Schemas of all events, and what can be set of each rule, again
 	$(BIN)/python -m shared.events.generate
+	$(BIN)/python -m services.alerts.generate
 
 lock: ## Lock the dependencies again, with hashes and without addresses (needs uv)
 	uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --extra build --extra demo pyproject.toml -o requirements.lock

@@ -7,6 +7,7 @@ clinic, and a boundary matter that concerns them are the same 404 (invariant 10)
 import inspect
 from collections.abc import Sequence
 from datetime import date
+from functools import cache
 from typing import Any, Final, get_args
 
 import orjson
@@ -21,6 +22,7 @@ from services.alerts.rule import Family, Rule
 from shared.clock import Clock, format_time
 from shared.errors import Fault
 from shared.events.families import rapport
+from shared.rule_settings import Setting
 from shared.storage.engine import Database
 from shared.stream.ports import Publisher
 from shared.web.auth import caller, check_right, require
@@ -183,15 +185,18 @@ def _reading(calls: Blueprint, desk: Desk, rules: Sequence[Rule]) -> None:
         answer.make_conditional(request)
         return answer
 
+    @cache
+    def told_of_rules() -> bytes:
+        # Their examples are played, which takes a moment, and never changes.
+        return orjson.dumps([explained(rule) for rule in rules])
+
     @calls.route("/v1/rules")
     @calls.response(200, {"type": "array", "items": {"type": "object"}})
     @problems(calls, 401, 403, 503)
     @require("read")
     def get_rules() -> Response:
         """Give every rule: what it needs, whom it tells, its settings and their defaults."""
-        return Response(
-            orjson.dumps([explained(rule) for rule in rules]), content_type="application/json"
-        )
+        return Response(told_of_rules(), content_type="application/json")
 
 
 def _acting(calls: Blueprint, desk: Desk) -> None:
@@ -248,6 +253,9 @@ def explained(rule: Rule) -> dict[str, Any]:
         "tell": {urgency: list(roles) for urgency, roles in rule.tell.items()},
         "next_steps": list(rule.next_steps),
         "settings": dict(rule.defaults),
+        "bounds": {
+            name: list(Setting(name, default).bounds) for name, default in rule.defaults.items()
+        },
         "always_news": rule.always_news,
         "example": [
             {"at": format_time(line.at), "words": line.words, "urgency": line.urgency}

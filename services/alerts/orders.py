@@ -5,11 +5,13 @@ the whole life of a phase. Settings apply to episodes that become true from thei
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, Protocol
 
 from shared.alliance.reading import Fact
+from shared.alliance.settings import Said, settings_of
+from shared.rule_settings import chosen
 
 BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
 END: Final = datetime.max.replace(tzinfo=UTC)
@@ -21,12 +23,6 @@ DELIVERY_DEFAULTS: Final[Mapping[str, Any]] = {"history_after_days": 14}
 """Own: what became true longer ago than this, when it is learnt, is history and told to nobody."""
 
 Mode = Literal["on", "shadow", "off"]
-
-MOST: Final = 10_000
-"""Own: no setting is larger, so that no date computed from one leaves the calendar."""
-
-_DIVISIBLE: Final = ("_hours", "_percent", "_weeks", "_after_days")
-"""Ends of names whose values need not be whole numbers though their defaults are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +85,7 @@ def setting(
     name: str, defaults: Mapping[str, Any], clinic: str, facts: Iterable[Fact], rule: str
 ) -> Any:
     """Return the latest value of one setting of something that is never armed, as ``delivery``."""
-    general, own = _Said(), _Said()
-    for fact in facts:
-        if fact.type == "rule.configured" and fact.data["rule"] == rule:
-            where = fact.data.get("clinic")
-            if where in (None, clinic):
-                (general if where is None else own).hear(fact.data)
-    return _settings(defaults, general, own)[name]
+    return settings_of(rule, defaults, clinic, facts)[name]
 
 
 def along(stays: Sequence[tuple[datetime, Sequence[Order]]]) -> tuple[Order, ...]:
@@ -117,17 +107,17 @@ def along(stays: Sequence[tuple[datetime, Sequence[Order]]]) -> tuple[Order, ...
 
 
 @dataclass(slots=True)
-class _Said:
+class _Said(Said):
     """What ``rule.configured`` has said so far, for all clinics or for one."""
 
     enabled: bool | None = None
     shadow: bool | None = None
-    settings: dict[str, Any] = field(default_factory=dict)
 
     def hear(self, data: Mapping[str, Any]) -> None:
+        """Take in one more."""
+        Said.hear(self, data)
         self.enabled = data.get("enabled", self.enabled)
         self.shadow = data.get("shadow", self.shadow)
-        self.settings |= data.get("settings") or {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,33 +138,7 @@ def _state(
         mode = "off"
     elif enabled or rule.needs <= sends:
         mode = "shadow" if shadow else "on"
-    return _State(since, mode, _settings(rule.defaults, general, own))
-
-
-def _settings(defaults: Mapping[str, Any], general: _Said, own: _Said) -> dict[str, Any]:
-    """Return each setting: the clinic's own, else everybody's, else the default.
-
-    What no rule could compute with is not heard: one word must not stop the alerts of everybody.
-    """
-    found: dict[str, Any] = {}
-    for name, default in defaults.items():
-        said = (own.settings.get(name), general.settings.get(name))
-        fitting = (one for value in said if (one := _fitting(name, value, default)) is not None)
-        found[name] = next(fitting, default)
-    return found
-
-
-def _fitting(name: str, value: Any, default: Any) -> Any:
-    """Return a value as a rule can use it in place of its default, or None."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return value if type(value) is type(default) else None
-    if isinstance(default, bool) or not isinstance(default, int | float):
-        return None
-    if not 0 <= value <= MOST:
-        return None
-    if isinstance(default, int) and value == int(value):
-        return int(value)
-    return value if isinstance(default, float) or name.endswith(_DIVISIBLE) else None
+    return _State(since, mode, chosen(rule.defaults, own.settings, general.settings))
 
 
 def _over_the_whole_life(states: Sequence[_State]) -> tuple[Order, ...]:

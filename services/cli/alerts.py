@@ -164,7 +164,11 @@ def show_rule(rule: str, as_json: bool) -> None:
     told = explained(found)
     if not as_json:
         told["tell"] = [f"{urgency}: {', '.join(to)}" for urgency, to in told["tell"].items()]
-        told["settings"] = [f"{name}={value}" for name, value in told["settings"].items()]
+        bounds = told.pop("bounds")
+        told["settings"] = [
+            f"{name}={value} ({bounds[name][0]:g} to {bounds[name][1]:g})"
+            for name, value in told["settings"].items()
+        ]
     example = [] if as_json else told.pop("example")
     show_one(told, as_json=as_json)
     if example:

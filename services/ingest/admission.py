@@ -16,6 +16,7 @@ from services.ingest.attributes import (
     read_attributes,
 )
 from services.ingest.canonical import canonical_content
+from shared import rule_settings
 from shared.alliance.scoring import check
 from shared.clock import parse_time
 from shared.envelope import Event
@@ -42,6 +43,9 @@ CODES: Final[Mapping[str, str]] = {
     "subject_required": "The event is about one client: name them in `subject`.",
     "subject_not_allowed": "The event concerns many clients: leave `subject` out.",
     "unknown_instrument": "There is no such instrument; those that there are are in `allowed`.",
+    rule_settings.UNKNOWN_RULE: "There is no such rule; those that there are are in `allowed`.",
+    rule_settings.UNKNOWN_SETTING: "The rule has no such setting; those that it has are in "
+    "`allowed`.",
     NEEDS_CONFIGURE: "The credential lacks the right that this needs.",
     OTHER_CLINIC: "The key is bound to other clinics, which are in `allowed`.",
 }
@@ -137,6 +141,9 @@ def _faults_of_type(
     yield from _faults_of_clinics(about, data, authority)
     yield from _faults_of_times(about, data, attributes.time, now)
     yield from _faults_of_instruments(about)
+    if about.type == "rule.configured" and about.data:
+        found = rule_settings.faults_of(about.data["rule"], about.data.get("settings") or {})
+        yield from (fault.at(about.pointer) for fault in found)
 
 
 @frozen

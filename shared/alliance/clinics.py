@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from shared.alliance.reading import Fact, standing
+from shared.alliance.settings import CONFIGURED
 from shared.alliance.things import Clinic, Span
 from shared.envelope import Envelope
 
@@ -21,6 +22,7 @@ AROUND_TYPES: Final = frozenset(
         "clinic.closed",
         "therapist.away",
         "supervision.held",
+        "rule.configured",
         "record.corrected",
         "record.retracted",
     }
@@ -56,12 +58,14 @@ class Surroundings:
         away: Therapist → absences, in order.
         covered: Cover → the absences that they cover, in order.
         supervision: Therapist → supervision held about no one client, in fold order.
+        rules: How rules were set, in fold order.
     """
 
     clinics: Mapping[str, Clinic] = field(default_factory=dict)
     away: Mapping[str, tuple[Absence, ...]] = field(default_factory=dict)
     covered: Mapping[str, tuple[Absence, ...]] = field(default_factory=dict)
     supervision: Mapping[str, tuple[Fact, ...]] = field(default_factory=dict)
+    rules: tuple[Fact, ...] = ()
 
     def clinic(self, ref: str) -> Clinic:
         """Return what is known of a clinic; defaults for one nobody described."""
@@ -97,7 +101,7 @@ def surroundings(
             clinics[ref] = _configured(clinics.get(ref) or Clinic(ref), fact)
     absences: list[Absence] = []
     for fact in facts:
-        ref = fact.data["clinic"]
+        ref = fact.data.get("clinic", "")  # A rule may be set for no clinic in particular.
         clinic = clinics.get(ref) or Clinic(ref)
         if fact.type == "clinic.closed":
             closures = (*clinic.closures, dates(clinic, fact, fact.data["reason"]))
@@ -117,6 +121,7 @@ def surroundings(
         _grouped(
             (fact.data["therapist"], fact) for fact in facts if fact.type == "supervision.held"
         ),
+        tuple(fact for fact in facts if fact.type == CONFIGURED),
     )
 
 

@@ -63,6 +63,7 @@ class History:
             contacts …), in fold order.
         conflicts: Other contents under an id already taken.
         clinics: Every clinic that a fact names, by first mention.
+        rules: How the organisation's rules were set, in fold order.
     """
 
     organisation: str
@@ -76,6 +77,7 @@ class History:
     others: Mapping[str, tuple[Fact, ...]] = field(default_factory=dict)
     conflicts: tuple[Conflict, ...] = ()
     clinics: tuple[Clinic, ...] = ()
+    rules: tuple[Fact, ...] = ()
 
     @property
     def current(self) -> tuple[Phase, ...]:
@@ -142,6 +144,7 @@ def fold_within(
         _others(read.facts),
         read.conflicts,
         tuple(around.clinic(ref) for ref in _clinics(read.facts)),
+        around.rules,
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 
 from shared.alliance import items
 from shared.alliance.attendance import SICKNESS, excuse
-from shared.alliance.consistency import consistency
+from shared.alliance.consistency import consistency, settings_at
 from shared.alliance.facets import facets
 from shared.alliance.history import History
 from shared.alliance.phases import NOBODY
@@ -66,7 +66,7 @@ def timeline(
         "known_at": items.when(known_at),
         "judged_at": items.when(judged_at),
         "clinics": [items.clinic(clinic) for clinic in history.clinics],
-        "phases": _phases(phases, last_at),
+        "phases": _phases(history, last_at),
         "care": [items.care(care) for care in history.cares],
         "consents": _consents(history),
         "attendance": _attendance(phases),
@@ -94,11 +94,19 @@ def _present(history: History) -> Phase | None:
     return next(reversed(led or history.current), None)
 
 
-def _phases(phases: Sequence[Phase], last_at: datetime | None) -> list[dict[str, Any]]:
-    """Return each phase with its figures of consistency, counted to the client's last fact."""
+def _phases(history: History, last_at: datetime | None) -> list[dict[str, Any]]:
+    """Return each phase with its figures of consistency, counted to the client's last fact.
+
+    Their thresholds are those of the rules that tell of them, as they are set at the clinic.
+    """
     return [
-        {**items.phase(phase), "consistency": consistency(phase, last_at or phase.opened_at)}
-        for phase in phases
+        {
+            **items.phase(phase),
+            "consistency": consistency(
+                phase, last_at or phase.opened_at, settings_at(phase.clinic.ref, history.rules)
+            ),
+        }
+        for phase in history.phases
     ]
 
 

@@ -14,6 +14,7 @@ from shared.alliance.consistency import MEASURES
 from shared.alliance.consistency.measure import Measure
 from shared.alliance.history import Phase, fold
 from shared.clock import parse_time
+from shared.rule_settings import DEFAULTS
 from tests.support.events import CLIENT, ORGANISATION, on
 from tests.support.histories import Story, stories
 from tests.support.phases import a_life, phases_of
@@ -104,3 +105,16 @@ def test_it_says_the_settings_that_it_used(measure: Measure) -> None:
         chosen = {name: 3}
         one = measure.as_json(measure.of(phase, on(100), chosen), chosen)
         assert one["threshold"][name] == 3
+
+
+@each
+def test_its_rule_has_the_same_settings(measure: Measure) -> None:
+    """What is set of a rule means the same on the timeline: names and defaults agree."""
+    if not measure.rule:
+        return
+    theirs = DEFAULTS[measure.rule]
+    shared = measure.defaults.keys() & theirs.keys()
+    assert shared or not measure.defaults
+    assert {name: theirs[name] for name in shared} == {
+        name: measure.defaults[name] for name in shared
+    }

@@ -55,3 +55,18 @@ def test_asked_at_a_time_it_counts_up_to_the_last_fact_by_then(world: World) -> 
     known = format_time(given[1].recorded_at + timedelta(seconds=1))
     then_known = figures(world.timeline(query=f"?known_at={known}"))["therapist_cancellations"]
     assert (then_known["numerator"], then_known["met"]) == (1, None)
+
+
+def test_its_thresholds_are_those_of_the_organisation(world: World) -> None:
+    """What is set of a rule holds on the timeline too: at its clinic, from when it was said."""
+    world.tell(*weekly("cancelled:clinic", "held", "cancelled:therapist", "held"))
+    said = {"rule": "therapist-cancellations", "settings": {"attention_sessions": 3}}
+    elsewhere = {**said, "clinic": "oak", "settings": {"attention_sessions": 9}}
+    for day, data in ((1, said), (2, elsewhere)):
+        world.tell(an.an_event("rule.configured", an.on(day), data, client=None))
+    one = figures(world.timeline())["therapist_cancellations"]
+    assert (one["numerator"], one["met"], one["threshold"]["attention_sessions"]) == (2, None, 3)
+    assert "threshold 3, urgent 3" in one["words"]
+    then = format_time(an.on(0.5)).replace("+", "%2B")
+    before = figures(world.timeline(query=f"?valid_at={then}"))["therapist_cancellations"]
+    assert before["threshold"]["attention_sessions"] == 2

@@ -232,6 +232,26 @@ def test_a_rule_cannot_be_configured_into_the_past() -> None:
     assert codes(too_late, CONFIGURE) == [("/time", "too_long_ago")]
 
 
+def test_a_rule_is_set_to_what_it_can_compute_with() -> None:
+    """An unknown rule or setting and a value out of bounds are refused, in a correction too."""
+    wrong = {"rule": "session-gap", "settings": {"ratio": 1, "attention_ratio": -1}}
+    assert codes(a_rule(data={"rule": "session-gaps"}), CONFIGURE) == [
+        ("/data/rule", "unknown_rule")
+    ]
+    assert codes(a_rule(data=wrong), CONFIGURE) == [
+        ("/data/settings/attention_ratio", "out_of_range"),
+        ("/data/settings/ratio", "unknown_setting"),
+    ]
+    target = {"id": "e-1", "type": "rule.configured"}
+    corrected = an_event("record.corrected", {"target": target, "data": wrong}, subject=None)
+    assert codes(corrected, CONFIGURE) == [
+        ("/data/data/settings/attention_ratio", "out_of_range"),
+        ("/data/data/settings/ratio", "unknown_setting"),
+    ]
+    quiet = {"rule": "delivery", "settings": {"history_after_days": 7}}
+    assert codes(a_rule(data=quiet), CONFIGURE) == []
+
+
 def test_a_key_bound_to_clinics_speaks_for_these_alone() -> None:
     """Not for another clinic, nor for all of them, nor by way of a correction."""
     north = Authority(frozenset({"publish", "configure"}), frozenset({"north"}))

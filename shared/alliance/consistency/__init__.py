@@ -9,7 +9,7 @@ timeline tomorrow. Where time alone would meet a threshold, ``due_at`` says when
 who knows what day it is. Nothing here tells anybody: the rules do, with their grace and settings.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -28,6 +28,8 @@ from shared.alliance.consistency.session_gap import SESSION_GAP
 from shared.alliance.consistency.session_not_held import SESSION_NOT_HELD
 from shared.alliance.consistency.shortened_sessions import SHORTENED_SESSIONS
 from shared.alliance.consistency.therapist_cancellations import THERAPIST_CANCELLATIONS
+from shared.alliance.reading import Fact
+from shared.alliance.settings import settings_of
 from shared.alliance.things import Phase
 
 MEASURES: Final[tuple[Measure, ...]] = (
@@ -47,6 +49,21 @@ MEASURES: Final[tuple[Measure, ...]] = (
     DID_NOT_ATTEND,
 )
 """In the order in which they are shown."""
+
+
+def settings_at(clinic: str, rules: Sequence[Fact]) -> dict[str, Settings]:
+    """Return measure → its settings at a clinic, where its rule was ever set.
+
+    Args:
+        clinic: Its ref.
+        rules: How rules were set, in fold order.
+    """
+    set_ = {fact.data["rule"] for fact in rules}
+    return {
+        measure.name: settings_of(measure.rule, measure.defaults, clinic, rules)
+        for measure in MEASURES
+        if measure.rule in set_
+    }
 
 
 def consistency(

@@ -52,6 +52,7 @@ def _band(days: int) -> str:
 
 CASE_WITHOUT_ACTIVITY = Measure(
     name="case_without_activity",
+    rule="case-without-activity",
     title="Open case without a session",
     unit="days",
     definition="days of the clinic from the last held session to the client's last fact, pauses "

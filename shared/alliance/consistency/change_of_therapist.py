@@ -44,6 +44,7 @@ def _figure(phase: Phase, at: datetime, settings: Settings) -> Figure:
 
 CHANGE_OF_THERAPIST = Measure(
     name="change_of_therapist",
+    rule="unplanned-transfer",
     title="Changes of therapist",
     unit="transfers",
     definition="transfers in the case up to the end of this phase, and how many of them were not "

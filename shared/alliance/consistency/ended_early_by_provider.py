@@ -41,6 +41,7 @@ def _figure(phase: Phase, _at: datetime, _settings: Settings) -> Figure:
 
 ENDED_EARLY_BY_PROVIDER = Measure(
     name="ended_early_by_provider",
+    rule="ended-early-by-provider",
     title="Ended early by the provider",
     unit="ends",
     definition="care ended with the code “earlier than the patient requested” (NHS 48, our "

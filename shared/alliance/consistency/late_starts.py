@@ -116,6 +116,7 @@ def _minutes_late(session: Session, grace_minutes: float) -> float:
 
 LATE_STARTS = Measure(
     name="late_starts",
+    rule="sessions-starting-late",
     title="Sessions starting late",
     unit="minutes",
     definition="median of actual − scheduled start of the last 4 booked sessions that were held "

@@ -69,6 +69,7 @@ class Measure:
         defaults: Its settings with their default values; units in the names.
         figure: (phase, up to when, settings) → what it says.
         source: Where the threshold comes from; ours are called own: they are not validated.
+        rule: The rule that tells of it, whose settings are its own; empty where none does.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Measure:
     defaults: Settings
     figure: Callable[[Phase, datetime, Settings], Figure]
     source: str = "own, not validated"
+    rule: str = ""
 
     def of(self, phase: Phase, at: datetime, settings: Settings | None = None) -> Figure:
         """Return the figure of a phase up to a moment; a closed phase's stands still."""

@@ -152,6 +152,7 @@ def _shown(one: _Due, overdue: bool) -> dict[str, Any]:
 
 MEASURES_DUE = Measure(
     name="measures_due",
+    rule="measures-due",
     title="Agreed questionnaires overdue",
     unit="questionnaires",
     definition="agreed rhythm passed without a rating, and 4 weeks more, pauses left out; an "

@@ -47,6 +47,7 @@ def _figure(phase: Phase, at: datetime, settings: Settings) -> Figure:
 
 NEXT_SESSION = Measure(
     name="next_session",
+    rule="no-next-session",
     title="Next session",
     unit="sessions",
     definition="sessions booked for after the client's last fact; days since the last held one, "

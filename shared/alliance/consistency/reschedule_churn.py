@@ -136,6 +136,7 @@ DEFAULTS: Final[Settings] = {
 
 RESCHEDULE_CHURN = Measure(
     name="reschedule_churn",
+    rule="reschedule-churn",
     title="Sessions moved at short notice",
     unit="moves",
     definition="moves by therapist or clinic made less than 48 hours before the start that was "

@@ -54,6 +54,7 @@ def _figure(phase: Phase, at: datetime, settings: Settings) -> Figure:
 
 REVIEW_OVERDUE = Measure(
     name="review_overdue",
+    rule="review-overdue",
     title="Review of the plan with the client",
     unit="days",
     definition="days of the clinic since the plan was last reviewed with the client, else since "

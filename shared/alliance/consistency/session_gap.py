@@ -263,6 +263,7 @@ def _ended(phase: Phase, ended: Sequence[Gap]) -> Iterator[dict[str, Any]]:
 
 SESSION_GAP = Measure(
     name="session_gap",
+    rule="session-gap",
     title="Time since the last held session",
     unit="agreed intervals",
     definition="days that count since the last held session ÷ agreed interval, else the median "

@@ -172,6 +172,7 @@ def _excused(phase: Phase, missed: Sequence[Outcome], lapsed: Sequence[Outcome])
 
 SESSION_NOT_HELD = Measure(
     name="session_not_held",
+    rule="session-not-held",
     title="Sessions not held by the therapist",
     unit="sessions",
     definition="missed by the therapist, of those that were held, missed or cancelled in the last "

@@ -121,6 +121,7 @@ def _why_left_out(session: Session) -> str | None:
 
 SHORTENED_SESSIONS = Measure(
     name="shortened_sessions",
+    rule="shortened-sessions",
     title="Sessions shorter than they were at first",
     unit="sessions",
     definition="actual length ÷ median length of the phase's first 4, of the last 4 after "

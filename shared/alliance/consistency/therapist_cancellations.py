@@ -79,6 +79,7 @@ def _figure(phase: Phase, _at: datetime, settings: Settings) -> Figure:
 
 THERAPIST_CANCELLATIONS = Measure(
     name="therapist_cancellations",
+    rule="therapist-cancellations",
     title="Sessions cancelled by the clinic or therapist",
     unit="sessions",
     definition="cancelled by therapist or clinic, or missed by therapist, among the last 8 "
