@@ -1,15 +1,16 @@
 """What comes in: facts stored once, whom they concern, and when each source was heard last."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import Connection
 
-from services.alerts import store
+from services.alerts import sightings, store
 from services.alerts.alert import ACTIONS
 from services.alerts.organisations import Organisations
 from services.alerts.rule import Rule
+from services.alerts.seen import WORDS, Sight
 from services.alerts.tables import Tables
 from shared import metrics
 from shared.alliance.amendments import AMENDMENTS
@@ -77,6 +78,7 @@ class Intake:
             ),
         )
         self._read_at_once(db, stored.new)
+        self._note_seen(db, stored.new)
         return stored
 
     def _read_at_once(self, db: Connection, new: Sequence[Arrival]) -> None:
@@ -93,6 +95,24 @@ class Intake:
                 local_date(clinic, EPOCH)
             for rule in self._rules:
                 around.orders(rule, "")
+
+    def _note_seen(self, db: Connection, new: Sequence[Arrival]) -> None:
+        """Remember what was seen from a clinic, until the stream itself says that it was."""
+        said: dict[tuple[str, int], frozenset[Sight]] = {}
+        fresh: dict[tuple[str, str, str], datetime] = {}
+        for arrival in new:
+            envelope, event = arrival.envelope, arrival.envelope.event
+            if event.type not in WORDS:
+                continue
+            place = (envelope.organisation, arrival.partition)
+            if place not in said:
+                around = self._organisations.before(*place)
+                said[place] = around.seen if around else frozenset()
+            sight = (event.data["clinic"], event.type)
+            if sight not in said[place]:
+                key = (envelope.organisation, *sight)
+                fresh[key] = min(envelope.recorded_at, fresh.get(key, envelope.recorded_at))
+        sightings.note(db, self._tables, fresh)
 
     def _concerned(self, db: Connection, partition: int, envelope: Envelope) -> set[Who]:
         """Return who is to be judged again because of an event."""

@@ -21,6 +21,7 @@ from services.alerts.orders import (
     setting,
 )
 from services.alerts.rule import FeedRule, Rule, Verdict
+from services.alerts.seen import Sight, sights, words_from
 from services.alerts.silence import Horizon, Silences, horizon, silences
 from services.alerts.steps import Circumstances, Decided, Known, decide
 from services.alerts.store import Life
@@ -42,6 +43,7 @@ class Organisation:
         self.facts: tuple[Fact, ...] = standing(envelopes).facts
         self.around: Surroundings = surroundings(organisation, envelopes)
         self.silences: Silences = silences(self.facts)
+        self.seen: frozenset[Sight] = sights(self.facts)
         self.actions: list[Action] = actions_in(envelopes)
         self.acted_on: frozenset[str] = frozenset(action.alert for action in self.actions)
         self._history_after: dict[str, timedelta] = {}
@@ -52,7 +54,9 @@ class Organisation:
         """Return the orders of a rule at a clinic."""
         key = (rule.name, clinic)
         if key not in self._orders:
-            self._orders[key] = orders(rule, clinic, self.facts)
+            self._orders[key] = orders(
+                rule, clinic, self.facts, words_from(self.seen, clinic)
+            )
         return self._orders[key]
 
     def orders_at(self, rule: Rule, clinic: str) -> tuple[Order, ...]:

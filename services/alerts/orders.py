@@ -63,7 +63,7 @@ def orders(
         rule: What is to be judged.
         clinic: Its ref; ``""`` for what belongs to no clinic.
         facts: What stands without a subject, in fold order.
-        seen: Words of ``sends`` that have been seen from the clinic (``feed.seen``, to come).
+        seen: Words of ``sends`` that have been seen from the clinic (``feed.seen``).
     """
     general, own, sends = _Said(), _Said(), seen
     states = [_state(rule, BEGINNING, sends, general, own)]

@@ -11,6 +11,7 @@ from typing import Final
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Connection,
     Index,
@@ -65,6 +66,7 @@ class Tables:
         inbox: The alerts as they are shown.
         concerned: Who must never read an alert.
         senders: When each source last sent something for each clinic, backfill aside.
+        seen: Which types were seen from each clinic, and whether the stream says so.
         shared: A sum over the facts about many clients that each partition holds.
     """
 
@@ -77,6 +79,7 @@ class Tables:
     inbox: Table
     concerned: Table
     senders: Table
+    seen: Table
     shared: Table
 
 
@@ -101,6 +104,7 @@ def of(generation: int) -> Tables:
         inbox=_inbox(metadata, _named(declared, "inbox")),
         concerned=_concerned(metadata, _named(declared, "concerned")),
         senders=_senders(metadata, _named(declared, "senders")),
+        seen=_seen(metadata, _named(declared, "seen")),
         shared=sums_table(metadata, _named(declared, "shared")),
     )
 
@@ -235,4 +239,17 @@ def _senders(metadata: MetaData, name: str) -> Table:
         Column("clinic", String(64), primary_key=True),
         Column("partition", Integer, primary_key=True, autoincrement=False),
         Column("recorded_at", BigInteger, nullable=False),
+    )
+
+
+def _seen(metadata: MetaData, name: str) -> Table:
+    return Table(
+        name,
+        metadata,
+        Column("organisation", String(40), primary_key=True),
+        Column("clinic", String(64), primary_key=True),
+        Column("type", String(40), primary_key=True),
+        Column("seen_at", BigInteger, nullable=False),
+        Column("said", Boolean, nullable=False),
+        Index(f"{name}_said", "said"),
     )

@@ -1,4 +1,4 @@
-"""Tell the stream that time goes on, and which feeds have fallen silent.
+"""Tell the stream that time goes on, what was first seen, and which feeds have fallen silent.
 
 Deadlines are judged against the latest tick of a partition, never against a wall clock. A feed is
 silent by the time of the stream as well: a consumer that lags makes no source silent.
@@ -13,9 +13,11 @@ from typing import Any, Final
 import orjson
 from sqlalchemy import func, select
 
-from services.alerts import store
+from services.alerts import sightings, store
 from services.alerts.intake import FEED_TYPES, FIRST, RAPPORT, TICK
 from services.alerts.lease import Lease
+from services.alerts.seen import SEEN
+from services.alerts.sightings import Sighting
 from services.alerts.silence import RESUMED, SILENT, Silence, silences
 from services.alerts.tables import shown
 from shared import metrics
@@ -29,6 +31,9 @@ from shared.stream.broadcast import broadcast
 from shared.stream.ports import Publisher
 
 SOURCE: Final = "urn:rapport:ticker"
+SAID_AT_ONCE: Final = 100
+"""Own: so many sightings are published before it is written down that they were."""
+
 EVERYBODY: Final = "rapport"
 """Stands for the organisation of a tick, which is everybody's."""
 
@@ -85,6 +90,7 @@ class Ticker:
         tick_at = floor(now, self._every)
         if not held or to_micros(tick_at) <= self._lease.value:
             return False
+        self._say_what_was_seen(now)
         # Feeds first: what the tick makes due must already know that a feed is silent.
         self._judge_feeds(now)
         self._publish(tick(tick_at, now))
@@ -99,6 +105,26 @@ class Ticker:
 
     def _publish(self, envelope: Envelope) -> None:
         broadcast(self._publisher, envelope, self._partitions(), self._deadline_s)
+
+    def _say_what_was_seen(self, now: datetime) -> None:
+        """Say of each type that was first seen from a clinic that it was: that arms rules."""
+        with self._database.read() as db:
+            tables = shown(db)
+            fresh = sightings.unsaid(db, tables)
+        for start in range(0, len(fresh), SAID_AT_ONCE):
+            some = fresh[start : start + SAID_AT_ONCE]
+            with self._database.read() as db:
+                # After a rebuild the stream says it already, and whoever read it knows.
+                missing = [
+                    event
+                    for event in (seen_event(one, now) for one in some)
+                    if sightings.stands(db, tables, event.organisation, SOURCE, event.event.id)
+                    < self._partitions()
+                ]
+            for event in missing:
+                self._publish(event)
+            with self._database.write() as db:
+                sightings.said(db, tables, some)
 
     def _judge_feeds(self, now: datetime) -> None:
         feeds = self._feeds()
@@ -187,6 +213,12 @@ def feed_event(type: str, feed: Feed, at: datetime, named: datetime, now: dateti
     data = {"source": feed.source, "clinics": list(feed.clinics)}
     id = f"{type}/{feed.source}/{format_time(named)}"
     return _own(feed.organisation, type, id, at, data, now)
+
+
+def seen_event(one: Sighting, now: datetime) -> Envelope:
+    """Return the event that a type was seen, the same however often it is said."""
+    data = {"clinic": one.clinic, "type": one.type}
+    return _own(one.organisation, SEEN, f"{SEEN}/{one.clinic}/{one.type}", one.at, data, now)
 
 
 def _own(

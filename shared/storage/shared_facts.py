@@ -101,6 +101,15 @@ class Remembered(Generic[_Read]):
         """Return what an organisation's facts about many say, as a partition holds them now."""
         return self.at(db, organisation, [partition])[partition]
 
+    def before(self, organisation: str, partition: int) -> _Read | None:
+        """Return what was read last, which may be behind; None where nothing is remembered.
+
+        It asks nothing: for what once said holds for ever.
+        """
+        with self._lock:
+            known = self._known.get((organisation, partition))
+        return None if known is None else known[2]
+
     def at(
         self, db: Connection, organisation: str, partitions: Collection[int]
     ) -> dict[int, _Read]:

@@ -8,11 +8,19 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
+from services.alerts import sightings, tables
 from services.alerts.gauges import Gauges
 from services.alerts.lease import Lease
+from services.alerts.rules.risk_item import RiskItem
+from services.alerts.seen import SEEN
+from services.alerts.ticker import seen_event
 from shared.envelope import Envelope
+from shared.storage.engine import Database
+from shared.stream.broadcast import copies
+from shared.stream.codec import decode
+from shared.stream.ports import EVENTS
 from tests.support import events as an
-from tests.support.alerting import AlertsWorld, cancellations, held, types
+from tests.support.alerting import PARTITIONS, RULES, AlertsWorld, cancellations, held, types
 from tests.support.databases import DIALECTS, migrated, url_of
 
 EHR = "src_ehr"
@@ -35,9 +43,8 @@ def configured(day: float, rule: str = "test-cancelled", **data: Any) -> Envelop
 
 
 def test_an_unarmed_clinic_has_no_alerts(world: AlertsWorld) -> None:
-    """Never sent is not never happened: without a word from the clinic nothing is judged."""
+    """Never sent is not never happened: without a word from or of the clinic nothing is judged."""
     world.tell(*cancellations(3), held(9))
-    world.tick(30)
     assert world.alerts() == []
     assert world.episodes() == []
 
@@ -132,6 +139,90 @@ def test_what_falls_due_at_the_withdrawal_is_not_judged(world: AlertsWorld) -> N
     world.tick(30)
     world.tell(an.a_consent("given", an.on(50), "research"))
     assert world.alerts() == []
+
+
+# What was seen ----------------------------------------------------------------------------------
+def said_of(world: AlertsWorld) -> list[tuple[str, str]]:
+    """Return clinic and type of every ``feed.seen`` in the stream, once per partition."""
+    reader = world.stream.consumer("test-seen", [EVENTS], lambda _: 0)
+    found: list[tuple[str, str]] = []
+    while batch := reader.poll(1_000, 0.05):
+        events = [decode(record).event for record in batch]
+        found += [(one.data["clinic"], one.data["type"]) for one in events if one.type == SEEN]
+    reader.close()
+    return sorted(found)
+
+
+def test_what_was_seen_arms_what_needs_it(world: AlertsWorld) -> None:
+    """Without a word from the clinic, what it was seen to send is judged: the whole life."""
+    world.tell(*cancellations(1))
+    assert world.alerts() == []
+    world.tick()
+    assert world.the_alert()["effective_at"] == "2026-01-06T10:00:00Z"
+    assert said_of(world) == [(an.CLINIC, "session.cancelled")] * PARTITIONS
+
+
+def test_a_rating_arms_rules_of_ratings(db: Database, tmp_path: Path) -> None:
+    """A clinic that never said that it sends ratings is judged by them once it has sent one."""
+    world = AlertsWorld(db, tmp_path, rules=(*RULES, RiskItem()))
+    world.tell(an.a_rating(None, at=an.on(1), instrument="phq-9", items={"9": 3}))
+    assert world.alerts() == []
+    world.tick()
+    assert world.the_alert("risk-item")["urgency"] == "urgent"
+    world.close()
+
+
+def test_it_is_said_once(world: AlertsWorld) -> None:
+    """However much is sent, and read again, a sight is said once; only what is new is added."""
+    world.tell(*cancellations(1))
+    world.tick()
+    world.tell(*cancellations(2, first=3), held(6, client="cl_bert"))
+    world.tick(1)
+    world.begun_again()
+    world.settle()
+    world.tick(1)
+    said = [(an.CLINIC, "session.cancelled"), (an.CLINIC, "session.held")]
+    assert said_of(world) == sorted(said * PARTITIONS)
+
+
+def test_a_sight_that_was_said_in_part_is_completed(world: AlertsWorld) -> None:
+    """A ticker that died while it spoke leaves no partition without the word."""
+    world.tell(*cancellations(1))
+    with world.db.read() as db:
+        (one,) = sightings.unsaid(db, tables.shown(db))
+    part = copies(seen_event(one, world.clock.now()), PARTITIONS)[:1]
+    world.publisher.publish(part, 10)
+    world.settle()
+    world.tick()
+    assert len(world.alerts()) == 1
+    assert len(said_of(world)) == PARTITIONS + 1
+
+
+def test_what_was_seen_arms_nothing_that_is_switched_off(world: AlertsWorld) -> None:
+    """``enabled: false`` wins over what was seen, for the whole life."""
+    world.tell(configured(0, enabled=False), *cancellations(1))
+    world.tick()
+    assert world.alerts() == []
+
+
+def test_what_was_seen_elsewhere_arms_nothing_here(world: AlertsWorld) -> None:
+    """What another clinic was seen to send says nothing of this one."""
+    world.tell(*cancellations(1, client="cl_bert", clinic="oak"))
+    world.tick()
+    world.tell(*cancellations(1))
+    assert {one["clinic"] for one in world.alerts()} == {"oak"}
+
+
+def test_read_again_it_comes_to_the_same(world: AlertsWorld) -> None:
+    """The stream read again arms the same, tells nobody anew, and says nothing twice."""
+    world.a_recipient("boss")
+    world.tell(*cancellations(1))
+    world.tick()
+    before = (world.ledger(), world.shown())
+    world.begun_again()
+    world.settle()
+    world.tick(1)
+    assert (world.ledger(), world.shown()) == before
 
 
 # Feeds ------------------------------------------------------------------------------------------

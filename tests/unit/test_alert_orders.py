@@ -13,6 +13,7 @@ from services.alerts.orders import (
     orders,
     setting,
 )
+from services.alerts.seen import WORDS
 from shared.alliance.reading import Fact, standing
 from tests.support import events as an
 from tests.support.alert_rules import Cancelled
@@ -69,7 +70,7 @@ def test_switched_off_beats_what_is_sent() -> None:
 
 
 def test_what_was_seen_arms_as_well() -> None:
-    """The seam of ``feed.seen``: words that were seen count like words that were sent."""
+    """Words that were seen count like words that were sent."""
     assert modes(orders(RULE, an.CLINIC, (), frozenset({"sessions"}))) == ["on"]
 
 
@@ -158,3 +159,32 @@ def test_how_alerts_are_told_is_set_like_a_rule() -> None:
     name = "history_after_days"
     assert setting(name, DELIVERY_DEFAULTS, an.CLINIC, said, "delivery") == 3
     assert setting(name, DELIVERY_DEFAULTS, "oak", said, "delivery") == 14
+
+
+def test_every_word_of_sends_can_be_seen() -> None:
+    """For each word that a clinic may send there is at least one type that speaks for it."""
+    assert dict(WORDS) == {
+        "session.scheduled": "sessions",
+        "session.rescheduled": "sessions",
+        "session.cancelled": "sessions",
+        "session.missed": "sessions",
+        "session.held": "sessions",
+        "rating.given": "ratings",
+        "rating.skipped": "ratings",
+        "boundary.noted": "boundary",
+        "boundary.assessed": "boundary",
+        "boundary.acted_on": "boundary",
+        "boundary.closed": "boundary",
+        "boundary.reopened": "boundary",
+        "goal.agreed": "goals",
+        "goal.rated": "goals",
+        "goal.closed": "goals",
+        "plan.reviewed": "plan",
+        "assignment.set": "plan",
+        "assignment.completed": "plan",
+        "setback.noted": "plan",
+        "relapse_plan.agreed": "plan",
+        "contact.attempted": "contacts",
+        "supervision.held": "supervision",
+        "therapist.away": "leave",
+    }
