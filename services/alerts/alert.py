@@ -141,6 +141,7 @@ def body_of(
     *,
     historical: bool,
     concerned: Collection[str],
+    group: str | None = None,
 ) -> dict[str, Any]:
     """Return an alert as contract.md writes it, without its history."""
     rule, last = held.rule, held.steps[-1]
@@ -169,7 +170,7 @@ def body_of(
         "next_steps": list(rule.next_steps),
         "tell": list(rule.tell.get(last.urgency, ())),
         "concerns_hidden": bool(concerned),
-        "group": None,
+        "group": group,
         "acknowledged_by": list(stands.acknowledged_by),
         "snoozed_until": (
             None if stands.snoozed_until is None else stands.snoozed_until.isoformat()

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from services.alerts.alert import ACTIONS, Action, Subject, actions_in
 from services.alerts.concerns import Concerns
+from services.alerts.groups import group_of
 from services.alerts.judgement import Held, Judged, always, judged
 from services.alerts.ledger import Key
 from services.alerts.orders import (
@@ -164,7 +165,7 @@ def _judge_phases(case: _Case, phases: Sequence[Phase], rules: Sequence[Rule]) -
     clinic = last.clinic
     who = (case.history.organisation, case.history.client)
     subject = Subject(*who, last.care.ref, last.therapist, (clinic.ref,), clinic.timezone)
-    around = _circumstances(case, clinic.ref)
+    around = _circumstances(case, clinic.ref, phases)
     steps: list[Decided] = []
     everything: list[tuple[Subject, Held]] = []
     due: list[datetime | None] = []
@@ -246,13 +247,16 @@ def _judge_orphans(case: _Case, key: Key) -> Found:
     return Found(Life(who, None, 0, (), ()), steps)
 
 
-def _circumstances(case: _Case, clinic: str) -> Circumstances:
+def _circumstances(
+    case: _Case, clinic: str, phases: Sequence[Phase] = ()
+) -> Circumstances:
     return Circumstances(
         until=case.until,
         latest_recorded=case.latest_recorded,
         history_after=case.organisation.history_after(clinic),
         actions=case.actions,
         concerns=case.concerns.of,
+        group=lambda held: group_of(held, phases),
         muted=case.history.given.get(ALERTS_CONSENT) == "withdrawn",
     )
 

@@ -127,6 +127,10 @@ class Decided:
         )
 
 
+def _in_no_group(_: Held) -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Circumstances:
     """What else a decision depends on.
@@ -137,6 +141,7 @@ class Circumstances:
         history_after: What became true longer ago than this is history.
         actions: What people did about the alerts of this subject, in order.
         concerns: Event ids → the staff whom the boundary events among them concern.
+        group: An episode → the group that its alert is told with, if any.
         muted: True while the client's consent to alerts is withdrawn: nobody is told anything.
     """
 
@@ -145,6 +150,7 @@ class Circumstances:
     history_after: timedelta
     actions: Sequence[Action]
     concerns: Callable[[Iterable[str]], frozenset[str]]
+    group: Callable[[Held], str | None] = _in_no_group
     muted: bool = False
 
 
@@ -239,7 +245,15 @@ def _stepped(
     is_history = bool(known and known.body["historical"])
     if fresh or rises:
         is_history = historical(news, rule, around.latest_recorded, around.history_after)
-    body = body_of(pair.alert, subject, held, stands, historical=is_history, concerned=concerned)
+    body = body_of(
+        pair.alert,
+        subject,
+        held,
+        stands,
+        historical=is_history,
+        concerned=concerned,
+        group=around.group(held),
+    )
     kind = _kind(known, bool(rises), body, mine)
     if kind is None and concerned != before:
         kind = "revised"  # It says the same, and another must not read it.
