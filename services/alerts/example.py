@@ -144,6 +144,19 @@ def transferred(day: int, *, planned: bool) -> Told:
     return Told(on(day), words, (("care.transferred", on(day), data),))
 
 
+def referred(day: int) -> Told:
+    """Return a referral."""
+    return Told(on(day), "the client was referred", (("care.referred", on(day), {}),))
+
+
+def away(day: int, *, first: int, last: int) -> Told:
+    """Return an absence without cover, announced on a day, from another to a last one."""
+    data = {"from": f"{on(first):%Y-%m-%d}", "until": f"{on(last):%Y-%m-%d}",
+            "kind": "annual_leave"}  # fmt: skip
+    words = f"annual leave announced, {first - day} days ahead, for {last - first + 1} days"
+    return Told(on(day), words, (("therapist.away", on(day), data),))
+
+
 def ended(day: int, reason: str) -> Told:
     """Return the end of care."""
     words = f"care ended ({reason.replace('_', ' ')})"

@@ -15,6 +15,7 @@ from services.alerts.silence import silences
 from shared.alliance.history import fold
 from shared.alliance.reading import standing
 from shared.envelope import Envelope, Event
+from shared.events import EVENT_TYPES
 
 ORGANISATION, CLIENT = "org_example", "cl_example"
 RECORDED_AFTER: Final = timedelta(minutes=1)
@@ -55,13 +56,14 @@ def _episodes(rule: Rule, envelopes: Sequence[Envelope], until: datetime) -> Ite
         for found in silences(standing(envelopes).facts).values():
             yield from rule.judge_feed(ORGANISATION, found).episodes
         return
-    for phase in fold(ORGANISATION, CLIENT, envelopes).phases:
+    around = [one for one in envelopes if one.event.subject is None]
+    for phase in fold(ORGANISATION, CLIENT, envelopes, around).phases:
         yield from rule.judge(phase, rule.defaults, until).episodes
 
 
 def _envelope(name: str, type: str, at: datetime, data: Mapping[str, Any]) -> Envelope:
     of_feed = type.startswith("feed.")
     whole = data if of_feed else {"clinic": CLINIC, "therapist": THERAPIST, **data}
-    subject = None if of_feed else CLIENT
+    subject = None if EVENT_TYPES[type].scope == "clinic" else CLIENT
     event = Event(type, "urn:example", name, at, subject, whole)
     return Envelope(ORGANISATION, SOURCE, event, name, at + RECORDED_AFTER)

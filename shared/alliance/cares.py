@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.alliance.clinics import dates
 from shared.alliance.reading import Fact
-from shared.alliance.things import Care, Clinic, Span
+from shared.alliance.things import Care, Clinic, Session, Span
 from shared.clock import parse_time
 
 
@@ -23,7 +23,13 @@ class _Draft:
     transfers: list[Fact] = field(default_factory=list)
 
 
-def care(ref: str, facts: Sequence[Fact], clinic: str, clinics: Mapping[str, Clinic]) -> Care:
+def care(
+    ref: str,
+    facts: Sequence[Fact],
+    clinic: str,
+    clinics: Mapping[str, Clinic],
+    held: Sequence[Session] = (),
+) -> Care:
     """Return a course of care.
 
     Args:
@@ -31,6 +37,7 @@ def care(ref: str, facts: Sequence[Fact], clinic: str, clinics: Mapping[str, Cli
         facts: Its ``care.*`` facts, in fold order; none where only other facts speak of it.
         clinic: The latest clinic named in it.
         clinics: What is known of clinics, for the days on which pauses end.
+        held: The sessions that were held in it, with whomever, in time.
     """
     draft = _Draft()
     for fact in facts:
@@ -50,6 +57,7 @@ def care(ref: str, facts: Sequence[Fact], clinic: str, clinics: Mapping[str, Cli
         facts=tuple(facts),
         measures=tuple(agreed.get("measures") or ()),
         transfers=tuple(draft.transfers),
+        held=tuple(held),
     )
 
 

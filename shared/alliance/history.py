@@ -130,13 +130,14 @@ def fold_within(
         valid_at=valid_at,
     )
     placed = place(read.facts, around)
-    cares = _cares(placed, around)
+    things = _things(placed)
+    cares = _cares(placed, things, around)
     withdrawn, given = _consents(read.facts)
     return History(
         organisation,
         client,
         tuple(cares.values()),
-        _phases(organisation, client, placed, cares, around),
+        _phases(organisation, client, placed, things, cares, around),
         withdrawn,
         given,
         read.facts,
@@ -181,17 +182,24 @@ def _consents(facts: Sequence[Fact]) -> tuple[dict[str, tuple[Span, ...]], dict[
     return {scope: tuple(spans) for scope, spans in withdrawn.items()}, given
 
 
-def _cares(placed: Placed, around: Surroundings) -> dict[str, Care]:
+def _cares(
+    placed: Placed, things: Mapping[int, "_Things"], around: Surroundings
+) -> dict[str, Care]:
     latest: dict[str, tuple[int, str]] = {}
     for phase in placed.phases:
         number, fact = phase.numbered[-1]
         latest[phase.care] = max(latest.get(phase.care, (-1, "")), (number, fact.data["clinic"]))
+    held: dict[str, list[Session]] = {}
+    for phase in placed.phases:
+        sessions = things[id(phase)].sessions
+        held.setdefault(phase.care, []).extend(one for one in sessions if one.state == "held")
     refs = dict.fromkeys((*(phase.care for phase in placed.phases), *placed.cares))
     cares: dict[str, Care] = {}
     for ref in refs:
         facts: Sequence[Fact] = placed.cares.get(ref, [])
         clinic = latest[ref][1] if ref in latest else facts[-1].data["clinic"]
-        cares[ref] = care(ref, facts, clinic, around.clinics)
+        seen = sorted(held.get(ref, ()), key=lambda one: (one.started_at or one.state_at, one.ref))
+        cares[ref] = care(ref, facts, clinic, around.clinics, seen)
     return cares
 
 
@@ -199,19 +207,34 @@ def _phases(
     organisation: str,
     client: str,
     placed: Placed,
+    things: Mapping[int, "_Things"],
     cares: Mapping[str, Care],
     around: Surroundings,
 ) -> tuple[Phase, ...]:
-    things: dict[int, _Things] = {id(phase): _Things() for phase in placed.phases}
+    began: dict[str, PhaseDraft] = {}
+    return tuple(
+        _phase(
+            organisation,
+            client,
+            draft,
+            things[id(draft)],
+            cares[draft.care],
+            around,
+            first=began.setdefault(draft.care, draft) is draft,
+        )
+        for draft in placed.phases
+    )
+
+
+def _things(placed: Placed) -> dict[int, "_Things"]:
+    """Return the things of each phase, in fold order."""
+    things = {id(phase): _Things() for phase in placed.phases}
     groups = _group_sessions(placed.things)
     for thing in placed.things:
         home = thing.phase
         if home is not None:
             things[id(home)].add(thing, (home.care, home.therapist), groups)
-    return tuple(
-        _phase(organisation, client, draft, things[id(draft)], cares[draft.care], around)
-        for draft in placed.phases
-    )
+    return things
 
 
 def _phase(
@@ -221,6 +244,8 @@ def _phase(
     things: "_Things",
     its_care: Care,
     around: Surroundings,
+    *,
+    first: bool,
 ) -> Phase:
     facts = [fact for _, fact in draft.numbered]
     clinic = next((fact.data["clinic"] for fact in reversed(facts) if "clinic" in fact.data), "")
@@ -247,6 +272,7 @@ def _phase(
             if draft.opened_at <= held.occurred_at
             and (closed is None or held.occurred_at <= closed.occurred_at)
         ),
+        first=first,
     )
 
 

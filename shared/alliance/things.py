@@ -221,6 +221,7 @@ class Care:
         pauses: Pauses, in order.
         transfers: Transfers to another therapist, in order.
         facts: Every ``care.*`` fact of it, in fold order.
+        held: Sessions that were held in it, with whomever, in time.
     """
 
     ref: str
@@ -236,6 +237,7 @@ class Care:
     facts: tuple[Fact, ...]
     measures: tuple[Mapping[str, Any], ...] = ()
     transfers: tuple[Fact, ...] = ()
+    held: tuple[Session, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +280,7 @@ class Phase:
         away: Announced absences of its therapist, as facts of the clinic.
         supervision: Supervision that its therapist had while it was open.
         facts: Every fact of the phase, in fold order.
+        first: Whether its course of care began with it.
     """
 
     organisation: str
@@ -296,6 +299,7 @@ class Phase:
     facts: tuple[Fact, ...]
     closed_by: Fact | None = None
     supervision: tuple[Fact, ...] = ()
+    first: bool = True
     _derived: dict[Callable[["Phase"], Any], Any] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )

@@ -155,6 +155,7 @@ def test_episodes_are_well_made(rule: Rule) -> None:
 
 def _steps_are_well_made(rule: Rule, phase: Phase, episode: Episode) -> None:
     facts = {fact.event for fact in (*phase.facts, *phase.care.facts, *phase.clinic.facts)}
+    facts |= {span.fact.event for span in phase.away}
     steps = episode.steps
     assert len({step.key for step in steps}) == len(steps)
     for step in steps:

@@ -88,7 +88,19 @@ def a_life(seed: int, weeks: int = 30) -> list[Envelope]:
         life.append(an.a_therapist_away("2026-03-02", "2026-03-15", at=on(30)))
     if chance.random() < 0.3:
         life.append(an.a_care_event("ended", on(weeks * 7 - chance.randrange(60))))
-    return [*life, *_besides(chance), *_afterwards(chance, weeks * 7 + 7)]
+    rest = [*_besides(chance), *_afterwards(chance, weeks * 7 + 7)]
+    return [*life, *rest, *_in_some(seed)]
+
+
+def _in_some(seed: int) -> list[Envelope]:
+    """Return what some lives have: a long wait before the first session, a long absence."""
+    made: list[Envelope] = []
+    if seed % 3 == 1:
+        made.append(an.a_care_event("referred", on(-50 - seed), therapist=None))
+    if seed % 2 == 1:
+        made.append(an.a_care_event("started", on(-1), agreed_interval_days=7))
+        made.append(an.a_therapist_away("2026-04-06", "2026-05-10", at=on(60)))
+    return made
 
 
 def _besides(chance: random.Random) -> list[Envelope]:

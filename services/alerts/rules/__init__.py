@@ -15,6 +15,7 @@ from services.alerts.rules.ended_early_by_provider import EndedEarlyByProvider
 from services.alerts.rules.facet_drop import FacetDrop
 from services.alerts.rules.handover_not_picked_up import HandoverNotPickedUp
 from services.alerts.rules.high_then_falling import HighThenFalling
+from services.alerts.rules.leave_without_cover import LeaveWithoutCover
 from services.alerts.rules.measures_due import MeasuresDue
 from services.alerts.rules.no_contact_after_missed import NoContactAfterMissed
 from services.alerts.rules.no_next_session import NoNextSession
@@ -32,6 +33,7 @@ from services.alerts.rules.shortened_sessions import ShortenedSessions
 from services.alerts.rules.source_silent import SourceSilent
 from services.alerts.rules.therapist_cancellations import TherapistCancellations
 from services.alerts.rules.unplanned_transfer import UnplannedTransfer
+from services.alerts.rules.waiting_too_long import WaitingTooLong
 
 RULES: tuple[Rule, ...] = (
     TherapistCancellations(),
@@ -46,6 +48,8 @@ RULES: tuple[Rule, ...] = (
     ShortenedSessions(),
     RescheduleChurn(),
     UnplannedTransfer(),
+    LeaveWithoutCover(),
+    WaitingTooLong(),
     HandoverNotPickedUp(),
     EndedEarlyByProvider(),
     AllianceBelowCutoff(),
