@@ -142,9 +142,11 @@ def body_of(
     historical: bool,
     concerned: Collection[str],
     group: str | None = None,
+    absorbed_by: str | None = None,
 ) -> dict[str, Any]:
     """Return an alert as contract.md writes it, without its history."""
     rule, last = held.rule, held.steps[-1]
+    told_by = {} if absorbed_by is None else {"absorbed_by": absorbed_by}
     return {
         "id": alert,
         "client": subject.client,
@@ -175,6 +177,7 @@ def body_of(
         "snoozed_until": (
             None if stands.snoozed_until is None else stands.snoozed_until.isoformat()
         ),
+        **told_by,
     }
 
 

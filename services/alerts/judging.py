@@ -1,78 +1,35 @@
 """From the facts of one client to the steps of its alerts. Pure: the watcher does the I/O."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, cast
 
+from services.alerts.absorbing import Absorbing
 from services.alerts.alert import ACTIONS, Action, Subject, actions_in
 from services.alerts.concerns import Concerns
 from services.alerts.groups import group_of
 from services.alerts.judgement import Held, Judged, always, judged
 from services.alerts.ledger import Key
-from services.alerts.orders import (
-    BEGINNING,
-    DELIVERY,
-    DELIVERY_DEFAULTS,
-    Order,
-    along,
-    orders,
-    setting,
-)
-from services.alerts.rule import FeedRule, Rule, Verdict
-from services.alerts.seen import Sight, sights, words_from
-from services.alerts.silence import Horizon, Silences, horizon, silences
-from services.alerts.steps import Circumstances, Decided, Known, decide
+from services.alerts.orders import BEGINNING, Order, along
+from services.alerts.organisations import Organisation
+from services.alerts.rule import CombinedRule, Episode, FeedRule, Rule, Verdict
+from services.alerts.silence import Horizon, horizon
+from services.alerts.steps import Circumstances, Decided, Known, Outcome, decide
 from services.alerts.store import Life
-from shared.alliance.clinics import Surroundings, surroundings
 from shared.alliance.history import History, Phase, fold_within
-from shared.alliance.reading import PROCESSING, Fact, standing
+from shared.alliance.reading import PROCESSING
 from shared.clock import EPOCH
 from shared.envelope import Envelope
 
 ALERTS_CONSENT: Final = "alerts"
+COMBINED: Final = "combined"
+"""The family of rules that are judged from the episodes of others."""
 
-
-class Organisation:
-    """What an organisation's facts without a subject say, read once for many clients."""
-
-    def __init__(self, organisation: str, envelopes: Sequence[Envelope]) -> None:
-        """Read the facts that stand, as one partition holds them."""
-        self.id = organisation
-        self.facts: tuple[Fact, ...] = standing(envelopes).facts
-        self.around: Surroundings = surroundings(organisation, envelopes)
-        self.silences: Silences = silences(self.facts)
-        self.seen: frozenset[Sight] = sights(self.facts)
-        self.actions: list[Action] = actions_in(envelopes)
-        self.acted_on: frozenset[str] = frozenset(action.alert for action in self.actions)
-        self._history_after: dict[str, timedelta] = {}
-        self._orders: dict[tuple[str, str], tuple[Order, ...]] = {}
-        self._orders_at: dict[tuple[str, str], tuple[Order, ...]] = {}
-
-    def orders(self, rule: Rule, clinic: str) -> tuple[Order, ...]:
-        """Return the orders of a rule at a clinic."""
-        key = (rule.name, clinic)
-        if key not in self._orders:
-            self._orders[key] = orders(
-                rule, clinic, self.facts, words_from(self.seen, clinic)
-            )
-        return self._orders[key]
-
-    def orders_at(self, rule: Rule, clinic: str) -> tuple[Order, ...]:
-        """Return the orders of what was at one clinic alone, always."""
-        key = (rule.name, clinic)
-        if key not in self._orders_at:
-            self._orders_at[key] = along([(BEGINNING, self.orders(rule, clinic))])
-        return self._orders_at[key]
-
-    def history_after(self, clinic: str) -> timedelta:
-        """Return how old a step may be when it becomes known, to be news."""
-        if clinic not in self._history_after:
-            days = setting("history_after_days", DELIVERY_DEFAULTS, clinic, self.facts, DELIVERY)
-            self._history_after[clinic] = timedelta(days=days)
-        return self._history_after[clinic]
+_Judge = Callable[[datetime, Mapping[str, Any]], Verdict]
+"""Judges a phase up to a horizon, under some settings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,11 +127,16 @@ def _judge_phases(case: _Case, phases: Sequence[Phase], rules: Sequence[Rule]) -
     everything: list[tuple[Subject, Held]] = []
     due: list[datetime | None] = []
     suspended = False
-    for rule in rules:
-        parts = [_judge_phase(case, rule, phase) for phase in phases]
+    # The combined first: what they tell, their parts do not.
+    every = _verdicts(case, phases, rules)
+    for rule, parts in sorted(every, key=lambda one: one[0].family != COMBINED):
         held = _merged(part for part, _ in parts)
         known = case.alerts.get((*subject.key, rule.name), ())
         outcome = decide(subject, rule, held, known, around)
+        if rule.family == COMBINED:
+            combined = cast(CombinedRule, rule)
+            absorbing = (*around.absorbing, *_absorbing(combined, held, known, outcome))
+            around = replace(around, absorbing=absorbing)
         steps += outcome.steps
         everything += [(subject, one) for one in held]
         due.append(outcome.wakes_at)
@@ -185,7 +147,60 @@ def _judge_phases(case: _Case, phases: Sequence[Phase], rules: Sequence[Rule]) -
     return Found(Life(who, first, int(suspended), everything, (subject,)), tuple(steps))
 
 
-def _judge_phase(case: _Case, rule: Rule, phase: Phase) -> tuple[Judged, Horizon]:
+def _verdicts(
+    case: _Case, phases: Sequence[Phase], rules: Sequence[Rule]
+) -> list[tuple[Rule, list[tuple[Judged, Horizon]]]]:
+    """Return what each rule says of each phase; those that are combined of others last."""
+    found: list[tuple[Rule, list[tuple[Judged, Horizon]]]] = []
+    for rule in rules:
+        if rule.family != COMBINED:
+            judges = [partial(_verdict, rule, phase) for phase in phases]
+            found.append((rule, _each_phase(case, rule, phases, judges)))
+    alone = {rule.name: parts for rule, parts in found}
+    for rule in rules:
+        if rule.family == COMBINED:
+            combined = cast(CombinedRule, rule)
+            judges = [
+                partial(_combined, combined, phase, _told(combined, alone, at))
+                for at, phase in enumerate(phases)
+            ]
+            found.append((rule, _each_phase(case, rule, phases, judges)))
+    return found
+
+
+def _each_phase(
+    case: _Case, rule: Rule, phases: Sequence[Phase], judges: Sequence[_Judge]
+) -> list[tuple[Judged, Horizon]]:
+    return [
+        _judge_phase(case, rule, phase, judge) for phase, judge in zip(phases, judges, strict=True)
+    ]
+
+
+def _told(
+    rule: CombinedRule, alone: Mapping[str, Sequence[tuple[Judged, Horizon]]], at: int
+) -> dict[str, list[Episode]]:
+    """Return the episodes of a rule's parts in one phase, shadows and unwanted ones left out."""
+    return {
+        name: [held.episode for held in alone[name][at][0].held if held.steps]
+        for name in rule.parts
+        if name in alone
+    }
+
+
+def _absorbing(
+    rule: CombinedRule, held: Sequence[Held], known: Sequence[Known], outcome: Outcome
+) -> Iterator[Absorbing]:
+    """Yield the combined alerts that people were told of, or are now."""
+    news = {step.alert for step in outcome.steps if step.telling == "news"}
+    news |= {one.alert for one in known if one.told and not one.body["historical"]}
+    for alert, one in outcome.alerts:
+        if alert in news:
+            before = timedelta(days=one.settings["within_days"])
+            parts = frozenset(rule.parts)
+            yield Absorbing(alert, parts, one.effective_at, one.cleared_at, before)
+
+
+def _judge_phase(case: _Case, rule: Rule, phase: Phase, judge: _Judge) -> tuple[Judged, Horizon]:
     ordered = _ordered(case.organisation, rule, phase)
     if not ordered:
         return Judged((), None), Horizon(case.until)
@@ -197,7 +212,7 @@ def _judge_phase(case: _Case, rule: Rule, phase: Phase) -> tuple[Judged, Horizon
     limit = horizon(phase, rule.reads, case.organisation.silences, until)
     found = judged(
         rule,
-        partial(_verdict, rule, phase, limit.until),
+        partial(judge, limit.until),
         ordered,
         stopped=stopped,
         unwanted=case.history.withdrawn.get(ALERTS_CONSENT, ()),
@@ -247,9 +262,7 @@ def _judge_orphans(case: _Case, key: Key) -> Found:
     return Found(Life(who, None, 0, (), ()), steps)
 
 
-def _circumstances(
-    case: _Case, clinic: str, phases: Sequence[Phase] = ()
-) -> Circumstances:
+def _circumstances(case: _Case, clinic: str, phases: Sequence[Phase] = ()) -> Circumstances:
     return Circumstances(
         until=case.until,
         latest_recorded=case.latest_recorded,
@@ -263,6 +276,16 @@ def _circumstances(
 
 def _verdict(rule: Rule, phase: Phase, until: datetime, settings: Mapping[str, Any]) -> Verdict:
     return rule.judge(phase, settings, until)
+
+
+def _combined(
+    rule: CombinedRule,
+    phase: Phase,
+    episodes: Mapping[str, Sequence[Episode]],
+    until: datetime,
+    settings: Mapping[str, Any],
+) -> Verdict:
+    return rule.combine(phase, episodes, settings, until)
 
 
 def _merged(parts: Iterable[Judged]) -> tuple[Held, ...]:

@@ -1,8 +1,64 @@
 """What an organisation's facts about many clients say, as the rules read it, remembered."""
 
-from services.alerts.judging import Organisation
+from collections.abc import Sequence
+from datetime import timedelta
+
+from services.alerts.alert import Action, actions_in
+from services.alerts.orders import (
+    BEGINNING,
+    DELIVERY,
+    DELIVERY_DEFAULTS,
+    Order,
+    along,
+    orders,
+    setting,
+)
+from services.alerts.rule import Rule
+from services.alerts.seen import Sight, sights, words_from
+from services.alerts.silence import Silences, silences
 from services.alerts.tables import Tables
+from shared.alliance.clinics import Surroundings, surroundings
+from shared.alliance.reading import Fact, standing
+from shared.envelope import Envelope
 from shared.storage.shared_facts import MOST_FACTS, Remembered
+
+
+class Organisation:
+    """What an organisation's facts without a subject say, read once for many clients."""
+
+    def __init__(self, organisation: str, envelopes: Sequence[Envelope]) -> None:
+        """Read the facts that stand, as one partition holds them."""
+        self.id = organisation
+        self.facts: tuple[Fact, ...] = standing(envelopes).facts
+        self.around: Surroundings = surroundings(organisation, envelopes)
+        self.silences: Silences = silences(self.facts)
+        self.seen: frozenset[Sight] = sights(self.facts)
+        self.actions: list[Action] = actions_in(envelopes)
+        self.acted_on: frozenset[str] = frozenset(action.alert for action in self.actions)
+        self._history_after: dict[str, timedelta] = {}
+        self._orders: dict[tuple[str, str], tuple[Order, ...]] = {}
+        self._orders_at: dict[tuple[str, str], tuple[Order, ...]] = {}
+
+    def orders(self, rule: Rule, clinic: str) -> tuple[Order, ...]:
+        """Return the orders of a rule at a clinic."""
+        key = (rule.name, clinic)
+        if key not in self._orders:
+            self._orders[key] = orders(rule, clinic, self.facts, words_from(self.seen, clinic))
+        return self._orders[key]
+
+    def orders_at(self, rule: Rule, clinic: str) -> tuple[Order, ...]:
+        """Return the orders of what was at one clinic alone, always."""
+        key = (rule.name, clinic)
+        if key not in self._orders_at:
+            self._orders_at[key] = along([(BEGINNING, self.orders(rule, clinic))])
+        return self._orders_at[key]
+
+    def history_after(self, clinic: str) -> timedelta:
+        """Return how old a step may be when it becomes known, to be news."""
+        if clinic not in self._history_after:
+            days = setting("history_after_days", DELIVERY_DEFAULTS, clinic, self.facts, DELIVERY)
+            self._history_after[clinic] = timedelta(days=days)
+        return self._history_after[clinic]
 
 
 class Organisations(Remembered[Organisation]):

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from services.alerts.example import BEGINS, CLINIC, SOURCE, THERAPIST
 from services.alerts.rule import Episode, FeedRule, Rule, Urgency
+from services.alerts.rules import COMBINED_RULES, RULES
 from services.alerts.silence import silences
 from shared.alliance.history import fold
 from shared.alliance.reading import standing
@@ -58,7 +59,16 @@ def _episodes(rule: Rule, envelopes: Sequence[Envelope], until: datetime) -> Ite
         return
     around = [one for one in envelopes if one.event.subject is None]
     for phase in fold(ORGANISATION, CLIENT, envelopes, around).phases:
-        yield from rule.judge(phase, rule.defaults, until).episodes
+        combined = next((one for one in COMBINED_RULES if one.name == rule.name), None)
+        if combined is None:
+            yield from rule.judge(phase, rule.defaults, until).episodes
+            continue
+        parts = {
+            part.name: part.judge(phase, part.defaults, until).episodes
+            for part in RULES
+            if part.name in combined.parts
+        }
+        yield from combined.combine(phase, parts, combined.defaults, until).episodes
 
 
 def _envelope(name: str, type: str, at: datetime, data: Mapping[str, Any]) -> Envelope:

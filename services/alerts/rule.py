@@ -128,3 +128,25 @@ class FeedRule(Rule, Protocol):
 
     def judge_feed(self, organisation: str, silences: Sequence[Silence]) -> Verdict:
         """Judge the silences of one source, in time; one episode each."""
+
+
+class CombinedRule(Rule, Protocol):
+    """A rule judged from the episodes of others of the same phase, which it absorbs.
+
+    Its family is ``combined``; while its alert holds, those of its parts are told to nobody.
+
+    Attributes:
+        parts: The names of the rules that it is made of.
+        defaults: Besides its own, ``within_days``: how long before it a part may have begun.
+    """
+
+    parts: tuple[str, ...]
+
+    def combine(
+        self,
+        phase: Phase,
+        episodes: Mapping[str, Sequence[Episode]],
+        settings: Mapping[str, Any],
+        until: datetime,
+    ) -> Verdict:
+        """Judge the episodes of its parts, by rule, over the whole life of ``phase``."""

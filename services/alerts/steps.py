@@ -7,8 +7,9 @@ facts judged again give none, because what was said is a matter of record.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final
 
+from services.alerts.absorbing import Absorbing, absorbed_by
 from services.alerts.alert import (
     RANKS,
     Action,
@@ -27,6 +28,7 @@ from services.alerts.alert import (
     tells_of,
 )
 from services.alerts.concerns import UNKNOWN
+from services.alerts.decided import SOURCE, Decided, Known, Telling
 from services.alerts.difference import Difference, Pair, difference
 from services.alerts.judgement import Held
 from services.alerts.rule import Rule, Step
@@ -34,97 +36,16 @@ from shared import ids
 from shared.clock import format_time
 from shared.values import frozen
 
-SOURCE: Final = "urn:rapport:alerts"
-"""The CloudEvents source of what this service writes."""
-
-Telling = Literal["news", "history", "correction", "nobody"]
-"""``news`` is told; ``history`` waits in the ledger; ``correction`` is told to who was told."""
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """An alert as the record of its steps has it: the last step, and what led to it.
-
-    Attributes:
-        first: Orders alerts by when they were opened.
-        number: How many steps it has taken.
-        round: How often it was opened: again after it was retracted.
-        keys: The steps of its episode that were said in this round.
-        opened_at: When it was opened for the first time, as the stream knew the time.
-        escalated_at: When it was last opened or escalated, as the stream knew the time.
-        told: Whether anybody was told of it, or has acted on it.
-        concerned: The staff whom it concerned in any of its steps.
-        hidden: True where it vanished.
-        shown: The number of the step that is shown; 0 where none is.
-    """
-
-    alert: str
-    first: int
-    number: int
-    round: int
-    kind: Kind
-    keys: tuple[str, ...]
-    effective_at: datetime
-    cleared_at: datetime | None
-    opened_at: datetime
-    escalated_at: datetime
-    told: bool
-    concerned: frozenset[str]
-    body: Mapping[str, Any]
-    hidden: bool
-    shown: int
-
-    def known_to_somebody(self) -> "Known":
-        """Return the same, told: whoever acted on it knows of it."""
-        return replace(self, told=True)
-
-    @property
-    def retracted(self) -> bool:
-        """Whether it was taken back."""
-        return bool(self.body["state"] == "retracted")
-
-
-@dataclass(frozen=True, slots=True)
-class Decided:
-    """One step of an alert, ready to be kept.
-
-    Attributes:
-        key: What names an opened or escalated step; empty for the others.
-        hidden: True for one that vanishes: nobody knew of it, so the list forgets it.
-        decided_at: The present, as the stream knew it.
-        opened_at: The same, when the alert was opened for the first time.
-    """
-
-    subject: Subject
-    alert: str
-    number: int
-    round: int
-    kind: Kind
-    key: str
-    keys: tuple[str, ...]
-    effective_at: datetime
-    cleared_at: datetime | None
-    decided_at: datetime
-    opened_at: datetime
-    escalated_at: datetime
-    concerned: frozenset[str]
-    body: Mapping[str, Any]
-    telling: Telling
-    hidden: bool = False
-
-    @property
-    def step(self) -> str:
-        """What names the step within its alert: for what is told, equal whenever it is told."""
-        if self.kind in ("opened", "escalated"):
-            return f"{self.kind}:{self.round}:{self.key}"
-        return f"{self.kind}:{self.round if self.kind == 'retracted' else self.number}"
-
-    @property
-    def id(self) -> str:
-        """The step's id everywhere: ``ce_id`` on the topic, ``webhook-id`` to recipients."""
-        return ids.event_id(
-            self.subject.organisation, self.subject.client, SOURCE, f"{self.alert}/{self.step}"
-        )
+__all__ = [
+    "SOURCE",
+    "Circumstances",
+    "Decided",
+    "Known",
+    "Outcome",
+    "Telling",
+    "decide",
+    "historical",
+]
 
 
 def _in_no_group(_: Held) -> None:
@@ -141,6 +62,7 @@ class Circumstances:
         history_after: What became true longer ago than this is history.
         actions: What people did about the alerts of this subject, in order.
         concerns: Event ids → the staff whom the boundary events among them concern.
+        absorbing: Combined alerts of the same phase that tell of their parts.
         group: An episode → the group that its alert is told with, if any.
         muted: True while the client's consent to alerts is withdrawn: nobody is told anything.
     """
@@ -151,6 +73,7 @@ class Circumstances:
     actions: Sequence[Action]
     concerns: Callable[[Iterable[str]], frozenset[str]]
     group: Callable[[Held], str | None] = _in_no_group
+    absorbing: Sequence[Absorbing] = ()
     muted: bool = False
 
 
@@ -161,10 +84,12 @@ class Outcome:
     Attributes:
         steps: What is new.
         wakes_at: When the first snooze ends, if any lasts.
+        alerts: The alert of each episode.
     """
 
     steps: tuple[Decided, ...]
     wakes_at: datetime | None
+    alerts: tuple[tuple[str, Held], ...] = ()
 
 
 _NOTHING: Final = Outcome((), None)
@@ -207,7 +132,8 @@ def decide(
         replace(_closed(subject, known, "retracted", "nobody", around), hidden=True)
         for known in found.vanished
     ]
-    return Outcome(tuple(steps), min(wakes, default=None))
+    named = tuple((pair.alert, pair.episode) for pair in found.pairs)
+    return Outcome(tuple(steps), min(wakes, default=None), named)
 
 
 def historical(
@@ -236,8 +162,6 @@ def _stepped(
     new = [step for step in held.steps if step.key not in said]
     rises = [step for step in new if RANKS[step.urgency] >= peak(said)]
     escalated_at = around.until if known is None or fresh or rises else known.escalated_at
-    mine = [action for action in around.actions if action.alert == pair.alert]
-    stands = standing(held.cleared_at, mine, escalated_at, around.until, subject.zone)
     before = frozenset() if known is None else known.concerned
     concerned = before - {UNKNOWN} | around.concerns(fact.event for fact in evidence(held))
     # A late fact may put a step between those that were said: what is told is what is new.
@@ -245,6 +169,11 @@ def _stepped(
     is_history = bool(known and known.body["historical"])
     if fresh or rises:
         is_history = historical(news, rule, around.latest_recorded, around.history_after)
+    absorbed, released = _absorption(held, known, news, around, fresh or bool(rises), is_history)
+    if released:
+        escalated_at = around.until
+    mine = [action for action in around.actions if action.alert == pair.alert]
+    stands = standing(held.cleared_at, mine, escalated_at, around.until, subject.zone)
     body = body_of(
         pair.alert,
         subject,
@@ -253,19 +182,22 @@ def _stepped(
         historical=is_history,
         concerned=concerned,
         group=around.group(held),
+        absorbed_by=absorbed,
     )
-    kind = _kind(known, bool(rises), body, mine)
+    kind = _kind(known, bool(rises) or released, body, mine)
+    if released and known is not None and not known.told:
+        kind = "opened"  # So it is for who is told of it for the first time.
     if kind is None and concerned != before:
         kind = "revised"  # It says the same, and another must not read it.
     if kind is None:
         return None, stands
     said_aloud = kind in ("opened", "escalated") and delivered(news.urgency)
-    told = said_aloud and not around.muted
+    told = said_aloud and not around.muted and absorbed is None
     step = Decided(
         subject=subject,
         alert=pair.alert,
         number=(known.number if known else 0) + 1,
-        round=(known.round if known else 0) + (1 if fresh else 0),
+        round=(known.round if known else 0) + (1 if fresh or released else 0),
         kind=kind,
         key=name_again(news.key, said) if kind in ("opened", "escalated") else "",
         keys=(*said, *(step.key for step in new)),
@@ -279,6 +211,27 @@ def _stepped(
         telling=("history" if is_history else "news") if told else "nobody",
     )
     return _with_history(step, known, mine), stands
+
+
+def _absorption(
+    held: Held, known: Known | None, news: Step, around: Circumstances, moves: bool, history: bool
+) -> tuple[str | None, bool]:
+    """Return the combined alert that tells of it instead, and whether none does any more.
+
+    What was told by itself stays told. Of what was not, people are told once the combined alert
+    was taken back, where it holds still.
+    """
+    now = None
+    if delivered(news.urgency) and not history:
+        now = absorbed_by(around.absorbing, held, news)
+    if known is None or moves:
+        return now, False
+    was: str | None = known.body.get("absorbed_by")
+    if was is None or now is not None:
+        return (None if was is None else now), False
+    if held.cleared_at is None and known.body["state"] in ("open", "snoozed"):
+        return None, True
+    return was, False
 
 
 def _kind(

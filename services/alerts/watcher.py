@@ -16,9 +16,9 @@ from sqlalchemy import Connection
 from services.alerts import ledger, store, tables
 from services.alerts.alert import ACTIONS
 from services.alerts.intake import TICK, Intake
-from services.alerts.judging import Found, Organisation, judge_client, judge_source
+from services.alerts.judging import Found, judge_client, judge_source
 from services.alerts.ledger import Key
-from services.alerts.organisations import Organisations
+from services.alerts.organisations import Organisation, Organisations
 from services.alerts.rule import FeedRule, Rule
 from services.alerts.steps import Decided, Known
 from services.alerts.store import Life, Places, Shown

@@ -1,6 +1,6 @@
 """Every rule, in one visible tuple. A new rule is one file here and one line below."""
 
-from services.alerts.rule import FeedRule, Rule
+from services.alerts.rule import CombinedRule, FeedRule, Rule
 from services.alerts.rules.alliance_below_cutoff import AllianceBelowCutoff
 from services.alerts.rules.alliance_decline import AllianceDecline
 from services.alerts.rules.alliance_drop import AllianceDrop
@@ -11,6 +11,7 @@ from services.alerts.rules.boundary_unassessed import BoundaryUnassessed
 from services.alerts.rules.case_without_activity import CaseWithoutActivity
 from services.alerts.rules.confidentiality_breach import ConfidentialityBreach
 from services.alerts.rules.countertransference_unsupervised import CountertransferenceUnsupervised
+from services.alerts.rules.dropout_risk import DropoutRisk
 from services.alerts.rules.ended_early_by_provider import EndedEarlyByProvider
 from services.alerts.rules.facet_drop import FacetDrop
 from services.alerts.rules.handover_not_picked_up import HandoverNotPickedUp
@@ -70,6 +71,9 @@ RULES: tuple[Rule, ...] = (
     SetbackWithoutPlan(),
 )
 """About a client with one therapist in one course of care."""
+
+COMBINED_RULES: tuple[CombinedRule, ...] = (DropoutRisk(),)
+"""Judged from the episodes of others; their parts are told by them."""
 
 FEED_RULES: tuple[FeedRule, ...] = (SourceSilent(),)
 """About a source."""

@@ -80,10 +80,14 @@ def _moments(
     about, days = span.fact.event, interval * chosen["over_intervals"]
     begins = max(span.start, phase.opened_at)
     sessions = [
-        one.state_at for one in held_sessions(phase) if begins <= one.state_at and covers(span, one.state_at)
+        one.state_at
+        for one in held_sessions(phase)
+        if begins <= one.state_at and covers(span, one.state_at)
     ]
     arranged = [
-        one.fact.occurred_at for one in phase.away if one.fact.data.get("cover") and covers(one, begins)
+        one.fact.occurred_at
+        for one in phase.away
+        if one.fact.data.get("cover") and covers(one, begins)
     ]
     for at in (*sessions, *arranged, span.until):
         if at is not None:

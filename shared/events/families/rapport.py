@@ -126,6 +126,9 @@ class Alert(Schema):
     acknowledged_by = ListOf(Ref(""), "Who has acknowledged it.", most=10_000, required=True)
     snoozed_until = LocalDate("The last day on which it is hidden.", required=True, nullable=True)
     history = ListOf(OpenObject(""), "Its steps so far.", most=10_000, required=True)
+    absorbed_by = Ref(
+        "Present where nobody is told of the step by itself: the combined alert that tells of it."
+    )
     settled = Flag(
         "Present, and true, where the step is no news: other rules held it when they took over."
     )
