@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 from services.ingest.adapter import Ignored, Reading
 from services.ingest.admission import Admitted, Authority, Refusal, admit
+from shared.alliance.mergers import merged_into
 from shared.clock import Clock
 from shared.envelope import Envelope, Event
 from shared.errors import Fault, Refused, StreamUnavailable
@@ -216,10 +217,10 @@ class Ingest:
         if envelope.client is None:
             return copies(envelope, self._partition_count())
         record = encode(envelope, EVENTS)
-        if envelope.event.type != "client.merged":
+        into = merged_into(envelope.event)
+        if into is None:
             return [record]
         # Both clients' partitions must know of it.
-        into = envelope.event.data["into"]
         return [record, replace(record, key=key_of(envelope.organisation, into))]
 
     def _partition_count(self) -> int:

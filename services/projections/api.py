@@ -138,7 +138,9 @@ def _add_timelines(calls: Blueprint, timelines: Timelines) -> None:
 
         The ETag names everything but `judged_at`; with If-None-Match the answer may be 304. A
         client who was accepted but is not projected yet has an empty timeline. Where records
-        of the client wait for an operator, `parked` says since when it is not up to date. Each
+        of the client wait for an operator, `parked` says since when it is not up to date. Where
+        the client was merged into another, nothing is here and `merged_into` says at whom both
+        histories are read; `mergers` lists each, and why one has no effect. Each
         phase carries `consistency`: how reliably care was given, measure by measure, with its
         definition, numerator and denominator, threshold, the events it stands on, and what was
         not counted and why; counted to the client's last fact, never to a clock. Each of the
@@ -219,7 +221,9 @@ def _caseload(database: Database, asked: dict[str, Any]) -> dict[str, Any]:
     with database.read() as db:
         models = read_models.serving(db)
         cleared = None if person is None else models.concerns.query(viewer.organisation, person)
-        alerts = models.alerts.open_by_client(viewer.organisation, viewer.clinics, cleared)
+        alerts = models.alerts.open_by_client(
+            viewer.organisation, viewer.clinics, cleared, models.caseload.homes
+        )
         rows = models.caseload.query(db, query, alerts)
         clients = [row.client for row in rows]
         places = models.caseload.places(db, query, clients)

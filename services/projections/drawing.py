@@ -112,8 +112,8 @@ class _Sheet:
             self._y += ROW + 4
         if self._story.simulated:
             self._badge(["Simulated data: no real person"])
-        if self._story.parked:
-            self._badge(_wrapped(self._story.parked, NARROW_CHARACTERS))
+        for notice in self._story.notices:
+            self._badge(_wrapped(notice, NARROW_CHARACTERS))
         self._top = self._y + ROW
 
     def phases(self) -> None:

@@ -47,8 +47,7 @@ def page(timeline: Mapping[str, Any]) -> str:
     parts = [f"<h1>{escape(story.title)}</h1>"]
     if story.simulated:
         parts.append('<p class="made-up">Simulated data: no real person.</p>')
-    if story.parked:
-        parts.append(f'<p class="made-up">{escape(story.parked)}</p>')
+    parts += [f'<p class="made-up">{escape(one)}</p>' for one in story.notices]
     parts += [f"<p>{escape(sentence)}</p>" for sentence in (counted(story), *story.standing)]
     parts.append(f"<figure>{draw(story)}</figure>")
     parts += _tables(story)

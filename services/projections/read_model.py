@@ -5,13 +5,15 @@ A read model is one file in ``services/projections/read_models`` and one line in
 whose tables are its own, so that the next is built beside the one that serves and switched to.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, Table
 
 from shared.alliance.clinics import Surroundings
+from shared.alliance.mergers import MERGED, NONE, Mergers, mergers, together
 from shared.envelope import Envelope
 from shared.storage.facts import Arrival
 from shared.stream.handling import Item
@@ -29,12 +31,22 @@ class Batch:
         held: Clients who are held back: nothing is folded for them, whoever else a fact concerns.
         new: The facts among them that took effect for the first time. The read model ``facts``,
             first in the tuple, fills it in for those that follow.
+        copied: What came under the key of another client, whom it ties to its own.
     """
 
     consumer: str
     items: Sequence[Item]
     held: Collection[Who] = ()
     new: Sequence[Arrival] = ()
+    copied: Sequence[Arrival] = ()
+
+    def foldable(self, charts: "Iterable[Chart]", changed: Collection[str]) -> "list[Chart]":
+        """Return charts without those of clients who are held back and have not changed."""
+        return [
+            one
+            for one in charts
+            if one.client in changed or (one.organisation, one.client) not in self.held
+        ]
 
     def of(self, topic: str) -> list[Item]:
         """Return what came from one topic."""
@@ -52,6 +64,7 @@ class Chart:
         own: The client's facts, in no particular order.
         shared: The facts that concern many clients, as the client's partition holds them.
         around: What these come to.
+        tied: The facts of everybody whom mergers ever tied to the client.
     """
 
     organisation: str
@@ -60,6 +73,22 @@ class Chart:
     own: tuple[Envelope, ...]
     shared: tuple[Envelope, ...]
     around: Surroundings
+    tied: tuple[Envelope, ...] = ()
+
+    @property
+    def every(self) -> tuple[Envelope, ...]:
+        """The facts of the client and of everybody whom mergers ever tied to them."""
+        return (*self.own, *self.tied)
+
+    def read(
+        self, *, known_at: datetime | None = None, valid_at: datetime | None = None
+    ) -> tuple[tuple[Envelope, ...], Mergers]:
+        """Return what is read at the client, and the mergers that decide it."""
+        every = self.every
+        if not any(one.event.type == MERGED for one in every):
+            return self.own, NONE
+        found = mergers(every, known_at=known_at, valid_at=valid_at)
+        return together(every, found, self.client, known_at=known_at), found
 
 
 class ReadModel(Protocol):

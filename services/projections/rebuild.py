@@ -1,7 +1,7 @@
 """What a rebuild needs to know of the timelines: who reads, who folds, what is compared."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 
 import orjson
@@ -9,13 +9,14 @@ from sqlalchemy import Connection, MetaData, Table, func, select
 
 from services.projections import read_models
 from services.projections.projector import Projector
-from services.projections.read_model import Folding
+from services.projections.read_model import Batch, Folding
 from services.projections.read_models.facts import SUMS
 from shared.errors import ClientFault
 from shared.storage import facts
 from shared.storage.comparing import Pair, clients_after
 from shared.storage.generations import Generation
 from shared.stream import parking
+from shared.stream.parking import Who
 
 FOLDED_AT_ONCE = 100
 """Clients of one transaction: what their facts take in memory is small, and so is what is lost
@@ -52,15 +53,19 @@ class Candidate:
         held = parking.held(db, self._consumer).clients
         for organisation, clients in by_organisation.items():
             waiting = [one for one in clients if (organisation, one) in held]
-            self._fold(db, organisation, [one for one in clients if one not in waiting])
+            self._fold(db, organisation, [one for one in clients if one not in waiting], held)
             for client in waiting:
                 # Perhaps it is held back because it cannot be folded: it is when it is retried.
                 with suppress(ClientFault), db.begin_nested():
-                    self._fold(db, organisation, [client])
+                    self._fold(db, organisation, [client], held)
         return (orjson.dumps(page[-1]).decode() if page else "", len(page))
 
-    def _fold(self, db: Connection, organisation: str, clients: Sequence[str]) -> None:
-        charts = self._models.facts.charts(db, organisation, clients).values()
+    def _fold(
+        self, db: Connection, organisation: str, clients: Sequence[str], held: Collection[Who]
+    ) -> None:
+        batch = Batch(self._consumer, (), held)
+        every = self._models.facts.charts(db, organisation, clients).values()
+        charts = batch.foldable(every, clients)
         for model in self._folding:
             model.fold(db, organisation, charts)
 

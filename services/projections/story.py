@@ -87,6 +87,7 @@ class Story:
         start: The first thing that happened.
         end: The last, or what was asked about; never the present.
         parked: That it is not up to date, in one sentence; empty where it is.
+        merged: What was merged, in one sentence; empty where nothing was.
         state: Falling, low, steady, rising or unknown.
         standing: The standing of each rater, in sentences.
         alerts: Open alerts, the most urgent first; ``says`` is the reason.
@@ -98,6 +99,7 @@ class Story:
     client: str
     simulated: bool
     parked: str
+    merged: str
     start: datetime
     end: datetime
     state: str
@@ -124,9 +126,13 @@ class Story:
         """The story in sentences, for who does not see it."""
         first = f"From {day(self.start)} to {day(self.end)}."
         simulated = ["Simulated data: no real person."] if self.simulated else []
-        parked = [self.parked] if self.parked else []
         alerts = [f"Open alert, {alert.kind}: {alert.label}." for alert in self.alerts]
-        return " ".join([*simulated, *parked, first, counted(self), *self.standing, *alerts])
+        return " ".join([*simulated, *self.notices, first, counted(self), *self.standing, *alerts])
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What must be read before anything else."""
+        return tuple(one for one in (self.merged, self.parked) if one)
 
     @property
     def lines(self) -> tuple[Line, ...]:
@@ -163,6 +169,7 @@ def read(timeline: Mapping[str, Any]) -> Story:
         client=timeline["client"],
         simulated=bool(timeline.get("simulated")),
         parked=_parked(timeline.get("parked")),
+        merged=_merged(timeline),
         start=min(moments, default=datetime(1970, 1, 1, tzinfo=UTC)),
         end=max(moments, default=datetime(1970, 1, 1, tzinfo=UTC)),
         state=standing["state"],
@@ -193,6 +200,15 @@ def counted(story: Story) -> str:
         numbers[mark.kind.partition(":")[0]] += 1
     said = ", ".join(f"{number} {what}" for what, number in numbers.items())
     return f"Sessions: {said}." if said else "No sessions."
+
+
+def _merged(timeline: Mapping[str, Any]) -> str:
+    if timeline["merged_into"] is not None:
+        return f"Merged: everything about this client is read at {timeline['merged_into']}."
+    others = sorted({one["client"] for one in timeline["mergers"] if one.get("in_effect")})
+    if not others:
+        return ""
+    return f"Merged into this client, and read here: {', '.join(others)}."
 
 
 def _parked(parked: Mapping[str, Any] | None) -> str:

@@ -66,7 +66,7 @@ def show(timeline: Mapping[str, Any], console: Console) -> None:
     story = read(timeline)
     console.print(Text(story.title, style="bold"))
     badges = ["SIMULATED DATA: no real person"] if story.simulated else []
-    for badge in [*badges, story.parked] if story.parked else badges:
+    for badge in (*badges, *story.notices):
         console.print(Text(badge, style="bold reverse"))
     if story.is_empty:
         console.print("Nothing is known yet.")

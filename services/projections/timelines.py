@@ -1,6 +1,7 @@
 """Read one client's timeline: from the facts as they are kept, for one viewer, at two times."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -14,6 +15,7 @@ from services.projections.visibility import Matters, matters, visible, within
 from shared.alliance import items
 from shared.alliance.clinics import surroundings
 from shared.alliance.history import fold_within
+from shared.alliance.mergers import NONE, Mergers
 from shared.alliance.reading import Conflict, as_sent
 from shared.alliance.timeline import timeline
 from shared.clock import format_time, parse_time
@@ -68,42 +70,78 @@ class Timelines:
         with self._database.read() as db:
             models = read_models.serving(db)
             chart = models.facts.query(db, viewer.organisation, client)
-            known = matters(chart.own)
-            own, shared = visible(chart.own, known, viewer.person), chart.shared
+            known = matters(chart.every)
+            read, mergers = chart.read(known_at=known_at, valid_at=valid_at)
+            own, shared = visible(read, known, viewer.person), chart.shared
             around = chart.around
             if viewer.clinics is not None:
+                there = within(visible(chart.own, known, viewer.person), viewer.clinics)
                 own, shared = within(own, viewer.clinics), within(shared, viewer.clinics)
-                if not own:
+                if not own and not there:
                     return None
                 around = surroundings(viewer.organisation, shared)
             chart = replace(chart, own=own, shared=shared, around=around)
+            here = sorted(mergers.read_together(client))
+            folded = _folded(chart, mergers, valid_at, known_at)
             return {
-                **_folded(chart, valid_at, known_at),
+                **folded,
+                **_merged(mergers, client, viewer),
                 "judged_at": _judged_at(db, models, chart),
-                "alerts": _alerts(db, models, viewer, client, known, valid_at, known_at),
-                "conflicts": _conflicts(db, models, chart, known_at),
-                "parked": _parked(db, chart),
+                "alerts": _alerts(db, models, viewer, here, known, valid_at, known_at),
+                "conflicts": _conflicts(db, models, chart, here, known_at, folded["conflicts"]),
+                "parked": _parked(db, chart.organisation, here or [client]),
                 "simulated": any(one.event.source.startswith(SIMULATED) for one in own),
             }
 
 
-def _parked(db: Connection, chart: Chart) -> dict[str, Any] | None:
-    """Return what of the client waits for an operator, so that nobody takes it for up to date."""
-    found = parking.waiting(db, chart.organisation, [chart.client]).get(chart.client)
-    if found is None:
-        return None
+def _merged(mergers: Mergers, client: str, viewer: Viewer) -> dict[str, Any]:
+    """Return what a timeline says of mergers, and where a merged client is read."""
+    if mergers is NONE:
+        return {}
+    read_at = mergers.read_at(client)
+    shown = [
+        one
+        for one in mergers.shown_at(client)
+        if viewer.clinics is None or one.fact.data.get("clinic") in viewer.clinics
+    ]
     return {
-        "since": format_time(found.since),
-        "records": found.records,
-        "consumers": list(found.consumers),
+        "merged_into": None if read_at == client else read_at,
+        "mergers": [
+            {
+                **items.fact(one.fact),
+                "client": one.client,
+                "in_effect": one.without is None,
+                "without_effect_because": one.without,
+            }
+            for one in shown
+        ],
     }
 
 
-def _folded(chart: Chart, valid_at: datetime | None, known_at: datetime | None) -> dict[str, Any]:
+def _parked(db: Connection, organisation: str, clients: Sequence[str]) -> dict[str, Any] | None:
+    """Return what waits for an operator, so that nobody takes the timeline for up to date."""
+    waiting = parking.waiting(db, organisation, clients).values()
+    if not waiting:
+        return None
+    return {
+        "since": format_time(min(one.since for one in waiting)),
+        "records": sum(one.records for one in waiting),
+        "consumers": sorted({name for one in waiting for name in one.consumers}),
+    }
+
+
+def _folded(
+    chart: Chart, mergers: Mergers, valid_at: datetime | None, known_at: datetime | None
+) -> dict[str, Any]:
     whose, around = (chart.organisation, chart.client), chart.around
     if known_at is not None or valid_at is not None:
         around = surroundings(whose[0], chart.shared, known_at=known_at, valid_at=valid_at)
     history = fold_within(around, *whose, chart.own, known_at=known_at, valid_at=valid_at)
+    here = mergers.read_together(chart.client) or {chart.client}
+    more = [one for client in sorted(here) for one in mergers.waiting.get(client, ())]
+    if more:
+        waiting = sorted((*history.waiting, *more), key=lambda one: one.occurred_at)
+        history = replace(history, waiting=tuple(waiting))
     return timeline(history, known_at=known_at, valid_at=valid_at)
 
 
@@ -119,15 +157,31 @@ def _alerts(
     db: Connection,
     models: ReadModels,
     viewer: Viewer,
-    client: str,
+    clients: Sequence[str],
     known: Matters,
     valid_at: datetime | None,
     known_at: datetime | None,
 ) -> list[dict[str, Any]]:
-    """Return the alerts that the viewer may see, as they stood when they are asked about."""
+    """Return the alerts that the viewer may see, as they stood when they are asked about.
+
+    Args:
+        db: The database.
+        models: What serves.
+        viewer: Who looks.
+        clients: Whose facts are read here.
+        known: The boundary matters among them.
+        valid_at: Only what was in effect by then.
+        known_at: Only what was said by then.
+    """
+    told = [
+        one
+        for client in clients
+        for one in models.alerts.query(db, viewer.organisation, client, known_at)
+    ]
+    told.sort(key=lambda one: (one[0]["effective_at"], one[0]["id"]))
     return [
         alert
-        for alert, evidence in models.alerts.query(db, viewer.organisation, client, known_at)
+        for alert, evidence in told
         if (viewer.clinics is None or alert["clinic"] in viewer.clinics)
         and (valid_at is None or parse_time(alert["effective_at"]) <= valid_at)
         and _may_know(viewer, known, evidence)
@@ -141,10 +195,26 @@ def _may_know(viewer: Viewer, known: Matters, evidence: Iterable[str]) -> bool:
 
 
 def _conflicts(
-    db: Connection, models: ReadModels, chart: Chart, known_at: datetime | None
+    db: Connection,
+    models: ReadModels,
+    chart: Chart,
+    clients: Sequence[str],
+    known_at: datetime | None,
+    more: Sequence[dict[str, Any]],
 ) -> list[dict[str, Any]]:
-    """Return what came under the id of a visible fact with other content, without effect."""
-    found = models.facts.conflicts(db, chart.organisation, chart.client, known_at)
+    """Return what came under the id of a visible fact with other content, without effect.
+
+    Args:
+        db: The database.
+        models: What serves.
+        chart: As it is visible.
+        clients: Whose facts are read here.
+        known_at: Only what was said by then.
+        more: What came under one id from clients who were merged.
+    """
+    found = Counter({one["event"]: one["contents"] for one in more})
+    for client in clients:
+        found.update(models.facts.conflicts(db, chart.organisation, client, known_at))
     contested = [envelope for envelope in chart.own if envelope.id in found] if found else []
     return [
         items.conflict(Conflict(one.id, one.event.type, one.event.time, found[one.id]))

@@ -127,7 +127,7 @@ def _first_recorded(
             contested.setdefault(key, [first]).append(envelope)
     conflicts = []
     for key, rivals in contested.items():
-        firsts[key] = first = min(rivals, key=_arrival)
+        firsts[key] = first = min(rivals, key=first_recorded)
         contents = len({rival.content for rival in rivals}) - 1
         if contents:
             event = first.event
@@ -158,7 +158,7 @@ def as_sent(envelope: Envelope) -> tuple[datetime, int, str, str]:
     return (event.time, EVENT_TYPES[event.type].rank, event.source, event.id)
 
 
-def _arrival(envelope: Envelope) -> tuple[datetime, bool, str, str]:
+def first_recorded(envelope: Envelope) -> tuple[datetime, bool, str, str]:
     """Order what came under one id; the last three only make ties independent of any order."""
     return (envelope.recorded_at, envelope.event.backfill, envelope.content, envelope.sender)
 

@@ -77,6 +77,7 @@ def timeline(
             for one in _in_order(phase.boundary_events for phase in phases)
         ],
         "ruptures": [items.rupture(one) for one in _in_order(one.ruptures for one in phases)],
+        "merged_into": None,
         **_listed(history),
         **_grouped(history),
         "supervision": items.facts(_supervision(history)),

@@ -5,6 +5,8 @@ from typing import Final, Protocol
 
 from sqlalchemy import Connection
 
+from shared.alliance.amendments import CORRECTED
+from shared.alliance.mergers import MERGED
 from shared.envelope import Envelope
 from shared.storage.facts import Arrival
 from shared.stream import codec
@@ -12,7 +14,7 @@ from shared.stream.parking import MANY, Who
 from shared.stream.ports import Record
 from shared.values import frozen
 
-MERGED: Final = "client.merged"
+_COPIED: Final = frozenset({MERGED, CORRECTED})
 
 
 @frozen
@@ -31,8 +33,8 @@ class Item:
     def arrival(self) -> Arrival:
         """The same, as a facts table takes it."""
         envelope = self.envelope
-        # A merger stands under the keys of both clients, and is about the one that it names.
-        copied = envelope.event.type == MERGED and self.record.key != codec.key_of(
+        # A merger, and what corrects it, stands under the keys of both clients, and is about one.
+        copied = envelope.event.type in _COPIED and self.record.key != codec.key_of(
             envelope.organisation, envelope.client
         )
         return Arrival(self.record.partition, envelope, self.record.value, copied)

@@ -58,13 +58,13 @@ def rows(db: Connection) -> Mapping[str, int | None]:
 
 
 def test_a_single_fact_is_projected_by_few_statements(world: World, db: Database) -> None:
-    """A fact that changes nothing in the caseload is asked for eight times, and written twice."""
+    """A fact that changes nothing in the caseload is asked for nine times, and written twice."""
     world.tell(an.a_clinic_configured())
     world.tell(*(an.a_session_held(f"h{day}", an.on(day)) for day in range(3)))
     with watched(db) as put:
         world.tell(an.a_rating(at=an.on(4)))
     asked = of_a_batch(put)
-    assert len(asked) == 8
+    assert len(asked) == 9
     assert len(writing(asked)) == 2
 
 

@@ -197,6 +197,24 @@ def test_a_merge_is_written_under_both_clients_keys(door: FrontDoor) -> None:
     assert {record.key for record in merges} == whose
 
 
+def test_a_corrected_merge_is_written_under_the_right_clients_key(door: FrontDoor) -> None:
+    """Whoever reads the partition of the client that it should have named learns of it too."""
+    door.post(a_rating(subject="c-3", id="other"))
+    other = door.envelopes()[0].client
+    said = an_event("client.merged", {"into": "c-2"}, id="m-1", subject="c-1")
+    target = {"id": "m-1", "type": "rapport.client.merged"}
+    right = {"target": target, "data": {"clinic": "north", "into": "c-3"}}
+    [accepted] = door.post(an_event("record.corrected", right, subject="c-1")).get_json()[
+        "accepted"
+    ]
+    assert door.post(said).status_code == 202
+    written = [one for one in door.records() if b"corrected" in dict(one.headers)["ce_type"]]
+    assert {one.key for one in written} == {
+        f"{door.ehr.organisation}:{client}".encode() for client in (other, accepted["client"])
+    }
+    assert len({dict(one.headers)["ce_id"] for one in written}) == 1
+
+
 @pytest.mark.parametrize(
     ("body", "content_type", "status", "code"),
     [

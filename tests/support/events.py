@@ -276,6 +276,13 @@ def _amendment(
     return an_event(type, time, body, **(places | around))
 
 
+# Mergers ----------------------------------------------------------------------------------------
+def a_merger(into: str, at: datetime | None = None, **stated: Any) -> Envelope:
+    """Return that a client turned out to be another, under whom they go on."""
+    time = on(20) if at is None else at
+    return an_event_of("client.merged", time, {"clinic": CLINIC, "into": into}, **stated)
+
+
 # About many clients -----------------------------------------------------------------------------
 def a_clinic_configured(
     clinic: str = CLINIC,

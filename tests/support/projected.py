@@ -17,11 +17,12 @@ from services.projections import api, read_models
 from services.projections.projector import Projector
 from services.projections.read_model import ReadModel
 from services.projections.timelines import Timelines
+from shared.alliance.mergers import merged_into
 from shared.clock import ManualClock, format_time
 from shared.envelope import Envelope
 from shared.ids import CLIENT
 from shared.storage.engine import Database
-from shared.stream.codec import encode
+from shared.stream.codec import encode, key_of
 from shared.stream.embedded import EmbeddedStream
 from shared.stream.following import Following
 from shared.stream.ports import ALERTS, EVENTS, Outgoing
@@ -105,12 +106,27 @@ class World:
         whose = organisation or self.organisation
         event, told = envelope.event, envelope.event.subject
         subject = None if told is None else self.client(told, whose)
-        return replace(envelope, organisation=whose, event=replace(event, subject=subject))
+        data = event.data
+        into = merged_into(event)
+        if into is not None:
+            inner = {"into": self.client(into, whose)}
+            data = (
+                {**data, "data": {**data["data"], **inner}}
+                if "data" in data
+                else {**data, **inner}
+            )
+        return replace(
+            envelope, organisation=whose, event=replace(event, subject=subject, data=data)
+        )
 
     def records(self, envelope: Envelope, topic: str = EVENTS) -> list[Outgoing]:
-        """Return the records of an envelope: one, or one in every partition."""
+        """Return the records of an envelope: one, one per key, or one in every partition."""
         if envelope.client is not None:
-            return [encode(envelope, topic)]
+            record = encode(envelope, topic)
+            into = merged_into(envelope.event)
+            if into is None:
+                return [record]
+            return [record, replace(record, key=key_of(envelope.organisation, into))]
         return [encode(envelope, topic, number) for number in range(PARTITIONS)]
 
     def tell(self, *envelopes: Envelope, organisation: str | None = None) -> None:

@@ -20,6 +20,7 @@ from sqlalchemy import (
     String,
     Subquery,
     Table,
+    and_,
     case,
     func,
     select,
@@ -88,6 +89,7 @@ class Alerts:
         organisation: str,
         clinics: frozenset[str] | None,
         cleared: Select[tuple[str]] | None,
+        homes: Table,
     ) -> Subquery:
         """Return client → number of open alerts by urgency, of those that a caller may know of.
 
@@ -95,15 +97,19 @@ class Alerts:
             organisation: Whose alerts.
             clinics: Only of these clinics; None: of all.
             cleared: The boundary events that the caller may know of; None: all of them.
+            homes: Merged client → at whom they are read: their alerts count there.
         """
         newest, evidence = self._newest.c, self._evidence.c
-        asked = select(
-            newest.client,
+        client = func.coalesce(homes.c.read_at, newest.client)
+        same = and_(homes.c.organisation == newest.organisation, homes.c.client == newest.client)
+        counted = select(
+            client.label("client"),
             *(
                 func.sum(case((newest.urgency == urgency, 1), else_=0)).label(urgency)
                 for urgency in ("urgent", "attention", "information")
             ),
-        ).where(newest.organisation == organisation, newest.state == "open")
+        ).select_from(self._newest.outerjoin(homes, same))
+        asked = counted.where(newest.organisation == organisation, newest.state == "open")
         if clinics is not None:
             asked = asked.where(newest.clinic.in_(sorted(clinics)))
         if cleared is not None:
@@ -111,7 +117,7 @@ class Alerts:
                 evidence.organisation == organisation, evidence.event.not_in(cleared)
             )
             asked = asked.where(newest.alert.not_in(hidden))
-        return asked.group_by(newest.client).subquery("open_alerts")
+        return asked.group_by(client).subquery("open_alerts")
 
     def _in_order(self, asked: Select[Any]) -> Select[Any]:
         """Order steps from the oldest to the newest, however they came."""

@@ -28,6 +28,7 @@ from sqlalchemy import (
 
 from services.projections.read_model import Batch, Chart
 from shared.alliance.history import History, fold_within
+from shared.alliance.mergers import NONE
 from shared.alliance.standing import by_raters
 from shared.clock import to_micros
 from shared.envelope import Envelope
@@ -66,7 +67,7 @@ class Caseload:
     """Who is in care where, how they stand, and since when nobody has seen them."""
 
     name = "caseload"
-    version = 1
+    version = 2
     folds = True
 
     def __init__(
@@ -77,13 +78,14 @@ class Caseload:
         """Declare the tables of a generation; read the facts of clients through ``charts``."""
         self._rows = _rows_table(catalogue, self.version)
         self._places = _places_table(catalogue, self.version)
+        self._homes = _homes_table(catalogue, self.version)
         self._charts = charts
-        self.tables = (self._rows, self._places)
+        self.tables = (self._rows, self._places, self._homes)
 
     def apply(self, db: Connection, batch: Batch) -> None:
         """Fold each touched client once, and replace their rows."""
         touched: dict[str, set[str]] = defaultdict(set)
-        for arrival in batch.new:
+        for arrival in (*batch.new, *batch.copied):
             envelope = arrival.envelope
             if envelope.client is not None:
                 touched[envelope.organisation].add(envelope.client)
@@ -95,28 +97,37 @@ class Caseload:
                 )
         for organisation, clients in sorted(touched.items()):
             charts = self._charts(db, organisation, sorted(clients)).values()
-            self.fold(db, organisation, charts)
+            self.fold(db, organisation, batch.foldable(charts, clients))
 
     def fold(self, db: Connection, organisation: str, charts: Collection[Chart]) -> None:
         """Replace the rows of clients by what all their facts come to."""
+        homes: dict[Who, list[dict[str, Any]]] = {}
         rows: dict[Who, list[dict[str, Any]]] = {}
         places: dict[Who, list[dict[str, Any]]] = {}
         for chart in charts:
-            if not chart.own:
+            if not chart.every:
                 continue
             who = (organisation, chart.client)
             with blamed_on(*who):
-                history = fold_within(chart.around, *who, chart.own)
+                own, mergers = chart.read()
+                history = fold_within(chart.around, *who, own)
+                if mergers is not NONE:
+                    homes[who] = _homes(who, mergers.read_at(chart.client))
                 places[who] = _places(history, chart.partition or 0)
                 rows[who] = [_row(history)] if places[who] else []
         replace(db, self._rows, rows)
         replace(db, self._places, places)
+        replace(db, self._homes, homes)
 
     def refresh(self, db: Connection, organisation: str, client: str) -> None:
         """Fold one client anew, and replace its rows."""
-        chart = self._charts(db, organisation, [client])[client]
-        if chart.own:
-            self.fold(db, organisation, [chart])
+        charts = self._charts(db, organisation, [client]).values()
+        self.fold(db, organisation, charts)
+
+    @property
+    def homes(self) -> Table:
+        """Where it stands at whom merged clients are read."""
+        return self._homes
 
     def size(self, db: Connection) -> int:
         """Return how many clients there are, of all organisations."""
@@ -280,6 +291,14 @@ def _places(history: History, partition: int) -> list[dict[str, Any]]:
     return list(found.values())
 
 
+def _homes(who: Who, read_at: str) -> list[dict[str, Any]]:
+    """Return at whom a merged client is read; nothing for everybody else."""
+    organisation, client = who
+    if read_at == client:
+        return []
+    return [{"organisation": organisation, "client": client, "read_at": read_at}]
+
+
 def _rows_table(catalogue: Catalogue, version: int) -> Table:
     """Declare a row per client; ``since`` is the last held session, or the beginning."""
     return Table(
@@ -308,4 +327,15 @@ def _places_table(catalogue: Catalogue, version: int) -> Table:
         Column("open", Integer, nullable=False),
         Index(f"{name}_clinic", "organisation", "partition", "clinic"),
         Index(f"{name}_therapist", "organisation", "partition", "therapist"),
+    )
+
+
+def _homes_table(catalogue: Catalogue, version: int) -> Table:
+    """Declare at whom merged clients are read: alerts that name them count there."""
+    return Table(
+        catalogue.named("caseload_homes", version),
+        catalogue.metadata,
+        Column("organisation", String(40), primary_key=True),
+        Column("client", String(40), primary_key=True),
+        Column("read_at", String(40), nullable=False),
     )

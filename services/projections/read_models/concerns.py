@@ -12,7 +12,11 @@ from sqlalchemy import Column, Connection, Index, Select, String, Table, select
 from services.projections.read_model import Batch, Chart
 from services.projections.visibility import BOUNDARY, matters
 from shared.alliance.amendments import AMENDMENTS
+from shared.alliance.mergers import MERGED
 from shared.storage.table_sets import Catalogue
+
+_CHANGING = (BOUNDARY, *AMENDMENTS, MERGED)
+"""Types that may change whom a matter concerns begin so."""
 
 NOBODY = ""
 """Stands in the column ``person`` for a matter that names no member of staff."""
@@ -22,7 +26,7 @@ class Concerns:
     """The people whom each boundary fact names."""
 
     name = "concerns"
-    version = 1
+    version = 2
     folds = True
 
     def __init__(
@@ -38,12 +42,13 @@ class Concerns:
     def apply(self, db: Connection, batch: Batch) -> None:
         """Say anew whom the boundary facts of each touched client concern."""
         touched: dict[str, set[str]] = defaultdict(set)
-        for arrival in batch.new:
+        for arrival in (*batch.new, *batch.copied):
             event = arrival.envelope.event
-            if event.subject and (event.type.startswith(BOUNDARY) or event.type in AMENDMENTS):
+            if event.subject and event.type.startswith(_CHANGING):
                 touched[arrival.envelope.organisation].add(event.subject)
         for organisation, clients in sorted(touched.items()):
-            self.fold(db, organisation, self._charts(db, organisation, sorted(clients)).values())
+            charts = self._charts(db, organisation, sorted(clients)).values()
+            self.fold(db, organisation, batch.foldable(charts, clients))
 
     def fold(self, db: Connection, organisation: str, charts: Collection[Chart]) -> None:
         """Replace the rows of clients by what all their facts come to."""
@@ -66,9 +71,11 @@ class Concerns:
 
 
 def _rows(chart: Chart) -> list[dict[str, str]]:
-    if not any(one.event.type.startswith(BOUNDARY) for one in chart.own):
+    if not any(one.event.type.startswith(BOUNDARY) for one in chart.every):
         return []
-    known = matters(chart.own)
+    # Of two references for one client, what was said under either counts for both.
+    known = matters(chart.every)
+    own = {one.id for one in chart.own}
     return [
         {
             "organisation": chart.organisation,
@@ -76,7 +83,7 @@ def _rows(chart: Chart) -> list[dict[str, str]]:
             "event": event,
             "person": person,
         }
-        for event in sorted(known.refs)
+        for event in sorted(own & known.refs.keys())
         if (named := known.concerned(event)) is not None
         for person in sorted(named) or [NOBODY]
     ]

@@ -20,11 +20,12 @@ from shared.alliance.calendar import local_date
 from shared.alliance.clinics import surroundings
 from shared.clock import EPOCH, from_micros, to_micros
 from shared.envelope import Envelope
-from shared.storage import facts, shared_facts
+from shared.storage import facts, shared_facts, ties
 from shared.storage.engine import insert_or_nothing
 from shared.storage.facts import Arrival
 from shared.storage.shared_facts import Remembered, sums_table
 from shared.storage.table_sets import Catalogue
+from shared.storage.ties import Ties, ties_table
 from shared.stream.handling import Item
 from shared.stream.ports import EVENTS
 
@@ -58,8 +59,9 @@ class Facts:
         self._conflicts = _conflicts_table(catalogue, self.version)
         self._ticks = _ticks_table(catalogue, self.version)
         self._sums = sums_table(catalogue.metadata, catalogue.named(SUMS, self.version))
+        self._ties = ties_table(catalogue.metadata, catalogue.named("ties", self.version))
         self._shared = Remembered(self.rows, self._sums, _Shared)
-        self.tables = (self.rows, self._conflicts, self._ticks, self._sums)
+        self.tables = (self.rows, self._conflicts, self._ticks, self._sums, self._ties)
 
     def apply(self, db: Connection, batch: Batch) -> None:
         """Store what is new, and say in ``batch.new`` what that was."""
@@ -69,7 +71,9 @@ class Facts:
         stored = facts.store(db, self.rows, arrivals)
         _keep_conflicts(db, self._conflicts, stored.conflicts)
         _keep_ticks(db, self._ticks, ticks)
+        ties.note(db, self._ties, arrivals)
         batch.new = stored.new
+        batch.copied = [one for one in arrivals if one.elsewhere]
         shared_facts.note(db, self._sums, stored.new)
         self._read_at_once(db, stored.new)
         metrics.DUPLICATES.labels(batch.consumer).inc(len(stored.duplicates))
@@ -90,14 +94,37 @@ class Facts:
 
     def query(self, db: Connection, organisation: str, client: str) -> Chart:
         """Return the chart of one client."""
-        return self.charts(db, organisation, [client])[client]
+        found = ties.of(db, self._ties, organisation, [client], lock=False)
+        return self._charts(db, organisation, [client], found)[client]
 
     def charts(
         self, db: Connection, organisation: str, clients: Collection[str]
     ) -> dict[str, Chart]:
-        """Return the charts of several clients; what they share is read once per partition."""
-        own = facts.of_clients(db, self.rows, organisation, clients)
-        places = {client: found[0].partition for client, found in own.items() if found}
+        """Return the charts of clients who changed, and of whomever mergers tie them to.
+
+        The database is being written to: whoever looks at any of those tied waits for the end,
+        so that of two who fold the same client one sees what the other has stored.
+        """
+        found = ties.of(db, self._ties, organisation, clients, lock=True)
+        return self._charts(db, organisation, clients, found)
+
+    def _charts(
+        self, db: Connection, organisation: str, clients: Collection[str], tied: Ties
+    ) -> dict[str, Chart]:
+        """Return charts; what clients share is read once per partition."""
+        wanted = sorted({*clients, *tied.kin})
+        arrivals = facts.of_clients(db, self.rows, organisation, wanted)
+        places = {client: found[0].partition for client, found in arrivals.items() if found}
+        own = {
+            client: tuple(arrival.envelope for arrival in found)
+            for client, found in arrivals.items()
+        }
+        homes = dict(places)
+        for client, kin in tied.kin.items():
+            # Nothing may have come under the reference itself: its key has a partition though.
+            known = sorted(homes[one] for one in kin if one in homes)
+            if client not in homes and known:
+                places[client] = tied.places.get(client, known[0])
         shared = self._shared.at(db, organisation, set(places.values()))
         nothing = _Shared(organisation, ())
         return {
@@ -105,11 +132,17 @@ class Facts:
                 organisation=organisation,
                 client=client,
                 partition=places.get(client),
-                own=tuple(arrival.envelope for arrival in found),
+                own=own[client],
                 shared=around.envelopes,
                 around=around.surroundings,
+                tied=tuple(
+                    envelope
+                    for one in sorted(tied.kin.get(client, ()))
+                    if one != client
+                    for envelope in own[one]
+                ),
             )
-            for client, found in own.items()
+            for client in wanted
             for around in [shared[places[client]] if client in places else nothing]
         }
 

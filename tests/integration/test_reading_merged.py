@@ -1,0 +1,181 @@
+"""Reading clients who were merged: timelines, the caseload, what a bound key may see."""
+
+import random
+from typing import Any
+
+import orjson
+import pytest
+
+from shared.alliance.history import fold
+from shared.alliance.mergers import mergers, together
+from shared.alliance.timeline import timeline
+from shared.envelope import Envelope
+from tests.support import events as an
+from tests.support.projected import World, an_alert_step
+
+ANN, BEN, CAT = "c-ann", "c-ben", "c-cat"
+EVE = "th_eve"
+
+
+def merger(client: str, into: str, day: int = 20, **stated: Any) -> Envelope:
+    """Return that a client was merged into another."""
+    return an.a_merger(into, an.on(day), client=client, **stated)
+
+
+def held(session: str, day: int, client: str, **stated: Any) -> Envelope:
+    """Return a session of a client."""
+    return an.a_session_held(session, an.on(day), client=client, **stated)
+
+
+def sessions(shown: dict[str, Any]) -> list[str]:
+    """Return which sessions a timeline shows."""
+    return [one["session"] for one in shown["sessions"]]
+
+
+def test_both_histories_are_read_where_the_client_goes_on(world: World) -> None:
+    """The one timeline holds both, whichever came later; the other says where to look."""
+    world.tell(held("s1", 1, ANN), held("s2", 2, BEN), merger(ANN, BEN), held("s3", 30, ANN))
+    ben, ann = world.timeline(BEN), world.timeline(ANN)
+    assert sessions(ben) == ["s1", "s2", "s3"]
+    assert sessions(ann) == []
+    assert (ann["merged_into"], ben["merged_into"]) == (world.client(BEN), None)
+    for shown in (ann, ben):
+        [one] = shown["mergers"]
+        assert (one["client"], one["into"]) == (world.client(ANN), world.client(BEN))
+        assert one["in_effect"]
+    assert world.caseload() == [BEN]
+
+
+def test_a_client_of_whom_nothing_came_is_read(world: World) -> None:
+    """Merged into a reference that was never spoken of, a client goes on there."""
+    world.tell(held("s1", 1, ANN), merger(ANN, BEN))
+    assert sessions(world.timeline(BEN)) == ["s1"]
+    assert world.caseload() == [BEN]
+
+
+def test_a_merger_taken_back_parts_them(world: World) -> None:
+    """Both are in the caseload again, each with its own."""
+    said = merger(ANN, BEN)
+    world.tell(held("s1", 1, ANN), held("s2", 2, BEN), said, an.a_retraction(said))
+    assert [sessions(world.timeline(one)) for one in (ANN, BEN)] == [["s1"], ["s2"]]
+    assert world.timeline(ANN)["merged_into"] is None
+    assert sorted(world.caseload()) == [ANN, BEN]
+
+
+def test_a_corrected_merger_moves_everything(world: World) -> None:
+    """What was read at the wrong one is read at the right one, and at neither twice."""
+    said = merger(ANN, BEN)
+    world.tell(held("s1", 1, ANN), held("s2", 2, BEN), held("s3", 3, CAT), said)
+    world.tell(an.a_correction(said, into=CAT))
+    assert [sessions(world.timeline(one)) for one in (ANN, BEN, CAT)] == [
+        [], ["s2"], ["s1", "s3"]
+    ]  # fmt: skip
+    assert sorted(world.caseload()) == [BEN, CAT]
+
+
+def test_a_circle_is_shown_and_has_no_effect(world: World) -> None:
+    """Everybody in it is read by themselves, and both timelines say why."""
+    world.tell(held("s1", 1, ANN), held("s2", 2, BEN), merger(ANN, BEN), merger(BEN, ANN))
+    for one, session in ((ANN, "s1"), (BEN, "s2")):
+        shown = world.timeline(one)
+        assert sessions(shown) == [session]
+        assert shown["merged_into"] is None
+        assert {each["without_effect_because"] for each in shown["mergers"]} == {"circle"}
+    assert sorted(world.caseload()) == [ANN, BEN]
+
+
+def test_time_travel_shows_them_apart(world: World) -> None:
+    """Asked what was known, or what held, before the merger, each is read by itself."""
+    world.tell(held("s1", 1, ANN), held("s2", 2, BEN), merger(ANN, BEN))
+    for query in ("?known_at=2026-01-20T00:00:00Z", "?valid_at=2026-01-20T00:00:00Z"):
+        assert sessions(world.timeline(ANN, query)) == ["s1"]
+        assert sessions(world.timeline(BEN, query)) == ["s2"]
+
+
+def test_the_page_and_the_drawing_say_so(world: World) -> None:
+    """Whoever looks at a merged client is sent to the other; there it says who was merged."""
+    world.tell(held("s1", 1, ANN), held("s2", 2, BEN), merger(ANN, BEN))
+    for form in ("html", "svg"):
+        path = f"/v1/clients/{world.client(ANN)}/timeline.{form}"
+        assert world.client(BEN) in world.get(path).text
+        path = f"/v1/clients/{world.client(BEN)}/timeline.{form}"
+        assert world.client(ANN) in world.get(path).text
+
+
+def test_a_matter_is_hidden_whichever_reference_named_it(world: World) -> None:
+    """Noted under one reference, and about whom said under the other, it stays closed to them."""
+    noted = an.a_boundary_noted("b1", concerns="th_ada", client=ANN)
+    about = an.a_correction(noted, concerns=EVE, client=BEN)
+    world.tell(held("s1", 1, ANN), noted, held("s2", 2, BEN), about, merger(ANN, BEN))
+    assert len(world.timeline(BEN)["boundary_events"]) == 1
+    for person in ("th_ada", EVE):
+        hers = world.timeline(BEN, person=person)
+        assert (hers["boundary_events"], hers["waiting_amendments"]) == ([], [])
+    before = "?known_at=2026-01-20T00:00:00Z"
+    assert world.timeline(ANN, before, person=EVE)["boundary_events"] == []
+
+
+def test_a_key_bound_to_a_clinic_follows_its_client(world: World) -> None:
+    """It reads, at the other, what happened in its clinic, and finds the merged one."""
+    there = {"clinic": "oak", "therapist": EVE}
+    world.tell(held("s1", 1, ANN), held("s2", 2, BEN, **there), merger(ANN, BEN, clinic="oak"))
+    elm: dict[str, Any] = {"clinics": [an.CLINIC]}
+    assert sessions(world.timeline(BEN, **elm)) == ["s1"]
+    assert world.timeline(ANN, **elm)["merged_into"] == world.client(BEN)
+    assert world.timeline(ANN, **elm)["mergers"] == []
+    assert world.caseload(**elm) == [BEN]
+    ash = world.key(clinics=["ash"])
+    for one in (ANN, BEN):
+        assert world.get(f"/v1/clients/{world.client(one)}/timeline", ash).status_code == 404
+
+
+def test_alerts_of_a_merged_client_count_where_it_is_read(world: World) -> None:
+    """An open alert that names the merged reference is on the other's timeline and in its rank."""
+    calm = held("s9", 1, CAT)
+    world.tell(held("s1", 1, ANN), held("s2", 2, BEN), calm, merger(ANN, BEN))
+    world.alert(an_alert_step(client=world.client(ANN), urgency="urgent"))
+    assert [one["client"] for one in world.timeline(BEN)["alerts"]] == [world.client(ANN)]
+    assert world.timeline(ANN)["alerts"] == []
+    assert world.caseload() == [BEN, CAT]
+
+
+def test_what_concerns_a_clinic_reaches_who_was_merged(world: World) -> None:
+    """Leave told in every partition counts at the other, whichever partition its key leads to."""
+    for number in range(6):
+        world.tell(held("s1", 1, f"c-{number}"), merger(f"c-{number}", f"into-{number}"))
+    world.tell(an.a_clinic_configured(timezone="Pacific/Auckland"))
+    for number in range(6):
+        shown = world.timeline(f"into-{number}")
+        assert shown["clinics"][0]["timezone"] == "Pacific/Auckland"
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_any_order_comes_to_the_same(world: World, seed: int) -> None:
+    """However records of several partitions come, and however often, the timelines are equal."""
+    chance = random.Random(seed)
+    names = [ANN, BEN, CAT, "c-dan", "c-eve"]
+    whose = [chance.choice(names) for _ in range(12)]
+    told = [held(f"s{day}", day, one, id=f"e{day}") for day, one in enumerate(whose)]
+    others = [one for one in names if one != whose[1]]
+    told += [held("s1", 1, one, id="e1", recorded_at=an.on(50)) for one in others]
+    pairs = [chance.sample(names, 2) for _ in range(4)]
+    said = [merger(one, other, 20 + n, id=f"m{n}") for n, (one, other) in enumerate(pairs)]
+    told += [*said, an.a_correction(said[0], into=chance.choice(names), id="c1")]
+    told += [an.a_retraction(said[1], id="r1")]
+    told += chance.sample(told, 5)
+    chance.shuffle(told)
+    for one in told:
+        world.tell(one)
+    every = [world.placed(one) for one in told]
+    found = mergers(every)
+    homes = set()
+    for name in names:
+        client = world.client(name)
+        own = together(every, found, client)
+        pure = timeline(fold(world.organisation, client, own))
+        shown = world.timeline(name)
+        assert shown["merged_into"] == (found.into.get(client) and found.read_at(client))
+        for part in ("sessions", "phases", "attendance", "standing", "conflicts"):
+            assert orjson.dumps(shown[part]) == orjson.dumps(pure[part]), part
+        homes |= {name} if pure["phases"] else set()
+    assert set(world.caseload()) == homes
