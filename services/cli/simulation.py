@@ -104,7 +104,7 @@ def _live(course: _Course, therapist: int, number: int) -> None:
         "care.started",
         "1",
         first - timedelta(days=10),
-        referred_at=format_time(first - timedelta(days=chance.randint(20, 60))),
+        referred_at=format_time(first - timedelta(days=chance.randint(10, 44))),
         agreed_interval_days=7,
         planned_sessions=weeks,
         therapy=chance.choice(("cognitive_behavioural", "person_centred", "integrative")),
