@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, cast
 
-from services.alerts.absorbing import Absorbing
+from services.alerts.absorbing import PEERS, Absorbing, informative, of_peer
 from services.alerts.alert import ACTIONS, Action, Subject, actions_in
 from services.alerts.concerns import Concerns
+from services.alerts.difference import overlap
 from services.alerts.groups import group_of
 from services.alerts.judgement import Held, Judged, always, judged
 from services.alerts.ledger import Key
@@ -128,14 +129,21 @@ def _judge_phases(case: _Case, phases: Sequence[Phase], rules: Sequence[Rule]) -
     due: list[datetime | None] = []
     suspended = False
     # The combined first: what they tell, their parts do not.
-    every = _verdicts(case, phases, rules)
-    for rule, parts in sorted(every, key=lambda one: one[0].family != COMBINED):
-        held = _merged(part for part, _ in parts)
-        known = case.alerts.get((*subject.key, rule.name), ())
+    every = [
+        (
+            rule,
+            parts,
+            _merged(part for part, _ in parts),
+            case.alerts.get((*subject.key, rule.name), ()),
+        )
+        for rule, parts in _verdicts(case, phases, rules)
+    ]
+    told = tuple(one for rule, _, held, known in every for one in _peers_told(rule, held, known))
+    around = replace(around, absorbing=told)
+    for rule, parts, held, known in sorted(every, key=lambda one: informative(one[0])):
         outcome = decide(subject, rule, held, known, around)
-        if rule.family == COMBINED:
-            combined = cast(CombinedRule, rule)
-            absorbing = (*around.absorbing, *_absorbing(combined, held, known, outcome))
+        if held and (rule.family == COMBINED or rule.name in PEERS):
+            absorbing = (*around.absorbing, *_absorbing(rule, known, outcome))
             around = replace(around, absorbing=absorbing)
         steps += outcome.steps
         everything += [(subject, one) for one in held]
@@ -187,17 +195,35 @@ def _told(
     }
 
 
-def _absorbing(
-    rule: CombinedRule, held: Sequence[Held], known: Sequence[Known], outcome: Outcome
-) -> Iterator[Absorbing]:
-    """Yield the combined alerts that people were told of, or are now."""
+def _absorbing(rule: Rule, known: Sequence[Known], outcome: Outcome) -> Iterator[Absorbing]:
+    """Yield the alerts that tell of others, and that people were told of, or are now."""
     news = {step.alert for step in outcome.steps if step.telling == "news"}
+    if rule.family != COMBINED:
+        for alert, one in outcome.alerts:
+            if alert in news:
+                yield of_peer(alert, rule, one.effective_at, one.cleared_at)
+        return
+    combined = cast(CombinedRule, rule)
     news |= {one.alert for one in known if one.told and not one.body["historical"]}
     for alert, one in outcome.alerts:
         if alert in news:
             before = timedelta(days=one.settings["within_days"])
-            parts = frozenset(rule.parts)
-            yield Absorbing(alert, parts, one.effective_at, one.cleared_at, before)
+            tell = frozenset(rule.tell[one.episode.urgency])
+            parts = frozenset(combined.parts)
+            yield Absorbing(alert, parts, tell, one.effective_at, one.cleared_at, before)
+
+
+def _peers_told(rule: Rule, held: Sequence[Held], known: Sequence[Known]) -> Iterator[Absorbing]:
+    """Yield the alerts of a rule among peers that people were told of before, and that hold."""
+    if rule.name not in PEERS:
+        return
+    for one in known:
+        if one.told and not one.retracted and not one.body["historical"]:
+            yield from (
+                of_peer(one.alert, rule, episode.effective_at, episode.cleared_at)
+                for episode in held
+                if episode.steps and overlap(one, episode)
+            )
 
 
 def _judge_phase(case: _Case, rule: Rule, phase: Phase, judge: _Judge) -> tuple[Judged, Horizon]:

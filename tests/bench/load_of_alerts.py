@@ -1,4 +1,4 @@
-"""Count how many alerts the simulated half years come to: ``python -m tests.bench.load_of_alerts``.
+"""Count the alerts of simulated half years: ``python -m tests.bench.load_of_alerts``.
 
 Per 100 client-weeks, by family and by rule, as the armed rules find them in the made-up clinics of
 ``services/cli/simulation.py`` (seeds 1 to 3): steps that are delivered as news, before and after a

@@ -6,15 +6,22 @@ from typing import Any
 
 import pytest
 
+from services.alerts.absorbing import PEERS, of_peer
+from services.alerts.judgement import Held
 from services.alerts.rules import COMBINED_RULES, RULES
+from services.alerts.rules.alliance_decline import AllianceDecline
 from services.alerts.rules.alliance_drop import AllianceDrop
+from services.alerts.rules.alliance_out_of_control import AllianceOutOfControl
 from services.alerts.rules.dropout_risk import DropoutRisk
+from services.alerts.rules.high_then_falling import HighThenFalling
 from services.alerts.rules.therapist_cancellations import TherapistCancellations
 from shared.envelope import Envelope
+from shared.storage.engine import Database
 from tests.support import events as an
 from tests.support.alerting import AlertsWorld
 from tests.support.databases import DIALECTS, migrated, url_of
 from tests.support.events import on
+from tests.support.phases import judged
 
 DROP, CANCELLED, BOTH = "alliance-drop", "therapist-cancellations", "dropout-risk"
 USUAL = (37, 36.5, 37.5, 37, 36.8)
@@ -156,3 +163,35 @@ def test_whom_a_part_tells_the_combined_alert_tells_too() -> None:
         for name in combined.parts:
             for urgency in ("attention", "urgent"):
                 assert set(every[name].tell.get(urgency, ())) <= set(combined.tell[urgency])
+
+
+def test_one_fall_is_told_once(db: Database, tmp_path: Path) -> None:
+    """Two rules that see the same fall, and tell the same people, are one notice."""
+    world = AlertsWorld(db, tmp_path, rules=(AllianceOutOfControl(), HighThenFalling()))
+    world.a_recipient("boss", role="supervisor")
+    world.arm("ratings")
+    world.tell(*(an.a_rating(total, at=on(7 * n)) for n, total in enumerate((*USUAL, 28))))
+    world.tell(an.a_rating(27, at=on(42)))
+    world.tell(an.a_rating(27, at=on(49)))
+    shown = by_rule(world)
+    assert len(shown) == 2
+    assert [step for _, step in told(world)] == ["opened"]
+    (first,) = [one for one in shown.values() if "absorbed_by" not in one]
+    assert {one.get("absorbed_by") for one in shown.values()} == {None, first["id"]}
+    world.close()
+
+
+def test_who_is_told_by_one_rule_alone_is_told() -> None:
+    """A rule that tells others too is not absorbed by one that does not."""
+    (episode,) = judged(AllianceDrop(), *(
+        an.a_rating(total, at=on(7 * n)) for n, total in enumerate((*USUAL, 28))
+    )).episodes  # fmt: skip
+    drop = Held(AllianceDrop(), episode, {}, episode.steps)
+    narrow = of_peer("a", AllianceOutOfControl(), on(30), None)
+    assert not narrow.absorbs(drop, episode.steps[-1])
+    assert of_peer("a", AllianceDecline(), on(30), None).absorbs(drop, episode.steps[-1])
+
+
+def test_peers_are_never_urgent() -> None:
+    """An urgent step is never told by an alert that is none."""
+    assert all("urgent" not in rule.tell for rule in RULES if rule.name in PEERS)
