@@ -6,6 +6,7 @@ from typing import Any
 from services.alerts.groups import group_of
 from services.alerts.judgement import Held
 from services.alerts.rules.alliance_drop import AllianceDrop
+from services.alerts.rules.leave_without_cover import LeaveWithoutCover
 from services.alerts.rules.therapist_cancellations import TherapistCancellations
 from shared.alliance.history import Phase, fold
 from shared.envelope import Envelope
@@ -87,3 +88,15 @@ def test_what_the_client_says_is_told_alone() -> None:
     (episode,) = rule.judge(found[0], rule.defaults, FAR).episodes
     assert found[0].therapist == THERAPIST
     assert group_of(Held(rule, episode, rule.defaults, episode.steps), found) is None
+
+
+def test_a_long_absence_is_the_group_of_everybody_it_leaves_alone() -> None:
+    """Leadership is told once of an absence without cover, however many clients it concerns."""
+    rule = LeaveWithoutCover()
+    found: list[str | None] = []
+    for client in ("cl_anna", "cl_bert"):
+        begun = an.a_care_event("started", on(0), agreed_interval_days=5, client=client)
+        theirs = phases(client, [begun, AWAY])
+        (episode,) = rule.judge(theirs[0], rule.defaults, FAR).episodes
+        found.append(group_of(Held(rule, episode, rule.defaults, episode.steps), theirs))
+    assert found == [group("cl_carl", *cancelled("cl_carl", 7, 8), AWAY)] * 2
