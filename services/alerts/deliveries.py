@@ -145,12 +145,13 @@ class Deliverer:
 
     def _may_tell(self, row: Due, recipient: Recipient | None, now: datetime) -> bool:
         """Renew the claim on a row; settle it where its recipient must not be told (any more)."""
+        everybody = self._recipients(row.organisation)
         with self._database.write() as db:
             if recipient is None:
                 outbox.given_up(db, row, self._me, now)
                 metrics.DELIVERIES.labels("given_up").inc()
             elif recipient.person in outbox.concerned(db, row):
-                outbox.withheld(db, row, self._me, now)
+                outbox.withheld(db, row, self._me, now, everybody)
             else:
                 return outbox.still_mine(db, row, self._me, now)
         return False

@@ -5,6 +5,7 @@ dies with rows in hand lets the lease expire, and they are sent again under the 
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -12,7 +13,10 @@ from typing import Any, Final
 import orjson
 from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, exists, func, or_, select
 
+from services.alerts.audience import audience
+from services.alerts.concerns import UNKNOWN
 from services.alerts.ledger import (
+    AT_ONCE,
     CANCELLED,
     GIVEN_UP,
     LEDGER,
@@ -26,6 +30,7 @@ from services.alerts.ledger import (
 )
 from services.alerts.tables import shown
 from shared.clock import from_micros, to_micros
+from shared.storage.accounts import Recipient
 from shared.storage.engine import insert_or_nothing
 
 LEASE: Final = timedelta(seconds=60)
@@ -172,10 +177,13 @@ def given_up(db: Connection, due: Due, me: str, now: datetime) -> None:
     _settle(db, due, me, status=GIVEN_UP, settled_at=to_micros(now))
 
 
-def withheld(db: Connection, due: Due, me: str, now: datetime) -> None:
+def withheld(
+    db: Connection, due: Due, me: str, now: datetime, recipients: Sequence[Recipient]
+) -> None:
     """Settle a row that tells of what concerns its recipient, as has become known since.
 
-    Where nobody else is told of the step it is undeliverable: counted, so that somebody sees it.
+    Where nobody else is told of the step, whoever stands in now is: an alternate, or governance.
+    Where nobody can it is undeliverable: counted, so that somebody sees it.
     """
     _settle(db, due, me, status=CANCELLED, settled_at=to_micros(now))
     others = select(LEDGER.c.recipient).where(
@@ -187,18 +195,36 @@ def withheld(db: Connection, due: Due, me: str, now: datetime) -> None:
     )
     if db.execute(others).first() is not None:
         return
-    row = {
-        "organisation": due.organisation,
-        "alert": due.alert,
-        "step": due.step,
-        "channel": WEBHOOK,
-        "recipient": NOBODY,
-        "number": due.number,
-        "status": UNDELIVERABLE,
-        "written_at": to_micros(now),
-        "attempts": 0,
-    }
-    db.execute(insert_or_nothing(db, LEDGER).values(row))
+    rows = [
+        {
+            "organisation": due.organisation,
+            "alert": due.alert,
+            "step": due.step,
+            "channel": WEBHOOK,
+            "recipient": one,
+            "number": due.number,
+            "status": status,
+            "written_at": to_micros(now),
+            "due_at": AT_ONCE if status == PENDING else None,
+            "attempts": 0,
+        }
+        for one, status in _instead(db, due, recipients).items()
+    ]
+    db.execute(insert_or_nothing(db, LEDGER), rows)
+
+
+def _instead(db: Connection, due: Due, recipients: Sequence[Recipient]) -> dict[str, str]:
+    """Return who is told now that its recipient must not be, each with a status."""
+    who: tuple[str, ...] = ()
+    if due.kind in ("opened", "escalated"):  # Of a correction nobody else has anything to learn.
+        who = audience(
+            recipients,
+            roles=due.body["tell"],
+            clinics={due.body["clinic"] or ""},
+            therapist=due.body["therapist"] or "",
+            concerned=concerned(db, due) - {UNKNOWN},
+        ).recipients
+    return dict.fromkeys(who, PENDING) or {NOBODY: UNDELIVERABLE}
 
 
 def concerned(db: Connection, due: Due) -> set[str]:

@@ -90,6 +90,21 @@ def test_a_correction_tells_nobody_whom_it_names(world: AlertsWorld, receiver: R
     assert len(receiver.messages) == 3
 
 
+def test_who_stands_in_is_told_when_it_turns_out_late(
+    world: AlertsWorld, receiver: Receiver
+) -> None:
+    """A notice withheld from the only recipient, whom it came to concern, goes to governance."""
+    world.a_recipient("boss", "http://127.0.0.1:9/", person="th_boss")
+    world.a_recipient("board", receiver.url, role="governance")
+    noted = an.a_boundary_noted()
+    world.tell(noted)
+    world.tell(an.a_correction(noted, concerns="th_boss"))
+    world.deliver()
+    (message,) = receiver.messages
+    assert message.body["type"] == "rapport.alert.opened"
+    assert sorted(world.told()) == [("opened", "cancelled"), ("opened", "sent")]
+
+
 def test_an_alert_that_reopened_is_untold_again(world: AlertsWorld) -> None:
     """What nobody could be told of counts while it stands open, for its own organisation."""
     world.a_recipient("concerned", person=an.THERAPIST)
