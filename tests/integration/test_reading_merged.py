@@ -1,17 +1,30 @@
 """Reading clients who were merged: timelines, the caseload, what a bound key may see."""
 
 import random
+from contextlib import closing
 from typing import Any
 
 import orjson
 import pytest
+from sqlalchemy import select, text
 
+from services.projections import read_models
+from services.projections.projector import CONSUMER
 from shared.alliance.history import fold
 from shared.alliance.mergers import mergers, together
 from shared.alliance.timeline import timeline
 from shared.envelope import Envelope
+from shared.errors import DatabaseUnavailable
+from shared.storage.engine import Database
+from shared.storage.table_sets import FIRST
+from shared.stream import parking
+from shared.stream.codec import decode, key_of
+from shared.stream.parking import Entry
+from shared.stream.partitioning import partition_of
+from shared.stream.ports import EVENTS
 from tests.support import events as an
-from tests.support.projected import World, an_alert_step
+from tests.support.projected import PARTITIONS, World, an_alert_step
+from tests.support.rebuilt import rebuilt, rows
 
 ANN, BEN, CAT = "c-ann", "c-ben", "c-cat"
 EVE = "th_eve"
@@ -179,3 +192,86 @@ def test_any_order_comes_to_the_same(world: World, seed: int) -> None:
             assert orjson.dumps(shown[part]) == orjson.dumps(pure[part]), part
         homes |= {name} if pure["phases"] else set()
     assert set(world.caseload()) == homes
+
+
+def test_the_caseload_keeps_the_secret_across_references(world: World) -> None:
+    """An alert on a matter that the other reference says is about somebody ranks not for them."""
+    noted = an.a_boundary_noted("b1", concerns="th_ada", client=ANN)
+    about = an.a_correction(noted, concerns=EVE, client=BEN)
+    world.tell(held("s1", 5, ANN), noted, held("s2", 6, BEN), about, merger(ANN, BEN))
+    world.tell(held("s9", 1, CAT))
+    step: dict[str, Any] = {"family": "boundary", "evidence": [world.placed(noted)]}
+    world.alert(an_alert_step(client=world.client(ANN), urgency="urgent", **step))
+    assert world.caseload(person="th_zoe") == [BEN, CAT]
+    assert world.caseload(person=EVE) == [CAT, BEN]
+
+
+def test_a_place_is_in_the_partition_of_its_client(world: World) -> None:
+    """What concerns a clinic finds who was merged there, though nothing of theirs ever came."""
+    for number in range(6):
+        world.tell(held("s1", 1, f"c-{number}"))
+        # The other's partition is read later, as it is when another process reads it.
+        for record in world.records(world.placed(merger(f"c-{number}", f"into-{number}"))):
+            world.publish([record])
+    places = read_models.of(FIRST).caseload.tables[1]
+    with world.db.read() as db:
+        found = {row.client: row.partition for row in db.execute(select(places))}
+    assert found == {
+        client: partition_of(key_of(world.organisation, client), PARTITIONS)
+        for client in (world.client(f"into-{number}") for number in range(6))
+    }
+
+
+def test_a_rebuild_comes_to_the_same(world: World) -> None:
+    """Read again from the beginning, mergers, corrected and taken back, give the same rows."""
+    said, back = merger(ANN, BEN), merger("c-dan", CAT, id="back")
+    world.tell(held("s1", 1, ANN), an.a_boundary_noted(concerns=EVE, client=BEN), said)
+    world.tell(
+        held("s2", 2, "c-dan"), back, an.a_correction(said, into=CAT), an.a_retraction(back)
+    )
+    names = (ANN, BEN, CAT, "c-dan")
+    before = [world.timeline(one) for one in names]
+    outcome = rebuilt(world)
+    assert (outcome.switched, outcome.differences) == (True, [])
+    assert rows(world, 1) == rows(world, 2)
+    assert [world.timeline(one) for one in names] == before
+    world.tell(held("s3", 30, ANN))
+    assert sessions(world.timeline(CAT)) == ["s1", "s3"]
+
+
+def test_of_two_who_fold_tied_clients_one_waits(world: World) -> None:
+    """Each would else miss what the other is about to store, and the last to write would win."""
+    world.tell(held("s1", 1, ANN), held("s2", 2, BEN), merger(ANN, BEN))
+    ann, ben = world.client(ANN), world.client(BEN)
+    with closing(Database(world.db.url, busy_timeout_ms=100)) as another, world.db.write() as db:
+        read_models.of(FIRST).facts.charts(db, world.organisation, [ann])
+        with pytest.raises(DatabaseUnavailable):
+            folded(another, world.organisation, ben)
+
+
+def folded(database: Database, organisation: str, client: str) -> None:
+    """Read a client's chart as who folds it does, and wait for nobody."""
+    with database.write() as db:
+        if database.dialect == "postgresql":
+            db.execute(text("SET LOCAL lock_timeout = '100ms'"))
+        read_models.of(FIRST).facts.charts(db, organisation, [client])
+
+
+def test_who_is_held_back_is_said_and_not_folded(world: World) -> None:
+    """What waits of one is missing at the other, which says so; who waits keeps their row."""
+    world.tell(held("s1", 1, ANN), held("s2", 2, BEN), merger(ANN, BEN))
+    before = world.get("/v1/clients").json
+    with closing(world.stream.consumer("test", [EVENTS], lambda _: 0)) as reader:
+        records = [one for _ in range(20) for one in reader.poll(1_000, 0.01)]
+    whose = [one for one in records if decode(one).client == world.client(BEN)]
+    who = (world.organisation, world.client(BEN))
+    with world.db.write() as db:
+        parking.park(db, CONSUMER, [Entry(whose[0], who, "Bug", "")], world.clock.now())
+    world.tell(held("s3", 30, ANN))
+    after = world.get("/v1/clients").json
+    assert [one["last_held_at"] for one in after["clients"]] == [
+        one["last_held_at"] for one in before["clients"]
+    ]
+    assert [one["parked"] for one in after["clients"]] == [True]
+    assert world.timeline(BEN)["parked"]["records"] == 1
+    assert sessions(world.timeline(BEN)) == ["s1", "s2", "s3"]
