@@ -17,6 +17,11 @@ def opaque_id(prefix: str) -> str:
     return f"{prefix}_{secrets.token_hex(12)}"
 
 
+def is_staff(opaque: str) -> bool:
+    """Return whether an opaque id is a therapist's, or of other staff."""
+    return opaque.startswith(f"{STAFF}_")
+
+
 def derived_id(*parts: str) -> str:
     """Return the UUIDv5 that follows from ``parts``; different parts never share a name.
 

@@ -37,13 +37,14 @@ def record_of(
     """
     data = {"alert": alert["id"], "by": by, **said}
     named = orjson.dumps([name, data], option=orjson.OPT_SORT_KEYS)
-    feed = alert["family"] == FEED
+    feed = alert["family"] == FEED or alert["client"] == alert["therapist"]
     event = Event(
         type=f"alert.{name}",
         source=SOURCE,
         id=ids.derived_id("action", alert["id"], etag(alert), named.decode()),
         time=now,
-        # A feed is nobody's client: what is done about it stands where feeds are judged.
+        # Neither a feed nor a caseload is a client: what is done about it stands where such
+        # things are judged.
         subject=None if feed else alert["client"],
         data=data,
     )

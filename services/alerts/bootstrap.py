@@ -13,7 +13,7 @@ from services.alerts import api, tables
 from services.alerts.deliveries import Deliverer
 from services.alerts.gauges import Gauges
 from services.alerts.rule import Rule
-from services.alerts.rules import COMBINED_RULES, FEED_RULES, RULES
+from services.alerts.rules import CASELOAD_RULES, COMBINED_RULES, FEED_RULES, RULES
 from services.alerts.ticker import Ticker
 from services.alerts.watcher import Watcher
 from services.alerts.webhook import Sender
@@ -31,7 +31,12 @@ from shared.web.app import create_app
 from shared.web.blueprint import Blueprint
 
 NAME: Final = "alerts"
-EVERY_RULE: Final[tuple[Rule, ...]] = (*RULES, *COMBINED_RULES, *FEED_RULES)
+EVERY_RULE: Final[tuple[Rule, ...]] = (
+    *RULES,
+    *COMBINED_RULES,
+    *CASELOAD_RULES,
+    *FEED_RULES,
+)
 
 
 class Worker(Protocol):

@@ -11,7 +11,6 @@ from typing import Any, Final, Protocol
 
 from services.alerts.rule import Episode, Step, Urgency, Verdict
 from shared import ids
-from shared.alliance.history import Phase
 from shared.alliance.reading import Fact
 from shared.clock import format_time
 from shared.values import frozen
@@ -65,6 +64,38 @@ class Judging(Protocol):
         """What it observes."""
 
 
+class Care(Protocol):
+    """A course of care, or what stands for it."""
+
+    @property
+    def ref(self) -> str:
+        """Its reference."""
+
+
+class Place(Protocol):
+    """What a rule judges: a phase, or a caseload."""
+
+    @property
+    def organisation(self) -> str:
+        """Whose it is."""
+
+    @property
+    def client(self) -> str:
+        """Whom it is about."""
+
+    @property
+    def care(self) -> Care:
+        """In which course of care."""
+
+    @property
+    def therapist(self) -> str:
+        """With whom."""
+
+    @property
+    def closed_at(self) -> datetime | None:
+        """When it ended."""
+
+
 @dataclass(slots=True)
 class _Open:
     """An episode while it lasts."""
@@ -77,7 +108,7 @@ class _Open:
 
 def verdict(
     rule: Judging,
-    phase: Phase,
+    phase: Place,
     moments: Iterable[Moment],
     until: datetime,
     *,
@@ -187,7 +218,7 @@ def _step(current: _Open, moment: Moment, urgency: Urgency) -> None:
     )
 
 
-def _episode(rule: Judging, phase: Phase, ended: _Open, cleared_at: datetime | None) -> Episode:
+def _episode(rule: Judging, phase: Place, ended: _Open, cleared_at: datetime | None) -> Episode:
     place = (phase.organisation, phase.client, phase.care.ref, phase.therapist)
     return Episode(
         id=ids.derived_id("episode", *place, rule.name, format_time(ended.effective_at)),

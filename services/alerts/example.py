@@ -1,7 +1,7 @@
 """What a rule's example is made of: a made-up course of care, in words and as events. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -24,14 +24,21 @@ class Told:
         at: When it happened.
         words: What, for people.
         events: Type, time and data of each.
+        client: Which of several clients it is about; 0 where there is one.
     """
 
     at: datetime
     words: str
     events: tuple[_What, ...] = ()
+    client: int = 0
 
 
 Example = Sequence[Told]
+
+
+def of_client(number: int, told: Told) -> Told:
+    """Return the same, of one of several clients."""
+    return replace(told, words=f"client {number}: {told.words}", client=number)
 
 
 def to_be_measured(day: int, instrument: str, every_days: int) -> Told:

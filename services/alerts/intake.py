@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from services.alerts import sightings, store
+from services.alerts import caseloads, sightings, store
 from services.alerts.alert import ACTIONS
 from services.alerts.organisations import Organisations
 from services.alerts.rule import Rule
@@ -30,6 +30,9 @@ FIRST: Final = 0
 """The partition in which feeds are judged: they concern no client, and stand in every one."""
 
 FEED_TYPES: Final = frozenset({"feed.silent", "feed.resumed"})
+
+ORDERS: Final = frozenset({"rule.configured", "clinic.configured", "feed.seen", *AMENDMENTS})
+"""What may change how rules are judged, without a client."""
 
 LATE_AFTER: Final = timedelta(days=1)
 
@@ -134,7 +137,10 @@ class Intake:
             return store.clients_of(db, self._tables, organisation, partition, therapists=both)
         everywhere = data.get("clinic") is None or event.type in AMENDMENTS
         clinics = None if everywhere else {data["clinic"]}
-        return store.clients_of(db, self._tables, organisation, partition, clinics=clinics)
+        found = store.clients_of(db, self._tables, organisation, partition, clinics=clinics)
+        if event.type in ORDERS and partition == FIRST:
+            found |= caseloads.therapists(db, self._tables, organisation)
+        return found
 
     def _count(self, stored: Stored) -> None:
         metrics.DUPLICATES.labels(self._name).inc(len(stored.duplicates))

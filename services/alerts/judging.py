@@ -9,6 +9,7 @@ from typing import Any, Final, cast
 
 from services.alerts.absorbing import PEERS, Absorbing, informative, of_peer
 from services.alerts.alert import ACTIONS, Action, Subject, actions_in
+from services.alerts.caseload import extracts
 from services.alerts.concerns import Concerns
 from services.alerts.difference import overlap
 from services.alerts.groups import group_of
@@ -89,7 +90,8 @@ def judge_client(
     names = {rule.name for rule in rules}
     gone = {key for key in alerts if key[:2] not in groups or key[2] not in names}
     orphans = [_judge_orphans(case, key) for key in sorted(gone)]
-    return _together((organisation.id, client), [*found, *orphans])
+    one = _together((organisation.id, client), [*found, *orphans])
+    return Found(replace(one.life, extracts=extracts(case.history)), one.steps)
 
 
 def judge_source(

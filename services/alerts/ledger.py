@@ -167,13 +167,13 @@ def mark_of(db: Connection, consumer: str, partition: int) -> int:
     Below it nothing is judged, so that reading the stream again says nothing that the ledger
     does not hold; there every client is judged once, as it stands.
     """
-    found = db.scalar(_MARK, {"mark": _mark(consumer, partition)})
+    found = db.scalar(_MARK, {"mark": mark_name(consumer, str(partition))})
     return 0 if found is None else int(found)
 
 
 def reached(db: Connection, consumer: str, ends: Mapping[int, int]) -> set[int]:
     """Keep how far partitions are judged now; return those that were judged no further before."""
-    names = {_mark(consumer, partition): partition for partition in sorted(ends)}
+    names = {mark_name(consumer, str(partition)): partition for partition in sorted(ends)}
     rows = [{"name": name, "value": str(ends[place])} for name, place in names.items()]
     moved = db.execute(_moving(db.dialect.name), few(rows))
     return {names[row.name] for row in moved}
@@ -181,7 +181,7 @@ def reached(db: Connection, consumer: str, ends: Mapping[int, int]) -> set[int]:
 
 def set_mark(db: Connection, consumer: str, partition: int, next_offset: int) -> None:
     """Keep how far a partition has been judged."""
-    row = {"name": _mark(consumer, partition), "value": str(next_offset)}
+    row = {"name": mark_name(consumer, str(partition)), "value": str(next_offset)}
     upsert(db, installation, ["name"], row)
 
 
@@ -289,7 +289,8 @@ def _moving(dialect: str) -> ReturningInsert[Any]:
     ).returning(installation.c.name)
 
 
-def _mark(consumer: str, partition: int) -> str:
+def mark_name(consumer: str, partition: str) -> str:
+    """Return the name under which is kept how far a partition was ever judged."""
     return f"judged:{consumer}:{partition}"
 
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from services.alerts.caseload import caseload, extracts
 from services.alerts.example import BEGINS, CLINIC, SOURCE, THERAPIST
-from services.alerts.rule import Episode, FeedRule, Rule, Urgency
+from services.alerts.rule import CaseloadRule, Episode, FeedRule, Rule, Urgency
 from services.alerts.rules import COMBINED_RULES, RULES
 from services.alerts.silence import silences
 from shared.alliance.history import fold
@@ -41,8 +42,10 @@ def played(rule: Rule) -> list[Line]:
     """Return what happened in a rule's example, with what the rule says of it, in time."""
     lines = [Line(told.at, told.words) for told in rule.example]
     until = max((told.at for told in rule.example), default=BEGINS)
-    whats = [what for told in rule.example for what in told.events]
-    envelopes = [_envelope(str(number), *what) for number, what in enumerate(whats)]
+    whats = [(told.client, what) for told in rule.example for what in told.events]
+    envelopes = [
+        _envelope(str(number), client, *what) for number, (client, what) in enumerate(whats)
+    ]
     for episode in _episodes(rule, envelopes, until):
         lines += [
             Line(step.effective_at, step.explanation, step.urgency) for step in episode.steps
@@ -58,6 +61,13 @@ def _episodes(rule: Rule, envelopes: Sequence[Envelope], until: datetime) -> Ite
             yield from rule.judge_feed(ORGANISATION, found).episodes
         return
     around = [one for one in envelopes if one.event.subject is None]
+    if isinstance(rule, CaseloadRule):
+        clients = sorted({one.client for one in envelopes if one.client is not None})
+        folded = (fold(ORGANISATION, client, envelopes, around) for client in clients)
+        every = (one for history in folded for one in extracts(history))
+        whole = caseload(ORGANISATION, THERAPIST, every)
+        yield from rule.judge_caseload(whole, rule.defaults, until).episodes
+        return
     for phase in fold(ORGANISATION, CLIENT, envelopes, around).phases:
         combined = next((one for one in COMBINED_RULES if one.name == rule.name), None)
         if combined is None:
@@ -71,9 +81,11 @@ def _episodes(rule: Rule, envelopes: Sequence[Envelope], until: datetime) -> Ite
         yield from combined.combine(phase, parts, combined.defaults, until).episodes
 
 
-def _envelope(name: str, type: str, at: datetime, data: Mapping[str, Any]) -> Envelope:
+def _envelope(
+    name: str, client: int, type: str, at: datetime, data: Mapping[str, Any]
+) -> Envelope:
     of_feed = type.startswith("feed.")
     whole = data if of_feed else {"clinic": CLINIC, "therapist": THERAPIST, **data}
-    subject = None if EVENT_TYPES[type].scope == "clinic" else CLIENT
+    subject = None if EVENT_TYPES[type].scope == "clinic" else CLIENT + str(client or "")
     event = Event(type, "urn:example", name, at, subject, whole)
     return Envelope(ORGANISATION, SOURCE, event, name, at + RECORDED_AFTER)

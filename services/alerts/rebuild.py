@@ -11,11 +11,12 @@ from typing import Any, Final
 import orjson
 from sqlalchemy import Connection, MetaData, Select, Table, and_, func, select
 
-from services.alerts import ledger, store, tables
+from services.alerts import caseloads, ledger, store, tables
 from services.alerts.intake import FIRST
 from services.alerts.rule import Rule
 from services.alerts.voice import Settling, Silent
 from services.alerts.watcher import Watcher, presents, stale
+from shared import ids
 from shared.clock import EPOCH, from_micros
 from shared.storage import positions
 from shared.storage.accounts import Recipient
@@ -25,6 +26,9 @@ from shared.storage.replacing import CHUNK, Who
 from shared.stream import parking
 from shared.stream.handling import Item
 from shared.stream.parking import MANY
+
+CLIENTS, CASELOADS = "clients", "caseloads"
+"""What is folded, in this order."""
 
 JUDGED_AT_ONCE: Final = 50
 """Clients of one transaction: a judgement takes some milliseconds, and SQLite has one writer."""
@@ -53,7 +57,14 @@ class Judge(Watcher):
         held = parking.held(db, self.name).clients
         clock = store.advance_clock(db, self._tables, {partition: EPOCH})
         places = {(whose, client): partition for client in clients}
-        self._judge_all(db, {who: at for who, at in places.items() if who not in held}, clock)
+        free = {who: at for who, at in places.items() if who not in held}
+        staff = {who for who in free if ids.is_staff(who[1])}
+        alone = {who: at for who, at in free.items() if who not in staff}
+        changed = self._judge_all(db, alone, clock)
+        if self._caseload_rules:
+            # Judged in the end, when every client's part of them is there.
+            store.touch(db, self._tables, dict.fromkeys(changed, FIRST))
+        self._judge_caseloads(db, staff, held)
         waiting = [client for client in clients if (whose, client) in held]
         store.show_nothing(db, self._tables, [(whose, client) for client in waiting])
         for known in ledger.known_alerts(db, self._tables.inbox, whose, waiting).values():
@@ -87,15 +98,29 @@ class Candidate:
         return Watcher(self._rules, _nobody, self._generation, Silent())
 
     def fold(self, db: Connection, cursor: str) -> tuple[str, int]:
-        """Judge some clients after ``cursor``, each once, and the sources of organisations."""
-        after = tuple(orjson.loads(cursor)) if cursor else ("", "")
+        """Judge some clients after ``cursor``, each once, and the sources of organisations.
+
+        Then, when each client's part of them is there, the therapists' caseloads.
+        """
+        kind, *after = orjson.loads(cursor) if cursor else (CLIENTS, "", "")
+        if kind == CLIENTS:
+            folded, n = self._fold_clients(db, (after[0], after[1]))
+            if n:
+                return folded, n
+            after = ["", ""]
+        page = caseloads.after(db, self._tables, after, self._judged_at_once)
+        for organisation, therapist in page:
+            self._judge.judge(db, FIRST, organisation, [therapist])
+        return (orjson.dumps([CASELOADS, *page[-1]]).decode() if page else "", len(page))
+
+    def _fold_clients(self, db: Connection, after: Who) -> tuple[str, int]:
         page = clients_after(db, self._tables.facts, after, self._judged_at_once)
         for (partition, organisation), whose in self._places(db, page).items():
             self._judge.judge(db, partition, organisation, sorted(whose))
         for organisation, client in page:
             if client == MANY and (sources := self._judge.sources(db, organisation)):
                 self._judge.judge(db, FIRST, organisation, sources)
-        return (orjson.dumps(page[-1]).decode() if page else "", len(page))
+        return (orjson.dumps([CLIENTS, *page[-1]]).decode() if page else "", len(page))
 
     def clients(self, db: Connection) -> int:
         """Return how many clients have facts, and how many organisations have facts of many."""
@@ -189,6 +214,7 @@ def _nobody(_: str) -> Sequence[Recipient]:
 _COMPARED: Final = (
     "alerts_facts",
     "alerts_phases",
+    "alerts_extracts",
     "alerts_episodes",
     "alerts_inbox",
     "alerts_concerned",

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, Protocol, runtime_checkable
 
+from services.alerts.caseload import Caseload
 from services.alerts.example import Example
 from services.alerts.silence import Silence
 from shared.alliance.history import Phase
@@ -150,3 +151,13 @@ class CombinedRule(Rule, Protocol):
         until: datetime,
     ) -> Verdict:
         """Judge the episodes of its parts, by rule, over the whole life of ``phase``."""
+
+
+@runtime_checkable
+class CaseloadRule(Rule, Protocol):
+    """A rule about all clients of one therapist; of phases it says nothing."""
+
+    def judge_caseload(
+        self, caseload: Caseload, settings: Mapping[str, Any], until: datetime
+    ) -> Verdict:
+        """Judge what is extracted of each client, over the whole life of the caseload."""

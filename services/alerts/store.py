@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Table, func, select
 
 from services.alerts import questions
 from services.alerts.alert import Subject
+from services.alerts.caseload import Extract
 from services.alerts.judgement import Held
 from services.alerts.tables import NOW, Tables
 from shared.clock import from_micros, parse_time, to_micros
@@ -43,6 +44,7 @@ class Life:
         due_at: When time alone may change it.
         suspended: How many of its phases wait for a silent source.
         held: Every episode, by subject.
+        extracts: What the therapists' caseloads need to know of the client.
     """
 
     who: Who
@@ -50,6 +52,7 @@ class Life:
     suspended: int
     held: Sequence[tuple[Subject, Held]]
     subjects: Sequence[Subject]
+    extracts: Sequence[Extract] = ()
 
 
 def advance_clock(

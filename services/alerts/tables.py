@@ -67,6 +67,7 @@ class Tables:
         concerned: Who must never read an alert.
         senders: When each source last sent something for each clinic, backfill aside.
         seen: Which types were seen from each clinic, and whether the stream says so.
+        extracts: What rules about a therapist's caseload need to know of each client.
         shared: A sum over the facts about many clients that each partition holds.
     """
 
@@ -80,6 +81,7 @@ class Tables:
     concerned: Table
     senders: Table
     seen: Table
+    extracts: Table
     shared: Table
 
 
@@ -105,6 +107,7 @@ def of(generation: int) -> Tables:
         concerned=_concerned(metadata, _named(declared, "concerned")),
         senders=_senders(metadata, _named(declared, "senders")),
         seen=_seen(metadata, _named(declared, "seen")),
+        extracts=_extracts(metadata, _named(declared, "extracts")),
         shared=sums_table(metadata, _named(declared, "shared")),
     )
 
@@ -227,6 +230,18 @@ def _concerned(metadata: MetaData, name: str) -> Table:
         Column("organisation", String(40), primary_key=True),
         Column("alert", String(36), primary_key=True),
         Column("person", String(40), primary_key=True),
+    )
+
+
+def _extracts(metadata: MetaData, name: str) -> Table:
+    return Table(
+        name,
+        metadata,
+        Column("organisation", String(40), primary_key=True),
+        Column("client", String(40), primary_key=True),
+        Column("therapist", String(40), primary_key=True),
+        Column("body", LargeBinary, nullable=False),
+        Index(f"{name}_therapist", "organisation", "therapist"),
     )
 
 

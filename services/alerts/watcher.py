@@ -13,22 +13,25 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from services.alerts import ledger, store, tables
+from services.alerts import caseloads, ledger, store, tables
 from services.alerts.alert import ACTIONS
-from services.alerts.intake import TICK, Intake
+from services.alerts.intake import FIRST, TICK, Intake
 from services.alerts.judging import Found, judge_client, judge_source
+from services.alerts.judging_caseloads import judge_caseload
 from services.alerts.ledger import Key
 from services.alerts.organisations import Organisation, Organisations
-from services.alerts.rule import FeedRule, Rule
+from services.alerts.rule import CaseloadRule, FeedRule, Rule
 from services.alerts.steps import Decided, Known
 from services.alerts.store import Life, Places, Shown
 from services.alerts.voice import Aloud, Voice
+from shared import ids
 from shared.clock import EPOCH, parse_time
 from shared.envelope import Envelope
 from shared.errors import Unreadable, blamed_on
 from shared.storage import facts, generations, table_sets
 from shared.storage.accounts import Recipient
 from shared.storage.replacing import CHUNK, Who
+from shared.stream import parking
 from shared.stream.handling import Item
 from shared.stream.parking import MANY
 from shared.stream.ports import EVENTS
@@ -60,14 +63,15 @@ class Watcher:
         """Judge nothing yet.
 
         Args:
-            rules: The rules; those about feeds judge sources.
+            rules: The rules; those about feeds judge sources, those about caseloads therapists.
             recipients: Organisation → everybody who is told of alerts there.
             generation: Whose tables it fills.
             voice: What becomes of steps; None: they are told to the recipients.
         """
         self.name = tables.catalogue(generation).consumer(tables.CONSUMER)
         self._tables = tables.of(generation)
-        self._rules = [rule for rule in rules if not isinstance(rule, FeedRule)]
+        self._rules = [one for one in rules if not isinstance(one, FeedRule | CaseloadRule)]
+        self._caseload_rules = [rule for rule in rules if isinstance(rule, CaseloadRule)]
         self._feed_rules = [rule for rule in rules if isinstance(rule, FeedRule)]
         self._voice = voice or Aloud(recipients)
         self._organisations = Organisations(self._tables)
@@ -105,9 +109,13 @@ class Watcher:
         if self._voice.aloud and next_offset < ledger.mark_of(db, self.name, partition):
             return  # Where the mark is reached it is judged with everybody else.
         clock = store.advance_clock(db, self._tables, {partition: EPOCH})
+        if ids.is_staff(who[1]):
+            self._judge_caseloads(db, {who}, ())
+            return
         judged = self._judged(db, who[0], {who: partition}, clock)
         if last:
-            self._keep(db, {who: partition}, judged)
+            changed = self._keep(db, {who: partition}, judged)
+            self._judge_caseloads(db, changed, parking.held(db, self.name).clients)
 
     def clients_known(self, db: Connection) -> int:
         """Return how many clients were ever judged."""
@@ -139,15 +147,58 @@ class Watcher:
         # Whoever is judged now need not be noted to be judged.
         later = {who: at for who, at in touched.items() if who not in free}
         store.touch(db, self._tables, later)
-        self._judge_all(db, free, clock)
+        staff = {who for who in free if ids.is_staff(who[1])}
+        clients = {who: at for who, at in free.items() if who not in staff}
+        self._judge_caseloads(db, staff | self._judge_all(db, clients, clock), held)
 
-    def _judge_all(self, db: Connection, whose: Places, clock: Mapping[int, datetime]) -> None:
-        """Judge clients, so many at once, and write what that comes to."""
+    def _judge_all(self, db: Connection, whose: Places, clock: Mapping[int, datetime]) -> set[Who]:
+        """Judge clients, so many at once, and write what that comes to.
+
+        Returns:
+            The therapists whose caseloads are otherwise now.
+        """
+        changed: set[Who] = set()
         for organisation, every in groupby(sorted(whose), key=itemgetter(0)):
             named = list(every)
             for start in range(0, len(named), CHUNK):
                 some = {who: whose[who] for who in named[start : start + CHUNK]}
-                self._keep(db, some, self._judged(db, organisation, some, clock))
+                changed |= self._keep(db, some, self._judged(db, organisation, some, clock))
+        return changed
+
+    def _judge_caseloads(
+        self, db: Connection, whose: Collection[Who], held: Collection[Who]
+    ) -> None:
+        """Judge therapists' caseloads, in the transaction in which they became otherwise."""
+        if not whose or not self._caseload_rules:
+            return
+        # Their rows stay locked to the end: of two partitions that change one caseload at once,
+        # the second judges what both have written.
+        store.touch(db, self._tables, dict.fromkeys(whose, FIRST))
+        if self._voice.aloud and not caseloads.complete(db, self.name):
+            return
+        # What stands in a partition that is behind may be what a deadline waits for.
+        until = min(store.present(db, self._tables).values())
+        free = sorted(who for who in whose if who not in held)
+        for organisation, every in groupby(free, key=itemgetter(0)):
+            therapists = [therapist for _, therapist in every]
+            found = self._judged_caseloads(db, organisation, therapists, until)
+            places = {(organisation, one): FIRST for one in therapists}
+            self._keep(db, places, found)
+
+    def _judged_caseloads(
+        self, db: Connection, organisation: str, whose: Sequence[str], until: datetime
+    ) -> _Judged:
+        around = self._organisations.of(db, organisation, FIRST)
+        every = caseloads.of_therapists(db, self._tables, organisation, whose)
+        alerts = ledger.known_alerts(db, self._tables.inbox, organisation, whose)
+        found, afresh = _Judged([], []), not self._voice.aloud
+        for therapist, caseload in every.items():
+            with blamed_on(organisation, therapist):
+                known = _acted_on(alerts[therapist], (), around)
+                one = judge_caseload(around, caseload, self._caseload_rules, known, until)
+                found.all.append(one)
+                found.stale.extend(stale(organisation, known, one.steps, afresh=afresh))
+        return found
 
     def _judged(
         self, db: Connection, organisation: str, whose: Places, clock: Mapping[int, datetime]
@@ -190,15 +241,17 @@ class Watcher:
         for rule in self._feed_rules if client in around.silences else ():
             yield judge_source(around, client, rule, known, until)
 
-    def _keep(self, db: Connection, whose: Places, found: _Judged) -> None:
-        """Write what was judged, and what to tell of it."""
+    def _keep(self, db: Connection, whose: Places, found: _Judged) -> set[Who]:
+        """Write what was judged, and what to tell; return whose caseloads are otherwise now."""
         steps = [step for one in found.all for step in one.steps]
         store.save(db, self._tables, whose, [one.life for one in found.all])
+        changed = caseloads.save(db, self._tables, [one.life for one in found.all])
         kept = self._voice.keep(db, steps)
         if not self._voice.aloud:
             # What was shown may have been another's guess: it is in no ledger.
             store.show_nothing(db, self._tables, [one.life.who for one in found.all])
         store.show(db, self._tables, whose, [*found.stale, *map(_shown, kept)])
+        return changed
 
 
 def presents(items: Iterable[Item]) -> dict[int, datetime]:

@@ -1,6 +1,6 @@
 """Every rule, in one visible tuple. A new rule is one file here and one line below."""
 
-from services.alerts.rule import CombinedRule, FeedRule, Rule
+from services.alerts.rule import CaseloadRule, CombinedRule, FeedRule, Rule
 from services.alerts.rules.alliance_below_cutoff import AllianceBelowCutoff
 from services.alerts.rules.alliance_decline import AllianceDecline
 from services.alerts.rules.alliance_drop import AllianceDrop
@@ -9,6 +9,7 @@ from services.alerts.rules.boundary_pattern import BoundaryPattern
 from services.alerts.rules.boundary_serious import BoundarySerious
 from services.alerts.rules.boundary_unassessed import BoundaryUnassessed
 from services.alerts.rules.case_without_activity import CaseWithoutActivity
+from services.alerts.rules.caseload_interrupted import CaseloadInterrupted
 from services.alerts.rules.confidentiality_breach import ConfidentialityBreach
 from services.alerts.rules.countertransference_unsupervised import CountertransferenceUnsupervised
 from services.alerts.rules.dropout_risk import DropoutRisk
@@ -74,6 +75,9 @@ RULES: tuple[Rule, ...] = (
 
 COMBINED_RULES: tuple[CombinedRule, ...] = (DropoutRisk(),)
 """Judged from the episodes of others; their parts are told by them."""
+
+CASELOAD_RULES: tuple[CaseloadRule, ...] = (CaseloadInterrupted(),)
+"""About all clients of one therapist."""
 
 FEED_RULES: tuple[FeedRule, ...] = (SourceSilent(),)
 """About a source."""

@@ -1,0 +1,85 @@
+"""From what is extracted of a therapist's clients to the steps of alerts about them. Pure."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from services.alerts.alert import Subject
+from services.alerts.caseload import Caseload
+from services.alerts.judgement import Held, Judged, judged
+from services.alerts.judging import Found
+from services.alerts.ledger import Key
+from services.alerts.orders import BEGINNING, Order, along
+from services.alerts.organisations import Organisation
+from services.alerts.rule import CaseloadRule, Verdict
+from services.alerts.steps import Circumstances, Decided, Known, decide
+from services.alerts.store import Life
+from shared.clock import EPOCH
+
+
+def judge_caseload(
+    organisation: Organisation,
+    caseload: Caseload,
+    rules: Sequence[CaseloadRule],
+    alerts: Mapping[Key, Sequence[Known]],
+    until: datetime,
+) -> Found:
+    """Judge the whole caseload of one therapist.
+
+    The therapist's id stands where other alerts have the client; there is no course of care.
+
+    Args:
+        organisation: Where.
+        caseload: What is extracted of each client.
+        rules: Those about caseloads.
+        alerts: Every alert ever known about this therapist's caseload.
+        until: The present of the partition that is furthest behind.
+    """
+    therapist, clinics = caseload.therapist, caseload.clinics
+    zone = organisation.around.clinic(clinics[0]).timezone if len(clinics) == 1 else "UTC"
+    subject = Subject(organisation.id, therapist, "", therapist, clinics, zone)
+    facts = [fact for one in caseload.extracts for fact in one.cancelled]
+    latest = max((fact.known_at for fact in facts), default=EPOCH)
+    around = Circumstances(
+        until=max(until, latest),
+        latest_recorded=latest,
+        history_after=organisation.history_after(subject.clinic),
+        actions=organisation.actions,
+        concerns=lambda _: frozenset(),
+    )
+    steps: list[Decided] = []
+    held: list[tuple[Subject, Held]] = []
+    due: list[datetime | None] = []
+    for rule in rules:
+        ordered = _ordered(organisation, rule, caseload)
+        found = Judged((), None)
+        if ordered:
+            found = judged(rule, partial(_verdict, rule, caseload, until), ordered)
+        known = alerts.get((*subject.key, rule.name), ())
+        outcome = decide(subject, rule, found.held, known, around)
+        steps += outcome.steps
+        held += [(subject, one) for one in found.held]
+        due += [outcome.wakes_at, found.due_at]
+    names = {rule.name for rule in rules}
+    for key in sorted(key for key in alerts if key[2] not in names):
+        steps += decide(subject, None, (), alerts[key], around).steps
+    first = min((moment for moment in due if moment is not None), default=None)
+    return Found(Life((organisation.id, therapist), first, 0, held, ()), tuple(steps))
+
+
+def _verdict(
+    rule: CaseloadRule, caseload: Caseload, until: datetime, settings: Mapping[str, Any]
+) -> Verdict:
+    return rule.judge_caseload(caseload, settings, until)
+
+
+def _ordered(
+    organisation: Organisation, rule: CaseloadRule, caseload: Caseload
+) -> tuple[Order, ...]:
+    """Return the orders of a caseload: those of the clinic where a client was taken on last."""
+    stays: list[tuple[datetime, str]] = []
+    for stay in caseload.stays:
+        if not stays or stays[-1][1] != stay.clinic:
+            stays.append((stay.opened_at if stays else BEGINNING, stay.clinic))
+    return along([(since, organisation.orders(rule, clinic)) for since, clinic in stays])
