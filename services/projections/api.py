@@ -140,7 +140,8 @@ def _add_timelines(calls: Blueprint, timelines: Timelines) -> None:
         client who was accepted but is not projected yet has an empty timeline. Where records
         of the client wait for an operator, `parked` says since when it is not up to date. Where
         the client was merged into another, nothing is here and `merged_into` says at whom both
-        histories are read; `mergers` lists each, and why one has no effect. Each
+        histories are read; `mergers` lists each, and why one has no effect. Alerts are still
+        judged for each reference by itself, and name the one that they were judged for. Each
         phase carries `consistency`: how reliably care was given, measure by measure, with its
         definition, numerator and denominator, threshold, the events it stands on, and what was
         not counted and why; counted to the client's last fact, never to a clock. Each of the
