@@ -9,8 +9,8 @@ from typing import Any
 import orjson
 from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
-from services.alerts.concerns import UNKNOWN
 from services.alerts.tables import Tables, shown
+from shared.alliance.matters import UNKNOWN
 from shared.stream import parking
 
 

@@ -10,7 +10,6 @@ from typing import Any, Final, cast
 from services.alerts.absorbing import PEERS, Absorbing, informative, of_peer
 from services.alerts.alert import ACTIONS, Action, Subject, actions_in
 from services.alerts.caseload import extracts
-from services.alerts.concerns import Concerns
 from services.alerts.difference import overlap
 from services.alerts.groups import group_of
 from services.alerts.judgement import Held, Judged, always, judged
@@ -22,6 +21,7 @@ from services.alerts.silence import Horizon, horizon
 from services.alerts.steps import Circumstances, Decided, Known, Outcome, decide
 from services.alerts.store import Life
 from shared.alliance.history import History, Phase, fold_within
+from shared.alliance.matters import Matters, matters
 from shared.alliance.reading import PROCESSING
 from shared.clock import EPOCH
 from shared.envelope import Envelope
@@ -50,7 +50,7 @@ class _Case:
     history: History
     alerts: Mapping[Key, Sequence[Known]]
     actions: Sequence[Action]
-    concerns: Concerns
+    concerns: Matters
     latest_recorded: datetime
     until: datetime
 
@@ -79,7 +79,7 @@ def judge_client(
         history=fold_within(organisation.around, organisation.id, client, facts),
         alerts=alerts,
         actions=actions_in(envelopes),
-        concerns=Concerns(facts),
+        concerns=matters(facts),
         latest_recorded=max((one.recorded_at for one in facts), default=EPOCH),
         until=until,
     )
@@ -296,8 +296,8 @@ def _circumstances(case: _Case, clinic: str, phases: Sequence[Phase] = ()) -> Ci
         latest_recorded=case.latest_recorded,
         history_after=case.organisation.history_after(clinic),
         actions=case.actions,
-        concerns=case.concerns.of,
         group=lambda held: group_of(held, phases),
+        concerns=case.concerns.people,
         muted=case.history.given.get(ALERTS_CONSENT) == "withdrawn",
     )
 

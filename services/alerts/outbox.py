@@ -14,7 +14,6 @@ import orjson
 from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, exists, func, or_, select
 
 from services.alerts.audience import audience
-from services.alerts.concerns import UNKNOWN
 from services.alerts.ledger import (
     AT_ONCE,
     CANCELLED,
@@ -29,6 +28,7 @@ from services.alerts.ledger import (
     WITHOUT_RECIPIENT,
 )
 from services.alerts.tables import shown
+from shared.alliance.matters import UNKNOWN
 from shared.clock import from_micros, to_micros
 from shared.storage.accounts import Recipient
 from shared.storage.engine import insert_or_nothing

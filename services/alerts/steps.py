@@ -27,12 +27,12 @@ from services.alerts.alert import (
     still_said,
     tells_of,
 )
-from services.alerts.concerns import UNKNOWN
 from services.alerts.decided import SOURCE, Decided, Known, Telling
 from services.alerts.difference import Difference, Pair, difference
 from services.alerts.judgement import Held
 from services.alerts.rule import Rule, Step
 from shared import ids
+from shared.alliance.matters import UNKNOWN
 from shared.clock import format_time
 from shared.values import frozen
 

@@ -14,9 +14,9 @@ from sqlalchemy import Connection
 
 from services.alerts import ledger
 from services.alerts.audience import audience
-from services.alerts.concerns import UNKNOWN
 from services.alerts.steps import Decided
 from shared import metrics
+from shared.alliance.matters import UNKNOWN
 from shared.storage.accounts import Recipient
 from shared.storage.generations import State
 

@@ -20,6 +20,7 @@ COMMANDS: Mapping[str, str] = {
     "timeline": "services.cli.timeline:timeline",
     "alerts": "services.cli.alerts:alerts",
     "rules": "services.cli.alerts:rules",
+    "boundary": "services.cli.boundary:boundary",
     "instruments": "services.cli.instruments:instruments",
     "analyse": "services.cli.analysis.command:analyse",
     "rebuild": "services.cli.rebuild:rebuild",

@@ -11,7 +11,7 @@ from services.cli.common import (
     with_office,
 )
 from shared.clock import format_time
-from shared.storage.accounts import RIGHTS
+from shared.storage.accounts import CONFIDED, RIGHTS
 
 
 @click.group()
@@ -34,6 +34,11 @@ def key() -> None:
     "--person", metavar="REF", help="Whose it is: boundary matters about them stay hidden."
 )
 @click.option("--source", metavar="NAME", help="What its events come through; for publish.")
+@click.option(
+    "--role",
+    type=click.Choice(CONFIDED),
+    help="What it is held as: may know who reported a boundary event, even where protected.",
+)
 @organisation_option
 @json_option
 @with_office
@@ -43,6 +48,7 @@ def create(
     clinics: tuple[str, ...],
     person: str | None,
     source: str | None,
+    role: str | None,
     organisation: str | None,
     as_json: bool,
 ) -> None:
@@ -56,12 +62,14 @@ def create(
         clinics=clinics,
         person=office.person(whose.id, person),
         source=None if source is None else office.source(whose.id, source).id,
+        role=role,
     )
     click.echo("Keep the token now: it is not shown again.", err=True)
     row = {
         "id": key_id,
         "rights": sorted(rights),
         "clinics": sorted(clinics) or None,
+        "role": role,
         "token": token,
     }
     show_one(row, as_json=as_json)
@@ -81,6 +89,7 @@ def list_(office: Office, organisation: str | None, as_json: bool) -> None:
             "rights": list(one.rights),
             "clinics": None if one.clinics is None else list(one.clinics),
             "person": one.person,
+            "role": one.role,
             "source": None if one.source is None else names[one.source],
             "created_at": format_time(one.created_at),
             "revoked_at": None if one.revoked_at is None else format_time(one.revoked_at),

@@ -55,7 +55,7 @@ class Kind:
 KINDS: Final = (
     Kind(
         read_models.TIMELINES,
-        ("projections", "facts", "caseload", "concerns"),
+        ("projections", "facts", "caseload", "concerns", "boundary_events"),
         Timelines,
     ),
     Kind(
@@ -88,7 +88,7 @@ def rebuild(
 ) -> None:
     """Build a SET of read models anew from the stream, while the services run.
 
-    SET is timelines (facts, caseload, concerns) or alerts. The new generation is built beside
+    SET is timelines (facts, caseload, boundary events …) or alerts. The new one is built beside
     the one that serves, compared with it client by client, and switched to when nothing is
     different; otherwise the differences are listed, and --switch or --discard decides. The old
     one is kept for --rollback. Interrupted at any point, the same command goes on. Without SET,

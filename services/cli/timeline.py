@@ -16,7 +16,9 @@ from shared.clock import parse_time
 from shared.ids import CLIENT
 
 
-class _Time(click.ParamType[datetime]):
+class Time(click.ParamType[datetime]):
+    """A moment, as RFC 3339 writes it."""
+
     name = "time"
 
     def convert(
@@ -31,8 +33,8 @@ class _Time(click.ParamType[datetime]):
 @click.command()
 @click.argument("client", metavar="CLIENT")
 @organisation_option
-@click.option("--valid-at", type=_Time(), help="Only what had occurred by then (RFC 3339).")
-@click.option("--known-at", type=_Time(), help="Only what was recorded by then (RFC 3339).")
+@click.option("--valid-at", type=Time(), help="Only what had occurred by then (RFC 3339).")
+@click.option("--known-at", type=Time(), help="Only what was recorded by then (RFC 3339).")
 @click.option(
     "--svg",
     "picture",

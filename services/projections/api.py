@@ -150,7 +150,7 @@ def _add_timelines(calls: Blueprint, timelines: Timelines) -> None:
         consistency that speak to it.
         """
         body, named = _written(_timeline(timelines, client, asked))
-        return _conditional(body, named, "application/json")
+        return conditional(body, named, "application/json")
 
     @calls.route("/v1/clients/<client>/timeline.svg")
     @calls.arguments(TimesSchema, location="query")
@@ -160,7 +160,7 @@ def _add_timelines(calls: Blueprint, timelines: Timelines) -> None:
     def get_timeline_svg(asked: dict[str, datetime], client: str) -> Response:
         """Draw the alliance timeline of a client as an accessible SVG."""
         body = svg(_timeline(timelines, client, asked)).encode()
-        return _conditional(body, body, "image/svg+xml", SVG_POLICY)
+        return conditional(body, body, "image/svg+xml", SVG_POLICY)
 
     @calls.route("/v1/clients/<client>/timeline.html")
     @calls.arguments(TimesSchema, location="query")
@@ -170,7 +170,7 @@ def _add_timelines(calls: Blueprint, timelines: Timelines) -> None:
     def get_timeline_html(asked: dict[str, datetime], client: str) -> Response:
         """Show the alliance timeline of a client as a page: the drawing, and tables of it."""
         body = page(_timeline(timelines, client, asked)).encode()
-        return _conditional(body, body, "text/html; charset=utf-8", PAGE_POLICY)
+        return conditional(body, body, "text/html; charset=utf-8", PAGE_POLICY)
 
 
 def _add_caseload(calls: Blueprint, database: Database) -> None:
@@ -189,7 +189,7 @@ def _add_caseload(calls: Blueprint, database: Database) -> None:
 
 
 def _timeline(timelines: Timelines, client: str, asked: dict[str, datetime]) -> dict[str, Any]:
-    found = timelines.read(_viewer(), client, **asked)
+    found = timelines.read(viewer(), client, **asked)
     if found is None:
         raise Problem(404, "not_found")
     return found
@@ -206,29 +206,30 @@ def _written(timeline: dict[str, Any]) -> tuple[bytes, bytes]:
     return named.replace(before + b"null", before + orjson.dumps(timeline[VOLATILE]), 1), named
 
 
-def _viewer() -> Viewer:
+def viewer() -> Viewer:
+    """Return who asks, as the key says."""
     who = caller()
-    return Viewer(who.organisation, who.clinics, who.person)
+    return Viewer(who.organisation, who.clinics, who.person, who.role)
 
 
 def _caseload(database: Database, asked: dict[str, Any]) -> dict[str, Any]:
-    viewer = _viewer()
+    who = viewer()
     filters = {name: asked.get(name) for name in ("clinic", "therapist", "standing")}
     limit: int = asked["limit"]
     after = _after(asked["cursor"], filters) if "cursor" in asked else None
     # One more than asked for: whether it is there says whether there is a next page.
-    query = Asked(viewer.organisation, viewer.clinics, **filters, after=after, limit=limit + 1)
-    person = viewer.person
+    query = Asked(who.organisation, who.clinics, **filters, after=after, limit=limit + 1)
+    person = who.person
     with database.read() as db:
         models = read_models.serving(db)
-        cleared = None if person is None else models.concerns.query(viewer.organisation, person)
+        cleared = None if person is None else models.concerns.query(who.organisation, person)
         alerts = models.alerts.open_by_client(
-            viewer.organisation, viewer.clinics, cleared, models.caseload.homes
+            who.organisation, who.clinics, cleared, models.caseload.homes
         )
         rows = models.caseload.query(db, query, alerts)
         clients = [row.client for row in rows]
         places = models.caseload.places(db, query, clients)
-        waiting = parking.waiting(db, viewer.organisation, clients)
+        waiting = parking.waiting(db, who.organisation, clients)
     shown = rows[:limit]
     last = shown[-1] if len(rows) > limit else None
     return {
@@ -262,7 +263,7 @@ def _client(row: Any, clinic: str, therapist: str, parked: bool) -> dict[str, An
     }
 
 
-def _conditional(
+def conditional(
     body: bytes, named: bytes, content_type: str, policy: str | None = None
 ) -> Response:
     """Return an answer with the ETag of ``named``, or 304 where the caller has it already."""

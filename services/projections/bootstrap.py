@@ -9,8 +9,9 @@ from typing import Final
 from flask import Flask
 from sqlalchemy import Connection
 
-from services.projections import api, read_models
+from services.projections import api, read_models, register_api
 from services.projections.projector import Projector
+from services.projections.register import Register
 from services.projections.timelines import Timelines
 from shared import logs
 from shared.clock import Clock, SystemClock
@@ -89,7 +90,10 @@ def build(settings: Settings, clock: Clock | None = None) -> Parts:
 
 def blueprints(parts: Parts) -> Sequence[Blueprint]:
     """Return the calls of the service."""
-    return (api.blueprint(parts.db, parts.timelines),)
+    return (
+        api.blueprint(parts.db, parts.timelines),
+        register_api.blueprint(Register(parts.db)),
+    )
 
 
 def application(parts: Parts) -> Flask:

@@ -19,6 +19,9 @@ LATEST = 2**62
 CLIENT = re.compile(r"cl_[0-9a-f]{24}")
 """The form of the opaque id of a client."""
 
+NAME = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""The form of an id that follows from what it names."""
+
 Place = tuple[int, int, str]
 
 
@@ -28,8 +31,13 @@ def write(place: Place, filters: Mapping[str, str | None]) -> str:
     return base64.urlsafe_b64encode(body).decode().rstrip("=")
 
 
-def read(cursor: str, filters: Mapping[str, str | None]) -> Place:
+def read(cursor: str, filters: Mapping[str, str | None], form: re.Pattern[str] = CLIENT) -> Place:
     """Return the place that a cursor continues after.
+
+    Args:
+        cursor: As it came back.
+        filters: The other parameters.
+        form: Of the id of what is listed.
 
     Raises:
         ValueError: when this is none of ours, or one of another question.
@@ -41,7 +49,7 @@ def read(cursor: str, filters: Mapping[str, str | None]) -> Place:
         raise ValueError("begin again without it") from error
     # Anybody can make one up: a database must never be asked for true, or for a NUL.
     numbers = type(rank) is int and type(since) is int and abs(since) < LATEST
-    named = isinstance(client, str) and CLIENT.fullmatch(client)
+    named = isinstance(client, str) and form.fullmatch(client)
     if not numbers or not named or rank not in RANKS:
         raise ValueError("begin again without it")
     place = (rank, since, client)

@@ -34,6 +34,7 @@ class Projector:
         self._generation = generation
         models = read_models.of(generation)
         self._caseload = models.caseload
+        self._boundary_events = models.boundary_events
         every: tuple[ReadModel, ...] = (*models, *more)
         self._read_models = tuple(one for one in every if folding or not one.folds)
 
@@ -59,6 +60,7 @@ class Projector:
         generations.hold(db, TIMELINES.name, self._generation, "active", "building", "previous")
         if who[1] != MANY:
             self._caseload.refresh(db, *who)
+            self._boundary_events.refresh(db, *who)
 
     def clients_known(self, db: Connection) -> int:
         """Return how many clients are or were in care."""

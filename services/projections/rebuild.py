@@ -32,7 +32,11 @@ class Candidate:
         self._consumer = read_models.catalogue(generation).consumer(read_models.TIMELINES.consumer)
         self._folded_at_once = folded_at_once
         self._models = read_models.of(generation)
-        self._folding: Sequence[Folding] = (self._models.caseload, self._models.concerns)
+        self._folding: Sequence[Folding] = (
+            self._models.caseload,
+            self._models.concerns,
+            self._models.boundary_events,
+        )
 
     def reader(self) -> Projector:
         """Return what keeps the facts and the steps of alerts, and folds nobody."""

@@ -11,10 +11,11 @@ from sqlalchemy import Connection
 from services.projections import cursors, read_models
 from services.projections.read_model import Chart
 from services.projections.read_models import ReadModels
-from services.projections.visibility import Matters, matters, visible, within
+from services.projections.visibility import visible, within
 from shared.alliance import items
 from shared.alliance.clinics import surroundings
 from shared.alliance.history import fold_within
+from shared.alliance.matters import Matters, matters
 from shared.alliance.mergers import NONE, Mergers
 from shared.alliance.reading import Conflict, as_sent
 from shared.alliance.timeline import timeline
@@ -35,11 +36,13 @@ class Viewer:
         organisation: Whose clients they may see.
         clinics: What happened elsewhere is left out; None: nothing is.
         person: Boundary matters that concern them are left out; None: nobody in particular.
+        role: What the key is held as: governance and safeguarding may know protected reporters.
     """
 
     organisation: str
     clinics: frozenset[str] | None = None
     person: str | None = None
+    role: str | None = None
 
 
 class Timelines:
@@ -72,7 +75,11 @@ class Timelines:
             chart = models.facts.query(db, viewer.organisation, client)
             known = matters(chart.every)
             read, mergers = chart.read(known_at=known_at, valid_at=valid_at)
-            own, shared = visible(read, known, viewer.person), chart.shared
+            own = visible(read, known, viewer.person, viewer.role)
+            shared = chart.shared
+            if read and not own:
+                # All that was ever said of them is kept from the viewer, and so are they.
+                return None
             around = chart.around
             if viewer.clinics is not None:
                 there = within(visible(chart.own, known, viewer.person), viewer.clinics)

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from shared.alliance.amendments import WaitingAmendment
+from shared.alliance.boundaries import state_of
 from shared.alliance.reading import Conflict, Fact, fold_order
 from shared.alliance.things import (
     BoundaryEvent,
@@ -119,7 +120,7 @@ def boundary_event(one: BoundaryEvent) -> dict[str, Any]:
     judged = one.assessments[-1] if one.assessments else None
     return {
         "boundary_event": one.ref,
-        "state": "closed" if one.closed_at else "assessed" if judged else "noted",
+        "state": state_of(one),
         **_about(one),
         "noted_at": when(one.noted_at),
         "happened_on": one.happened_on.isoformat() if one.happened_on else None,

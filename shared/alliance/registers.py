@@ -82,6 +82,10 @@ def boundary_event(ref: str, facts: Sequence[Fact], care: str, therapist: str) -
         merged_into=closed.data.get("merged_into") if closed else None,
         reopened_at=reopened[-1] if reopened else None,
         facts=tuple(facts),
+        harm_physical=noted.get("harm_physical"),
+        harm_psychological=noted.get("harm_psychological"),
+        discussed_with_client=noted.get("discussed_with_client"),
+        session=noted.get("session"),
     )
 
 

@@ -167,6 +167,10 @@ class BoundaryEvent:
     merged_into: str | None
     reopened_at: datetime | None
     facts: tuple[Fact, ...]
+    harm_physical: str | None = None
+    harm_psychological: str | None = None
+    discussed_with_client: bool | None = None
+    session: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

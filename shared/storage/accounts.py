@@ -29,6 +29,9 @@ RIGHTS: Final = ("publish", "read", "act", "identify", "configure", "quality")
 ROLES: Final = (
     "leadership", "supervisor", "governance", "safeguarding", "operations", "therapist",
 )  # fmt: skip
+CONFIDED: Final = ("governance", "safeguarding")
+"""Roles that a key may be held as: they may know a protected reporter."""
+
 VERIFICATIONS: Final = ("standard-webhooks",)
 
 REMEMBERED: Final = 10_000
@@ -75,6 +78,7 @@ class Caller:
         clinics: The clinics that it is bound to; None: all of the organisation.
         person: Opaque id (``th_…``) of the member of staff it belongs to, if any.
         source: What its events come through; a key with the right ``publish`` always has one.
+        role: What it is held as, from ``CONFIDED``; None: nothing in particular.
     """
 
     organisation: str
@@ -83,6 +87,7 @@ class Caller:
     clinics: frozenset[str] | None = None
     person: str | None = None
     source: Source | None = None
+    role: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +211,7 @@ class Accounts:
             clinics=_set(row.clinics),
             person=row.person,
             source=None if row.source is None else self.source(row.source),
+            role=row.role,
         )
         self._keys.put(key_id, (row.secret_hash, caller))
         return row.secret_hash, caller

@@ -17,6 +17,7 @@ from shared.clock import Clock, SystemClock, from_micros, to_micros
 from shared.ids import opaque_id
 from shared.storage import kept
 from shared.storage.accounts import (
+    CONFIDED,
     RIGHTS,
     VERIFICATIONS,
     Organisation,
@@ -50,6 +51,7 @@ class Key:
     source: str | None
     created_at: datetime
     revoked_at: datetime | None
+    role: str | None = None
 
 
 class Enrolment:
@@ -150,6 +152,7 @@ class Enrolment:
         clinics: Collection[str] = (),
         person: str | None = None,
         source: str | None = None,
+        role: str | None = None,
     ) -> tuple[str, str]:
         """Make a key; return its id and its token, which is shown once.
 
@@ -159,6 +162,7 @@ class Enrolment:
             clinics: The clinics that it is bound to; none: all.
             person: Opaque id (``th_…``) of the person it belongs to.
             source: Id of the source that its events come through.
+            role: From ``CONFIDED``: what it is held as.
 
         Raises:
             Refused: when a right is unknown, or ``publish`` has no source.
@@ -169,6 +173,8 @@ class Enrolment:
             check_one_of("right", right, RIGHTS)
         for clinic in clinics:
             check_ref("clinic", clinic)
+        if role is not None:
+            check_one_of("role", role, CONFIDED)
         if "publish" in rights and source is None:
             raise refused("source", "a key that publishes belongs to a source", "required")
         key_id, secret = opaque_id("rk"), secrets.token_urlsafe(SECRET_BYTES)
@@ -183,6 +189,7 @@ class Enrolment:
                 clinics=sorted(set(clinics)) or None,
                 person=person,
                 source=source,
+                role=role,
                 created_at=to_micros(self._clock.now()),
             )
         return key_id, f"{key_id}_{secret}"
@@ -201,6 +208,7 @@ class Enrolment:
                 clinics=None if row.clinics is None else tuple(row.clinics),
                 person=row.person,
                 source=row.source,
+                role=row.role,
                 created_at=from_micros(row.created_at),
                 revoked_at=None if row.revoked_at is None else from_micros(row.revoked_at),
             )

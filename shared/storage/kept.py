@@ -122,6 +122,7 @@ keys = Table(
     Column("clinics", _words()),
     Column("person", ID),
     Column("source", ID),
+    Column("role", String(32)),
     _moment("created_at"),
     _moment("revoked_at", nullable=True),
     PrimaryKeyConstraint("organisation", "id"),

@@ -13,9 +13,10 @@ import orjson
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from services.projections import api, read_models
+from services.projections import api, read_models, register_api
 from services.projections.projector import Projector
 from services.projections.read_model import ReadModel
+from services.projections.register import Register
 from services.projections.timelines import Timelines
 from shared.alliance.mergers import merged_into
 from shared.clock import ManualClock, format_time
@@ -61,7 +62,7 @@ class World:
         timelines = Timelines(db, self.office.registry)
         self.app: Flask = create_app(
             "projections",
-            [api.blueprint(db, timelines)],
+            [api.blueprint(db, timelines), register_api.blueprint(Register(db))],
             self.office.accounts,
             checks={"database": db.healthy},
         )

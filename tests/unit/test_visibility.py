@@ -2,8 +2,9 @@
 
 from hypothesis import assume, given
 
-from services.projections.visibility import BOUNDARY, matters, visible, within
+from services.projections.visibility import visible, within
 from shared.alliance.history import fold
+from shared.alliance.matters import BOUNDARY, matters
 from shared.alliance.timeline import timeline
 from shared.envelope import Envelope
 from tests.support import events as an

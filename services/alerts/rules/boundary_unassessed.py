@@ -7,8 +7,7 @@ from typing import Any
 from services.alerts.episodes import NO_GRACE, Moment, verdict
 from services.alerts.example import Example, assessed, noted
 from services.alerts.rule import Audience, Family, Urgency, Verdict
-from shared import ids
-from shared.alliance.calendar import end_of_working_day
+from shared.alliance.boundaries import ASSESSED_IN, deadline, name_of
 from shared.alliance.history import BoundaryEvent, Phase
 from shared.alliance.wording import counted
 
@@ -20,12 +19,13 @@ class BoundaryUnassessed:
     """Tell when a boundary event has not been assessed by its deadline.
 
     Severity 0 or 1 has none (it goes to supervision); 2, or none given, five working days;
-    3 two; 4 the end of the day, in the clinic's calendar and time zone, without grace. Clears
-    when it is assessed or closed. Deadlines are own.
+    3 two; 4 the end of the day, in the clinic's calendar and time zone, without grace. Noted
+    again before it is assessed, the earliest of the deadlines holds. Clears when it is assessed
+    or closed. Deadlines are own.
     """
 
     name: str = "boundary-unassessed"
-    version: int = 1
+    version: int = 2
     family: Family = "boundary"
     title: str = "A boundary event has not been assessed in time"
     needs: frozenset[str] = frozenset({"boundary"})
@@ -44,11 +44,7 @@ class BoundaryUnassessed:
         "Where it was assessed already, see that the assessment is recorded.",
         "Tell whoever reported it that it is being looked at.",
     )
-    defaults: Mapping[str, Any] = {
-        "severity_2_working_days": 5,
-        "severity_3_working_days": 2,
-        "severity_4_working_days": 0,
-    }
+    defaults: Mapping[str, Any] = ASSESSED_IN
     always_news: bool = True
     example: Example = (noted(0, 2), assessed(11, 1))
 
@@ -62,44 +58,24 @@ class BoundaryUnassessed:
 
 
 def _moments(phase: Phase, event: BoundaryEvent, chosen: Mapping[str, Any]) -> Iterator[Moment]:
-    noted = next((fact for fact in event.facts if fact.type == "boundary.noted"), None)
-    if noted is None:
+    due = deadline(event, phase.clinic, {name: chosen[name] for name in ASSESSED_IN})
+    if due is None or not due.missed:
         return
-    severity: int | None = noted.data.get("severity")
-    days = _working_days(severity, chosen)
-    settled = [
-        fact.occurred_at
-        for fact in event.facts
-        if fact.type in ("boundary.assessed", "boundary.closed")
-    ]
-    if days is None:
-        return
-    due_at = end_of_working_day(phase.clinic, noted.occurred_at, days)
-    settled_at = min(settled, default=None)
-    if settled_at is not None and settled_at <= due_at:
-        return
-    name = ids.derived_id("boundary_event", phase.organisation, phase.client, event.ref)
+    name = name_of(phase.organisation, phase.client, event.ref)
+    severity, days = due.severity, due.working_days
     grave = severity is not None and severity >= URGENT_FROM
     within = counted(days, "working day") if days else "the day"
     given = "without a severity" if severity is None else f"at severity {severity}"
     yield Moment(
-        due_at,
+        due.due_at,
         name,
         urgency="urgent" if grave else "attention",
-        evidence=(noted,),
+        evidence=(due.noted,),
         explanation=f"A boundary event was noted {given}, and no assessment is recorded within "
         f"{within}.",
         numbers={"severity": severity, "working_days": days},
         again=name,
         grace=NO_GRACE,
     )
-    if settled_at is not None:
-        yield Moment(settled_at, name, urgency=None)
-
-
-def _working_days(severity: int | None, chosen: Mapping[str, Any]) -> int | None:
-    """Return how many working days there are for the assessment; None where it has no deadline."""
-    if severity is not None and severity < 2:
-        return None
-    days: int = chosen[f"severity_{2 if severity is None else severity}_working_days"]
-    return days
+    if due.settled_at is not None:
+        yield Moment(due.settled_at, name, urgency=None)

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection
 
 from services.projections.read_models.alerts import Alerts
+from services.projections.read_models.boundary_events import BoundaryEvents
 from services.projections.read_models.caseload import Caseload
 from services.projections.read_models.concerns import Concerns
 from services.projections.read_models.facts import Facts
@@ -21,6 +22,7 @@ class ReadModels(NamedTuple):
     alerts: Alerts
     caseload: Caseload
     concerns: Concerns
+    boundary_events: BoundaryEvents
 
 
 @cache
@@ -35,7 +37,11 @@ def of(generation: int) -> ReadModels:
     tables = catalogue(generation)
     facts = Facts(tables)
     return ReadModels(
-        facts, Alerts(tables), Caseload(tables, facts.charts), Concerns(tables, facts.charts)
+        facts,
+        Alerts(tables),
+        Caseload(tables, facts.charts),
+        Concerns(tables, facts.charts),
+        BoundaryEvents(tables, facts.charts),
     )
 
 

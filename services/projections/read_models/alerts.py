@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 
 from services.projections.read_model import Batch
-from services.projections.visibility import BOUNDARY
+from shared.alliance.matters import BOUNDARY
 from shared.clock import to_micros
 from shared.envelope import Envelope
 from shared.storage.engine import insert_or_nothing, upsert

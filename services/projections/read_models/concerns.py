@@ -10,8 +10,8 @@ from collections.abc import Callable, Collection, Mapping
 from sqlalchemy import Column, Connection, Index, Select, String, Table, select
 
 from services.projections.read_model import Batch, Chart
-from services.projections.visibility import BOUNDARY, matters
 from shared.alliance.amendments import AMENDMENTS
+from shared.alliance.matters import BOUNDARY, matters
 from shared.alliance.mergers import MERGED
 from shared.storage.table_sets import Catalogue
 

@@ -9,6 +9,7 @@ from sqlalchemy import (
     Connection,
     Integer,
     String,
+    Subquery,
     Table,
     func,
     select,
@@ -145,6 +146,10 @@ class Facts:
             for client in wanted
             for around in [shared[places[client]] if client in places else nothing]
         }
+
+    def ticks(self) -> Subquery:
+        """Return partition → the last tick that it has seen."""
+        return select(self._ticks).subquery("ticked")
 
     def ticked_at(self, db: Connection, partition: int) -> datetime | None:
         """Return the last tick that a partition has seen."""
