@@ -174,6 +174,7 @@ def _ticking(settings: Settings, clock: Clock) -> Worker:
         stream.publisher(),
         lambda: stream.partitions(EVENTS),
         accounts.source,
+        accounts.recipients,
         every=timedelta(minutes=settings.tick_minutes),
         deadline_s=settings.publish_deadline_ms / 1000,
     )

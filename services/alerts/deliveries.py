@@ -159,10 +159,13 @@ class Deliverer:
 
 def message(row: Due) -> Message:
     """Return what a recipient is sent: ids alone, and the same bytes at every attempt."""
+    about = {"alert": row.alert, "step": row.id, "urgency": row.body["urgency"]}
+    if row.kind == outbox.SUMMARY_OF_HISTORY:
+        about = {"clinic": row.body["clinic"], "alerts": row.body["alerts"]}
     body = {
         "type": f"{TYPE_PREFIX}alert.{row.kind}",
         "timestamp": format_time(row.decided_at),
-        "data": {"alert": row.alert, "step": row.id, "urgency": row.body["urgency"]},
+        "data": about,
     }
     return Message(row.id, orjson.dumps(body))
 

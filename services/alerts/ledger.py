@@ -47,6 +47,8 @@ PENDING, SENT, GIVEN_UP, CANCELLED = "pending", "sent", "given_up", "cancelled"
 WAITING: Final = "waiting"
 """History: told to nobody yet; its summary is to come."""
 UNDELIVERABLE, WITHOUT_RECIPIENT = "undeliverable", "without_recipient"
+SUMMED_UP: Final = "summed_up"
+"""Named in a summary of what was history; told in no other way."""
 SETTLED: Final = "settled"
 """Held by rules that took over from others: as good as told, and told to nobody."""
 

@@ -54,6 +54,9 @@ SPARED_FOR: Final = timedelta(minutes=5)
 
 ALIVE: Final = ("open", "snoozed")
 
+SUMMARY_OF_HISTORY: Final = "summary"
+"""The kind of a step that names many alerts and belongs to none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Due:

@@ -13,7 +13,7 @@ from typing import Any, Final
 import orjson
 from sqlalchemy import func, select
 
-from services.alerts import sightings, store
+from services.alerts import sightings, store, summaries
 from services.alerts.intake import FEED_TYPES, FIRST, RAPPORT, TICK
 from services.alerts.lease import Lease
 from services.alerts.seen import SEEN
@@ -25,7 +25,7 @@ from shared.alliance.reading import standing
 from shared.clock import format_time, from_micros, to_micros
 from shared.envelope import Envelope, Event
 from shared.storage import facts
-from shared.storage.accounts import Source
+from shared.storage.accounts import Recipient, Source
 from shared.storage.engine import Database
 from shared.stream.broadcast import broadcast
 from shared.stream.ports import Publisher
@@ -57,6 +57,7 @@ class Ticker:
         publisher: Publisher,
         partitions: Callable[[], int],
         source: Callable[[str], Source | None],
+        recipients: Callable[[str], Sequence[Recipient]],
         *,
         every: timedelta,
         deadline_s: float,
@@ -68,6 +69,7 @@ class Ticker:
             publisher: Closed with the worker.
             partitions: How many partitions the topic of events has.
             source: Source id → the registered source.
+            recipients: Organisation → everybody who is told of alerts there.
             every: How often to tick.
             deadline_s: How long the stream may take to acknowledge.
         """
@@ -75,6 +77,7 @@ class Ticker:
         self._publisher = publisher
         self._partitions = partitions
         self._source = source
+        self._recipients = recipients
         self._every = every
         self._deadline_s = deadline_s
         self._lease = Lease(database, "ticker")
@@ -94,6 +97,7 @@ class Ticker:
         # Feeds first: what the tick makes due must already know that a feed is silent.
         self._judge_feeds(now)
         self._publish(tick(tick_at, now))
+        self._sum_up()
         self._lease.keep(to_micros(tick_at))
         metrics.LAST_TICK.set(tick_at.timestamp())
         return True
@@ -105,6 +109,14 @@ class Ticker:
 
     def _publish(self, envelope: Envelope) -> None:
         broadcast(self._publisher, envelope, self._partitions(), self._deadline_s)
+
+    def _sum_up(self) -> None:
+        """Tell what was history, where that has come to an end."""
+        with self._database.write() as db:
+            tables = shown(db)
+            seen = store.present(db, tables)
+            if len(seen) >= self._partitions():
+                summaries.sum_up(db, tables, self._recipients, min(seen.values()))
 
     def _say_what_was_seen(self, now: datetime) -> None:
         """Say of each type that was first seen from a clinic that it was: that arms rules."""

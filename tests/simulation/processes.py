@@ -117,6 +117,7 @@ class Life:
             stream.publisher(),
             lambda: stream.partitions(EVENTS),
             accounts.source,
+            accounts.recipients,
             every=TICK_EVERY,
             deadline_s=DEADLINE_S,
         )

@@ -102,6 +102,7 @@ class AlertsWorld:
             self.stream.publisher(),
             lambda: self.stream.partitions(EVENTS),
             self.office.accounts.source,
+            self.office.accounts.recipients,
             every=timedelta(minutes=15),
             deadline_s=DEADLINE_S,
         )
