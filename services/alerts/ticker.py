@@ -97,8 +97,8 @@ class Ticker:
         # Feeds first: what the tick makes due must already know that a feed is silent.
         self._judge_feeds(now)
         self._publish(tick(tick_at, now))
-        self._sum_up()
         self._lease.keep(to_micros(tick_at))
+        self._sum_up()
         metrics.LAST_TICK.set(tick_at.timestamp())
         return True
 
