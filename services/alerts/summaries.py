@@ -15,12 +15,12 @@ from sqlalchemy import Connection, Row, and_, bindparam, select
 
 from services.alerts import ledger
 from services.alerts.audience import audience
-from services.alerts.concerns import UNKNOWN
 from services.alerts.ledger import LEDGER, STEPS
 from services.alerts.outbox import ALIVE, SUMMARY_OF_HISTORY
 from services.alerts.steps import SOURCE
 from services.alerts.tables import Tables
 from shared import ids
+from shared.alliance.matters import UNKNOWN
 from shared.clock import from_micros, to_micros
 from shared.storage.accounts import Recipient
 from shared.storage.engine import insert
