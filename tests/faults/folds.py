@@ -40,8 +40,8 @@ NOT_FOLDED: Final[frozenset[Table]] = frozenset(
     {positions, LEASES, WATCHED.inbox, WATCHED.concerned, WATCHED.clients, WATCHED.seen}
 )
 """Positions and leases are how far and who; what was seen is noted only until the stream says it
-(``feed.seen``), which a fold finds there already; what is shown of an alert follows from the ledger as
-well, and when a client is looked at again from when it was looked at last."""
+(``feed.seen``), which a fold finds there already; what is shown of an alert follows from the
+ledger as well, and when a client is looked at again from when it was looked at last."""
 
 STEPS_LIMIT: Final = 2_000
 
