@@ -20,6 +20,9 @@ from shared.values import frozen
 ALERTS: Final = "alerts"
 """The scope of consent whose withdrawal keeps what happens from being told of."""
 
+NONE_AFTER_ALL: Final = frozenset({"not_a_boundary_matter", "merged"})
+"""Outcomes that say that there was no (other) boundary event: it never counts."""
+
 SICKNESS_WINDOW: Final = 8
 SICKNESS_GRACE: Final = 1
 """Own, as for a single client: the first sickness among so many bookings does not count."""
@@ -35,12 +38,42 @@ class Stay:
 
 
 @frozen
+class Matter:
+    """A boundary event, as far as it is needed; of who reported it nothing is.
+
+    Attributes:
+        fact: By which it was noted.
+        severities: Since when it had which severity, in time; None where none was given.
+    """
+
+    client: str
+    clinic: str
+    fact: Fact
+    noted_at: datetime
+    severities: tuple[tuple[datetime, int | None], ...]
+    closed_at: datetime | None
+
+    def since_severity(self, least: int) -> datetime | None:
+        """Return since when it has had at least a severity; None where it has not (any more)."""
+        since: datetime | None = None
+        for at, severity in self.severities:
+            if severity is None or severity < least:
+                since = None
+            elif since is None:
+                since = at
+        return since
+
+
+@frozen
 class Extract:
     """One client, as far as rules about the therapist's caseload need to know.
 
     Attributes:
         cancelled: What kept sessions from being held, by clinic or therapist, in fold order.
         excused: When the same happened for a reason that never counts, and the reason.
+        first_seen: The first session held.
+        supervision: That was held about this client.
+        matters: Boundary events with this client that concern the therapist.
     """
 
     client: str
@@ -48,6 +81,9 @@ class Extract:
     stays: tuple[Stay, ...]
     cancelled: tuple[Fact, ...]
     excused: tuple[tuple[datetime, str], ...]
+    first_seen: Fact | None = None
+    supervision: tuple[Fact, ...] = ()
+    matters: tuple[Matter, ...] = ()
 
 
 @frozen
@@ -64,11 +100,15 @@ class Caseload:
     Attributes:
         therapist: Opaque id.
         extracts: Each client's.
+        held: Supervision that was held about no one client.
+        away: Announced absences.
     """
 
     organisation: str
     therapist: str
     extracts: tuple[Extract, ...]
+    held: tuple[Fact, ...] = ()
+    away: tuple[Span, ...] = ()
     care: NoCare = NoCare()
     closed_at: datetime | None = None
 
@@ -88,7 +128,47 @@ class Caseload:
         """Return where the therapist sees clients; where nobody is in care, where it was last."""
         every = self.stays
         now = {stay.clinic for stay in every if stay.closed_at is None}
-        return tuple(sorted(now or {stay.clinic for stay in every[-1:]}))
+        there = now or {stay.clinic for stay in every[-1:]}
+        return tuple(sorted(there or {one.clinic for one in self.matters}))
+
+    @property
+    def matters(self) -> list[Matter]:
+        """Every boundary event that concerns the therapist, in time."""
+        every = [matter for one in self.extracts for matter in one.matters]
+        return sorted(every, key=lambda one: (one.noted_at, one.fact.source, one.fact.id))
+
+    @property
+    def supervision(self) -> list[Fact]:
+        """All supervision that was held, in time."""
+        every = [*self.held, *(fact for one in self.extracts for fact in one.supervision)]
+        return sorted(every, key=_in_time)
+
+    @property
+    def first_seen(self) -> Fact | None:
+        """The first session held with any client."""
+        seen = [one.first_seen for one in self.extracts if one.first_seen is not None]
+        return min(seen, key=_in_time, default=None)
+
+    @property
+    def gaps(self) -> list[tuple[datetime, datetime | None]]:
+        """Stretches without a client in care, after the first."""
+        found: list[tuple[datetime, datetime | None]] = []
+        end: datetime | None = None
+        for number, stay in enumerate(self.stays):
+            if number and end is None:
+                break
+            if number and end is not None and stay.opened_at > end:
+                found.append((end, stay.opened_at))
+            end = None if stay.closed_at is None else max(end or stay.closed_at, stay.closed_at)
+        return found if end is None else [*found, (end, None)]
+
+    @property
+    def facts(self) -> list[Fact]:
+        """Everything that it stands on, in time."""
+        first = [] if self.first_seen is None else [self.first_seen]
+        cancelled = [fact for one in self.extracts for fact in one.cancelled]
+        matters = [one.fact for one in self.matters]
+        return sorted([*first, *cancelled, *matters, *self.supervision], key=_in_time)
 
 
 def extracts(history: History) -> list[Extract]:
@@ -97,6 +177,9 @@ def extracts(history: History) -> list[Extract]:
     for phase in history.phases:
         if phase.therapist:
             by_therapist.setdefault(phase.therapist, []).append(phase)
+        for event in phase.boundary_events:
+            if event.concerns:
+                by_therapist.setdefault(event.concerns, [])
     return [
         _extract(history, therapist, phases) for therapist, phases in sorted(by_therapist.items())
     ]
@@ -121,9 +204,40 @@ def _extract(history: History, therapist: str, phases: Sequence[Phase]) -> Extra
         history.client,
         therapist,
         tuple(_stay(phase, history.withdrawn.get(PROCESSING, ())) for phase in phases),
-        tuple(sorted(counted, key=lambda fact: (fact.occurred_at, fact.source, fact.id))),
+        tuple(sorted(counted, key=_in_time)),
         tuple(sorted(excused)),
+        _first_seen(phases),
+        tuple(
+            fact
+            for fact in history.others.get("supervision", ())
+            if fact.data.get("therapist") == therapist
+        ),
+        _matters(history, therapist, unwanted),
     )
+
+
+def _first_seen(phases: Sequence[Phase]) -> Fact | None:
+    held = [one.facts[-1] for phase in phases for one in phase.sessions if one.state == "held"]
+    return min(held, key=_in_time, default=None)
+
+
+def _matters(history: History, person: str, unwanted: Sequence[Span]) -> tuple[Matter, ...]:
+    found: list[Matter] = []
+    for event in (event for phase in history.phases for event in phase.boundary_events):
+        noted = next((fact for fact in event.facts if fact.type == "boundary.noted"), None)
+        if event.concerns != person or noted is None or event.outcome in NONE_AFTER_ALL:
+            continue
+        if any(covers(span, noted.occurred_at) for span in unwanted):
+            continue
+        said = [(noted.occurred_at, noted.data.get("severity"))]
+        said += [(one.at, one.severity) for one in event.assessments]
+        found.append(Matter(history.client, event.clinic, noted, noted.occurred_at,
+                            tuple(said), event.closed_at))  # fmt: skip
+    return tuple(found)
+
+
+def _in_time(fact: Fact) -> tuple[datetime, str, str]:
+    return (fact.occurred_at, fact.source, fact.id)
 
 
 def _excuse(phase: Phase, outcome: Outcome) -> str:
@@ -144,6 +258,18 @@ def written(extract: Extract) -> bytes:
                   for one in extract.stays],
         "cancelled": [_fact_said(fact) for fact in extract.cancelled],
         "excused": [[_text(at), reason] for at, reason in extract.excused],
+        "first_seen": None if extract.first_seen is None else _fact_said(extract.first_seen),
+        "supervision": [_fact_said(fact) for fact in extract.supervision],
+        "matters": [
+            {
+                "clinic": one.clinic,
+                "fact": _fact_said(one.fact),
+                "noted_at": _text(one.noted_at),
+                "severities": [[_text(at), severity] for at, severity in one.severities],
+                "closed_at": _text(one.closed_at),
+            }
+            for one in extract.matters
+        ],
     }  # fmt: skip
     return orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
 
@@ -160,13 +286,34 @@ def read(client: str, therapist: str, body: bytes) -> Extract:
         ),
         tuple(_fact(client, one) for one in said["cancelled"]),
         tuple((parse_time(at), reason) for at, reason in said["excused"]),
+        None if said["first_seen"] is None else _fact(client, said["first_seen"]),
+        tuple(_fact(client, one) for one in said["supervision"]),
+        tuple(_matter(client, one) for one in said["matters"]),
     )
 
 
-def caseload(organisation: str, therapist: str, every: Iterable[Extract]) -> Caseload:
+def _matter(client: str, said: Mapping[str, Any]) -> Matter:
+    closed = said["closed_at"]
+    return Matter(
+        client,
+        said["clinic"],
+        _fact(client, said["fact"]),
+        parse_time(said["noted_at"]),
+        tuple((parse_time(at), severity) for at, severity in said["severities"]),
+        None if closed is None else parse_time(closed),
+    )
+
+
+def caseload(
+    organisation: str,
+    therapist: str,
+    every: Iterable[Extract],
+    held: Sequence[Fact] = (),
+    away: Sequence[Span] = (),
+) -> Caseload:
     """Return the clients of one therapist, in an order that no id of ours decides."""
     ordered = sorted(every, key=lambda one: (written(one), one.client))
-    return Caseload(organisation, therapist, tuple(ordered))
+    return Caseload(organisation, therapist, tuple(ordered), tuple(held), tuple(away))
 
 
 def _text(moment: datetime | None) -> str | None:

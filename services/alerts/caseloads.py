@@ -10,6 +10,7 @@ from services.alerts import ledger
 from services.alerts.caseload import Caseload, Extract, caseload, read, written
 from services.alerts.store import Life
 from services.alerts.tables import Tables
+from shared.alliance.clinics import Surroundings
 from shared.storage import positions
 from shared.storage.kept import installation
 from shared.storage.replacing import CHUNK, Who, about, by_organisation, replace
@@ -42,9 +43,13 @@ def save(db: Connection, tables: Tables, lives: Sequence[Life]) -> set[Who]:
 
 
 def of_therapists(
-    db: Connection, tables: Tables, organisation: str, therapists: Collection[str]
+    db: Connection,
+    tables: Tables,
+    organisation: str,
+    therapists: Collection[str],
+    around: Surroundings,
 ) -> dict[str, Caseload]:
-    """Return the caseloads of some therapists."""
+    """Return the caseloads of some therapists, with what is known of them besides."""
     rows, names = tables.extracts.c, sorted(therapists)
     found: dict[str, list[Extract]] = {name: [] for name in names}
     for start in range(0, len(names), CHUNK):
@@ -52,7 +57,16 @@ def of_therapists(
         for row in db.execute(select(tables.extracts).where(
                 rows.organisation == organisation, mine)):  # fmt: skip
             found[row.therapist].append(read(row.client, row.therapist, row.body))
-    return {name: caseload(organisation, name, every) for name, every in found.items()}
+    return {
+        name: caseload(
+            organisation,
+            name,
+            every,
+            around.supervision.get(name, ()),
+            [absence.span for absence in around.away.get(name, ())],
+        )
+        for name, every in found.items()
+    }
 
 
 def therapists(db: Connection, tables: Tables, organisation: str) -> set[Who]:

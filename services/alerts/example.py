@@ -222,6 +222,12 @@ def sensed(day: int, *, supervised: bool) -> Told:
     return Told(on(day), words, (("dynamics.noted", on(day), data),))
 
 
+def supervised(day: int) -> Told:
+    """Return a supervision that the therapist had."""
+    event = ("supervision.held", on(day), {"topics": ["alliance"]})
+    return Told(on(day), "the therapist had supervision", (event,))
+
+
 def set_back(day: int, severity: str) -> Told:
     """Return a setback."""
     told = (("setback.noted", on(day), {"severity": severity}),)

@@ -1,8 +1,8 @@
 """What comes in: facts stored once, whom they concern, and when each source was heard last."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Connection
 
@@ -134,13 +134,20 @@ class Intake:
         if event.type == "therapist.away":
             # What the cover holds belongs to the covered phase: both are read anew.
             both = {data["therapist"], data.get("cover") or data["therapist"]}
-            return store.clients_of(db, self._tables, organisation, partition, therapists=both)
+            found = store.clients_of(db, self._tables, organisation, partition, therapists=both)
+            return found | self._caseload(organisation, partition, data)
         everywhere = data.get("clinic") is None or event.type in AMENDMENTS
         clinics = None if everywhere else {data["clinic"]}
         found = store.clients_of(db, self._tables, organisation, partition, clinics=clinics)
         if event.type in ORDERS and partition == FIRST:
             found |= caseloads.therapists(db, self._tables, organisation)
+        if event.type == "supervision.held":
+            found |= self._caseload(organisation, partition, data)
         return found
+
+    def _caseload(self, organisation: str, partition: int, data: Mapping[str, Any]) -> set[Who]:
+        """Return whose caseload a fact about a therapist concerns: judged in one partition."""
+        return {(organisation, data["therapist"])} if partition == FIRST else set()
 
     def _count(self, stored: Stored) -> None:
         metrics.DUPLICATES.labels(self._name).inc(len(stored.duplicates))

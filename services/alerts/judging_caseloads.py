@@ -13,6 +13,7 @@ from services.alerts.ledger import Key
 from services.alerts.orders import BEGINNING, Order, along
 from services.alerts.organisations import Organisation
 from services.alerts.rule import CaseloadRule, Verdict
+from services.alerts.silence import RESUMED_GRACE, Horizon
 from services.alerts.steps import Circumstances, Decided, Known, decide
 from services.alerts.store import Life
 from shared.clock import EPOCH
@@ -39,14 +40,15 @@ def judge_caseload(
     therapist, clinics = caseload.therapist, caseload.clinics
     zone = organisation.around.clinic(clinics[0]).timezone if len(clinics) == 1 else "UTC"
     subject = Subject(organisation.id, therapist, "", therapist, clinics, zone)
-    facts = [fact for one in caseload.extracts for fact in one.cancelled]
-    latest = max((fact.known_at for fact in facts), default=EPOCH)
+    latest = max((fact.known_at for fact in caseload.facts), default=EPOCH)
+    matters = {one.fact.event for one in caseload.matters}
     around = Circumstances(
         until=max(until, latest),
         latest_recorded=latest,
         history_after=organisation.history_after(subject.clinic),
         actions=organisation.actions,
-        concerns=lambda _: frozenset(),
+        # Whoever a boundary event is about never reads of it.
+        concerns=lambda events: frozenset({therapist} if matters & set(events) else ()),
     )
     steps: list[Decided] = []
     held: list[tuple[Subject, Held]] = []
@@ -55,7 +57,11 @@ def judge_caseload(
         ordered = _ordered(organisation, rule, caseload)
         found = Judged((), None)
         if ordered:
-            found = judged(rule, partial(_verdict, rule, caseload, until), ordered)
+            limit = _horizon(organisation, rule, caseload, until)
+            found = judged(rule, partial(_verdict, rule, caseload, limit.until), ordered)
+            due.append(limit.again_at)
+            if limit.suspended:
+                found = Judged(found.held, None)
         known = alerts.get((*subject.key, rule.name), ())
         outcome = decide(subject, rule, found.held, known, around)
         steps += outcome.steps
@@ -78,8 +84,30 @@ def _ordered(
     organisation: Organisation, rule: CaseloadRule, caseload: Caseload
 ) -> tuple[Order, ...]:
     """Return the orders of a caseload: those of the clinic where a client was taken on last."""
+    if rule.always_news:
+        # A boundary matter stays under the orders of the clinics that have any.
+        clinics = dict.fromkeys([matter.clinic for matter in caseload.matters])
+        clinics |= dict.fromkeys([stay.clinic for stay in caseload.stays])
+        there = [found for clinic in clinics if (found := organisation.orders(rule, clinic))]
+        return along([(BEGINNING, there[0])]) if there else ()
     stays: list[tuple[datetime, str]] = []
     for stay in caseload.stays:
         if not stays or stays[-1][1] != stay.clinic:
             stays.append((stay.opened_at if stays else BEGINNING, stay.clinic))
-    return along([(since, organisation.orders(rule, clinic)) for since, clinic in stays])
+    there_then = [(since, organisation.orders(rule, clinic)) for since, clinic in stays]
+    return along(there_then) if there_then else ()
+
+
+def _horizon(
+    organisation: Organisation, rule: CaseloadRule, caseload: Caseload, until: datetime
+) -> Horizon:
+    """Return up to when deadlines may be judged: not while what would meet them cannot come."""
+    latest = next((one for one in reversed(caseload.facts) if one.type in rule.reads), None)
+    for silence in organisation.silences.get(latest.sender, ()) if latest else ():
+        if not silence.clinics & set(caseload.clinics) or until < silence.known_at:
+            continue
+        if silence.resumed_at is None:
+            return Horizon(silence.known_at, None, suspended=True)
+        if until < silence.resumed_at + RESUMED_GRACE:
+            return Horizon(silence.known_at, silence.resumed_at + RESUMED_GRACE, suspended=True)
+    return Horizon(until)

@@ -14,6 +14,7 @@ from services.alerts.example import BEGINS, CLINIC, SOURCE, THERAPIST
 from services.alerts.rule import CaseloadRule, Episode, FeedRule, Rule, Urgency
 from services.alerts.rules import COMBINED_RULES, RULES
 from services.alerts.silence import silences
+from shared.alliance.clinics import surroundings
 from shared.alliance.history import fold
 from shared.alliance.reading import standing
 from shared.envelope import Envelope, Event
@@ -65,7 +66,10 @@ def _episodes(rule: Rule, envelopes: Sequence[Envelope], until: datetime) -> Ite
         clients = sorted({one.client for one in envelopes if one.client is not None})
         folded = (fold(ORGANISATION, client, envelopes, around) for client in clients)
         every = (one for history in folded for one in extracts(history))
-        whole = caseload(ORGANISATION, THERAPIST, every)
+        known = surroundings(ORGANISATION, around).supervision.get(THERAPIST, ())
+        whole = caseload(
+            ORGANISATION, THERAPIST, (one for one in every if one.therapist == THERAPIST), known
+        )
         yield from rule.judge_caseload(whole, rule.defaults, until).episodes
         return
     for phase in fold(ORGANISATION, CLIENT, envelopes, around).phases:

@@ -189,7 +189,7 @@ class Watcher:
         self, db: Connection, organisation: str, whose: Sequence[str], until: datetime
     ) -> _Judged:
         around = self._organisations.of(db, organisation, FIRST)
-        every = caseloads.of_therapists(db, self._tables, organisation, whose)
+        every = caseloads.of_therapists(db, self._tables, organisation, whose, around.around)
         alerts = ledger.known_alerts(db, self._tables.inbox, organisation, whose)
         found, afresh = _Judged([], []), not self._voice.aloud
         for therapist, caseload in every.items():

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from services.alerts import inbox
 from services.alerts.bootstrap import EVERY_RULE
+from services.alerts.inbox import Viewer
 from services.alerts.rules import CASELOAD_RULES, FEED_RULES
 from shared.envelope import Envelope
 from shared.storage.engine import Database
+from shared.stream import parking
 from tests.support import events as an
 from tests.support.alerting import AlertsWorld
 from tests.support.events import THERAPIST, on
@@ -149,6 +152,55 @@ def test_switched_off(world: AlertsWorld) -> None:
     clients_seen(world)
     world.tell(*(cancelled(one, 3) for one in CLIENTS[:2]))
     assert world.shown() == []
+
+
+def test_a_caseload_that_becomes_empty(world: AlertsWorld) -> None:
+    """When every fact about a therapist is taken back, so is the alert; nothing stops."""
+    seen = [an.a_session_held("h", on(1), client=one) for one in CLIENTS]
+    gone = [cancelled(one, 3) for one in CLIENTS[:2]]
+    world.tell(*seen, *gone)
+    assert world.the_alert("caseload-interrupted")["state"] == "open"
+    for fact in (*gone, *seen):
+        target = {"id": fact.event.id, "type": fact.event.type}
+        data = {"clinic": an.CLINIC, "target": target, "reason": "entered_in_error"}
+        world.tell(an.an_event("record.retracted", on(6), data, client=fact.client))
+    assert world.the_alert("caseload-interrupted")["state"] == "retracted"
+    with world.db.read() as reading:
+        assert parking.counts(reading, "alerts.v1") == (0, 0)
+
+
+def test_supervision(world: AlertsWorld) -> None:
+    """It falls due by ticks alone, supervision resolves it, and only where it is armed."""
+    clients_seen(world)
+    world.tick(40)
+    assert world.alerts() == []
+    sends = ["sessions", "supervision"]
+    world.tell(an.a_clinic_configured(an.CLINIC, at=on(40), sends=sends, sender="rapport"))
+    world.tick(0.1)
+    assert world.the_alert("supervision-overdue")["state"] == "open"
+    data = {"clinic": an.CLINIC, "therapist": THERAPIST, "topics": ["risk"]}
+    world.tell(an.an_event("supervision.held", on(42), data, client=None))
+    assert world.the_alert("supervision-overdue")["state"] == "resolved"
+
+
+def test_a_pattern_is_told_to_governance_alone(world: AlertsWorld) -> None:
+    """Governance is told; leadership is not, and whom it is about never reads it."""
+    sends = ["sessions", "boundary"]
+    world.tell(an.a_clinic_configured(an.CLINIC, at=on(1), sends=sends, sender="rapport"))
+    governor = world.a_recipient("governor", role="governance")
+    for client in CLIENTS[:2]:
+        data = {"clinic": an.CLINIC, "therapist": THERAPIST, "boundary_event": "be",
+                "area": "gifts", "about": "therapist", "concerns": THERAPIST,
+                "reported_by": "client", "severity": 2}  # fmt: skip
+        world.tell(an.an_event("boundary.noted", on(2), data, client=client))
+    alert = world.the_alert("boundary-pattern-therapist")
+    assert alert["concerns_hidden"]
+    told = {one for _, channel, one, _ in world.ledger() if channel == "webhook"}
+    assert told == {governor}
+    viewer = Viewer(world.organisation, person=THERAPIST)
+    with world.db.read() as reading:
+        assert inbox.page(reading, viewer, {}, limit=9).alerts == []
+        assert inbox.one(reading, viewer, alert["id"]) is None
 
 
 def test_two_organisations(world: AlertsWorld) -> None:

@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 
 from services.alerts.caseload import Caseload, caseload, extracts, read, written
-from services.alerts.rule import Verdict
+from services.alerts.rule import CaseloadRule, Verdict
 from services.alerts.rules import CASELOAD_RULES
+from services.alerts.rules.boundary_pattern_therapist import BoundaryPatternTherapist
 from services.alerts.rules.caseload_interrupted import CaseloadInterrupted
+from services.alerts.rules.supervision_overdue import SupervisionOverdue
+from shared.alliance.clinics import surroundings
 from shared.alliance.history import fold
 from shared.envelope import Envelope
 from tests.support import events as an
@@ -41,7 +44,9 @@ def the_caseload(clients: Iterable[list[Envelope]], *around: Envelope) -> Caselo
         for one in extracts(fold(ORGANISATION, events[0].client or "", events, around))
         if one.therapist == THERAPIST
     ]
-    return caseload(ORGANISATION, THERAPIST, every)
+    known = surroundings(ORGANISATION, around)
+    away = [absence.span for absence in known.away.get(THERAPIST, ())]
+    return caseload(ORGANISATION, THERAPIST, every, known.supervision.get(THERAPIST, ()), away)
 
 
 def judged(clients: Iterable[list[Envelope]], *around: Envelope, **settings: Any) -> Verdict:
@@ -137,7 +142,7 @@ def test_consent() -> None:
 
 
 @pytest.mark.parametrize("rule", CASELOAD_RULES, ids=[rule.name for rule in CASELOAD_RULES])
-def test_any_order_gives_the_same(rule: CaseloadInterrupted) -> None:
+def test_any_order_gives_the_same(rule: CaseloadRule) -> None:
     """Clients and events in any order, told twice, give the same verdict; nobody is nothing."""
     for seed in range(20):
         chance = random.Random(seed)
@@ -158,3 +163,109 @@ def test_any_order_gives_the_same(rule: CaseloadInterrupted) -> None:
             : len(first.episodes)
         ]
     assert rule.judge_caseload(caseload(ORGANISATION, THERAPIST, ()), {}, FAR) == Verdict(())
+
+
+def supervision(day: float) -> Envelope:
+    """Return supervision that the therapist had, about no one client."""
+    data = {"clinic": an.CLINIC, "therapist": THERAPIST, "topics": ["alliance"]}
+    return an.an_event("supervision.held", on(day), data, client=None)
+
+
+def overdue(*around: Envelope, days: float, clients: Any = None) -> bool:
+    """Return whether supervision is overdue so many days after the first session."""
+    whole = the_caseload(clients or [a_client(1)], *around)
+    began = on(0) + timedelta(minutes=50)
+    found = SupervisionOverdue().judge_caseload(whole, {}, began + timedelta(days=days))
+    return any(one.cleared_at is None for one in found.episodes)
+
+
+@pytest.mark.parametrize(("days", "speaks"), [(29.99, False), (30, True)])
+def test_four_weeks_without_supervision(days: float, speaks: bool) -> None:
+    """It is due four weeks after the first session, and judged two days later."""
+    assert overdue(days=days) is speaks
+
+
+def test_supervision_starts_the_weeks_anew() -> None:
+    """From each supervision on four weeks are counted; late it clears, within the grace too."""
+    assert not overdue(supervision(20), days=49)
+    assert overdue(supervision(20), days=51)
+    assert not overdue(supervision(40), days=41)
+    assert not overdue(supervision(29), days=31)
+    whole = the_caseload([a_client(1)], supervision(40))
+    (first, _) = SupervisionOverdue().judge_caseload(whole, {}, FAR).episodes
+    assert first.cleared_at == on(40)
+    within = the_caseload([a_client(1)], supervision(29))
+    assert len(SupervisionOverdue().judge_caseload(within, {}, on(50)).episodes) == 0
+
+
+def test_supervision_about_one_client_counts() -> None:
+    """Supervision held about a client is supervision."""
+    about = replace(supervision(20), event=replace(supervision(20).event, subject="cl_1"))
+    assert not overdue(days=45, clients=[a_client(1, about)])
+
+
+def test_leave_and_an_empty_caseload_do_not_count() -> None:
+    """Announced leave lets the weeks stand still; who has no client in care needs none."""
+    away = an.a_therapist_away("2026-01-12", "2026-01-18", at=on(2))
+    assert not overdue(away, days=36)
+    assert overdue(away, days=37.5)
+    left = [a_client(1, an.a_care_event("ended", on(20), reason="agreed"))]
+    assert not overdue(days=100, clients=left)
+
+
+def a_matter(client: int, day: float, severity: int | None = 2, **more: Any) -> list[Envelope]:
+    """Return a client with whom a boundary event about the therapist was noted."""
+    data = {"clinic": an.CLINIC, "therapist": THERAPIST, "boundary_event": "be", "area": "gifts",
+            "about": "therapist", "concerns": THERAPIST, "reported_by": "colleague",
+            "reporter_protected": True, "severity": severity} | more  # fmt: skip
+    return a_client(client, an.an_event("boundary.noted", on(day), data))
+
+
+def pattern(*clients: list[Envelope]) -> Verdict:
+    """Return what the rule says of boundary events."""
+    return BoundaryPatternTherapist().judge_caseload(the_caseload(clients), {}, FAR)
+
+
+@pytest.mark.parametrize(
+    ("severities", "days", "speaks"),
+    [((2, 2), 364, True), ((2, 2), 365, False), ((2, 1), 30, False), ((2, None), 30, False),
+     ((4, 3), 30, True)],
+)  # fmt: skip
+def test_two_clients_within_a_year(
+    severities: tuple[int | None, int | None], days: int, speaks: bool
+) -> None:
+    """Two events of severity 2 with different clients within a year are a pattern; not just so."""
+    found = pattern(a_matter(1, 1, severities[0]), a_matter(2, 1 + days, severities[1]))
+    assert bool(found.episodes) is speaks
+
+
+def test_one_client_or_another_person_is_no_pattern() -> None:
+    """Two events with one client are another rule's; events about others are not this one's."""
+    twice = [*a_matter(1, 1), *a_matter(1, 5, boundary_event="other")[1:]]
+    assert pattern(twice).episodes == ()
+    assert pattern(a_matter(1, 1), a_matter(2, 5, concerns="th_eve")).episodes == ()
+
+
+def test_what_an_assessment_or_an_outcome_changes() -> None:
+    """The latest severity counts; no boundary matter after all counts for nothing; it clears."""
+    common = {"clinic": an.CLINIC, "therapist": THERAPIST, "boundary_event": "be"}
+
+    def then(client: int, what: str, day: float, **data: Any) -> list[Envelope]:
+        return a_client(client, an.an_event(f"boundary.{what}", on(day), common | data))[1:]
+
+    assessed = {"assessment": "crossing", "assessed_by": "supervisor"}
+    lower = [*a_matter(2, 5), *then(2, "assessed", 9, severity=1, **assessed)]
+    assert pattern(a_matter(1, 1), lower).episodes == ()
+    higher = [*a_matter(2, 5, 1), *then(2, "assessed", 9, severity=2, **assessed)]
+    assert [one.effective_at for one in pattern(a_matter(1, 1), higher).episodes] == [on(9)]
+    none = [*a_matter(2, 5), *then(2, "closed", 9, outcome="not_a_boundary_matter")]
+    assert pattern(a_matter(1, 1), none).episodes == ()
+    closed = [*a_matter(2, 5), *then(2, "closed", 9, outcome="upheld")]
+    assert [one.cleared_at for one in pattern(a_matter(1, 1), closed).episodes] == [on(9)]
+
+
+def test_who_reported_is_in_no_extract() -> None:
+    """Nothing of who reported a boundary event is kept for the caseload."""
+    (extract,) = the_caseload([a_matter(1, 1)]).extracts
+    assert b"colleague" not in written(extract)
+    assert b"report" not in written(extract)

@@ -6,6 +6,7 @@ from services.alerts.rules.alliance_decline import AllianceDecline
 from services.alerts.rules.alliance_drop import AllianceDrop
 from services.alerts.rules.alliance_out_of_control import AllianceOutOfControl
 from services.alerts.rules.boundary_pattern import BoundaryPattern
+from services.alerts.rules.boundary_pattern_therapist import BoundaryPatternTherapist
 from services.alerts.rules.boundary_serious import BoundarySerious
 from services.alerts.rules.boundary_unassessed import BoundaryUnassessed
 from services.alerts.rules.case_without_activity import CaseWithoutActivity
@@ -33,6 +34,7 @@ from services.alerts.rules.sessions_starting_late import SessionsStartingLate
 from services.alerts.rules.setback_without_plan import SetbackWithoutPlan
 from services.alerts.rules.shortened_sessions import ShortenedSessions
 from services.alerts.rules.source_silent import SourceSilent
+from services.alerts.rules.supervision_overdue import SupervisionOverdue
 from services.alerts.rules.therapist_cancellations import TherapistCancellations
 from services.alerts.rules.unplanned_transfer import UnplannedTransfer
 from services.alerts.rules.waiting_too_long import WaitingTooLong
@@ -76,7 +78,11 @@ RULES: tuple[Rule, ...] = (
 COMBINED_RULES: tuple[CombinedRule, ...] = (DropoutRisk(),)
 """Judged from the episodes of others; their parts are told by them."""
 
-CASELOAD_RULES: tuple[CaseloadRule, ...] = (CaseloadInterrupted(),)
+CASELOAD_RULES: tuple[CaseloadRule, ...] = (
+    CaseloadInterrupted(),
+    SupervisionOverdue(),
+    BoundaryPatternTherapist(),
+)
 """About all clients of one therapist."""
 
 FEED_RULES: tuple[FeedRule, ...] = (SourceSilent(),)
