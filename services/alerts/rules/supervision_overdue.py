@@ -30,8 +30,11 @@ class SupervisionOverdue:
     title: str = "No supervision has been recorded for longer than agreed"
     needs: frozenset[str] = frozenset({"supervision"})
     reads: frozenset[str] = frozenset(
-        {"supervision.held", "session.held", "therapist.away", "care.transferred", "care.ended"}
-    )
+        {
+            "supervision.held", "session.scheduled", "session.held", "therapist.away",
+            "care.transferred", "care.ended",
+        }
+    )  # fmt: skip
     tell: Mapping[Urgency, tuple[Audience, ...]] = {"attention": ("supervisor", "leadership")}
     next_steps: tuple[str, ...] = (
         "See that a time for supervision is agreed, and kept free.",
