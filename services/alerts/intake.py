@@ -127,7 +127,10 @@ class Intake:
             found = store.clients_of(
                 db, self._tables, organisation, partition, clinics=data["clinics"]
             )
-            return found | ({(organisation, data["source"])} if partition == FIRST else set())
+            if partition == FIRST:
+                found |= caseloads.therapists(db, self._tables, organisation)
+                found.add((organisation, data["source"]))
+            return found
         if event.type in ACTIONS:
             about = store.client_of(db, self._tables, organisation, data["alert"])
             return {(organisation, about)} if about and partition == FIRST else set()

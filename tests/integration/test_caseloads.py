@@ -1,21 +1,29 @@
 """Alerts about a therapist's whole caseload: facts in at the stream, one alert out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from services.alerts import inbox
 from services.alerts.bootstrap import EVERY_RULE
+from services.alerts.caseload import Caseload
 from services.alerts.inbox import Viewer
+from services.alerts.rule import Verdict
 from services.alerts.rules import CASELOAD_RULES, FEED_RULES
+from services.alerts.rules.caseload_interrupted import CaseloadInterrupted
+from services.alerts.watcher import Watcher
 from shared.envelope import Envelope
 from shared.storage.engine import Database
 from shared.stream import parking
+from tests.support import alert_rules
 from tests.support import events as an
 from tests.support.alerting import AlertsWorld
 from tests.support.events import THERAPIST, on
+from tests.support.poison import retry
 from tests.support.rejudged import rebuilt
 
 CLIENTS = [f"cl_{name}" for name in ("ada", "bea", "cleo", "dora", "ella", "fay", "gwen", "hal")]
@@ -169,6 +177,44 @@ def test_a_caseload_that_becomes_empty(world: AlertsWorld) -> None:
         assert parking.counts(reading, "alerts.v1") == (0, 0)
 
 
+class Fragile(CaseloadInterrupted):
+    """A rule with a mistake, until it is mended."""
+
+    broken = False
+
+    def judge_caseload(
+        self, caseload: Caseload, settings: Mapping[str, Any], until: datetime
+    ) -> Verdict:
+        """Fail, or judge."""
+        if self.broken:
+            raise RuntimeError("a mistake")
+        return super().judge_caseload(caseload, settings, until)
+
+
+def test_a_caseload_that_cannot_be_judged(db: Database, tmp_path: Path) -> None:
+    """It alone waits; its clients are judged as ever, and tried again it is told once."""
+    fragile = Fragile()
+    world = AlertsWorld(db, tmp_path, rules=(*RULES[1:], fragile, *alert_rules.RULES))
+    world.a_recipient("lead")
+    world.arm("sessions", "boundary")
+    clients_seen(world)
+    fragile.broken = True
+    world.tell(cancelled(CLIENTS[0], 3), cancelled(CLIENTS[1], 3))
+    with world.db.read() as reading:
+        assert parking.counts(reading, "alerts.v1")[0] == 1
+    assert world.alerts() == []
+    again = an.a_session_cancelled("d", at=on(4), by="therapist", client=CLIENTS[0])
+    world.tell(again)
+    assert {one["rule"] for one in world.alerts()} == {"test-cancelled"}
+    fragile.broken = False
+    (done,) = retry(world.db, Watcher(world.rules, world.office.accounts.recipients), world.clock)
+    assert done.left == 0
+    assert world.the_alert("caseload-interrupted")["state"] == "open"
+    world.tick(0.1)
+    assert len([one for one in world.alerts() if one["rule"] == "caseload-interrupted"]) == 1
+    world.close()
+
+
 def test_supervision(world: AlertsWorld) -> None:
     """It falls due by ticks alone, supervision resolves it, and only where it is armed."""
     clients_seen(world)
@@ -181,6 +227,21 @@ def test_supervision(world: AlertsWorld) -> None:
     data = {"clinic": an.CLINIC, "therapist": THERAPIST, "topics": ["risk"]}
     world.tell(an.an_event("supervision.held", on(42), data, client=None))
     assert world.the_alert("supervision-overdue")["state"] == "resolved"
+
+
+def test_a_silent_source_suspends_what_is_overdue(world: AlertsWorld) -> None:
+    """While nothing can come from its source, supervision falls due for nobody."""
+    sends = ["sessions", "supervision"]
+    world.tell(an.a_clinic_configured(an.CLINIC, at=on(1), sends=sends, sender="rapport"))
+    clients_seen(world)
+    said = {"source": an.SENDER, "clinics": [an.CLINIC]}
+    world.tell(an.an_event("feed.silent", on(10), said, client=None, sender="rapport"))
+    world.tick(40)
+    assert [one["rule"] for one in world.alerts()] == ["source-silent"]
+    world.tell(an.an_event("feed.resumed", on(51), said, client=None, sender="rapport"))
+    assert "supervision-overdue" not in {one["rule"] for one in world.alerts()}
+    world.tick(4)
+    assert world.the_alert("supervision-overdue")["state"] == "open"
 
 
 def test_a_pattern_is_told_to_governance_alone(world: AlertsWorld) -> None:
