@@ -1,16 +1,16 @@
 """From the facts of one client to the steps of its alerts. Pure: the watcher does the I/O."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any, Final, cast
 
-from services.alerts.absorbing import PEERS, Absorbing, informative, of_peer
+from services.alerts.absorbers import COMBINED, absorbing_now, peers_told
+from services.alerts.absorbing import PEERS, informative
 from services.alerts.alert import ACTIONS, Action, Subject, actions_in
 from services.alerts.caseload import extracts
-from services.alerts.difference import overlap
 from services.alerts.groups import group_of
 from services.alerts.judgement import Held, Judged, always, judged
 from services.alerts.ledger import Key
@@ -18,7 +18,7 @@ from services.alerts.orders import BEGINNING, Order, along
 from services.alerts.organisations import Organisation
 from services.alerts.rule import CombinedRule, Episode, FeedRule, Rule, Verdict
 from services.alerts.silence import Horizon, horizon
-from services.alerts.steps import Circumstances, Decided, Known, Outcome, decide
+from services.alerts.steps import Circumstances, Decided, Known, decide
 from services.alerts.store import Life
 from shared.alliance.history import History, Phase, fold_within
 from shared.alliance.matters import Matters, matters
@@ -27,7 +27,6 @@ from shared.clock import EPOCH
 from shared.envelope import Envelope
 
 ALERTS_CONSENT: Final = "alerts"
-COMBINED: Final = "combined"
 """The family of rules that are judged from the episodes of others."""
 
 _Judge = Callable[[datetime, Mapping[str, Any]], Verdict]
@@ -140,12 +139,15 @@ def _judge_phases(case: _Case, phases: Sequence[Phase], rules: Sequence[Rule]) -
         )
         for rule, parts in _verdicts(case, phases, rules)
     ]
-    told = tuple(one for rule, _, held, known in every for one in _peers_told(rule, held, known))
+    muted = case.history.withdrawn.get(ALERTS_CONSENT, ())
+    told = tuple(
+        one for rule, _, held, known in every for one in peers_told(rule, held, known, muted)
+    )
     around = replace(around, absorbing=told)
     for rule, parts, held, known in sorted(every, key=lambda one: informative(one[0])):
         outcome = decide(subject, rule, held, known, around)
         if held and (rule.family == COMBINED or rule.name in PEERS):
-            absorbing = (*around.absorbing, *_absorbing(rule, known, outcome))
+            absorbing = (*around.absorbing, *absorbing_now(rule, known, outcome, muted))
             around = replace(around, absorbing=absorbing)
         steps += outcome.steps
         everything += [(subject, one) for one in held]
@@ -195,37 +197,6 @@ def _told(
         for name in rule.parts
         if name in alone
     }
-
-
-def _absorbing(rule: Rule, known: Sequence[Known], outcome: Outcome) -> Iterator[Absorbing]:
-    """Yield the alerts that tell of others, and that people were told of, or are now."""
-    news = {step.alert for step in outcome.steps if step.telling == "news"}
-    if rule.family != COMBINED:
-        for alert, one in outcome.alerts:
-            if alert in news:
-                yield of_peer(alert, rule, one.effective_at, one.cleared_at)
-        return
-    combined = cast(CombinedRule, rule)
-    news |= {one.alert for one in known if one.told and not one.body["historical"]}
-    for alert, one in outcome.alerts:
-        if alert in news:
-            before = timedelta(days=one.settings["within_days"])
-            tell = frozenset(rule.tell[one.episode.urgency])
-            parts = frozenset(combined.parts)
-            yield Absorbing(alert, parts, tell, one.effective_at, one.cleared_at, before)
-
-
-def _peers_told(rule: Rule, held: Sequence[Held], known: Sequence[Known]) -> Iterator[Absorbing]:
-    """Yield the alerts of a rule among peers that people were told of before, and that hold."""
-    if rule.name not in PEERS:
-        return
-    for one in known:
-        if one.told and not one.retracted and not one.body["historical"]:
-            yield from (
-                of_peer(one.alert, rule, episode.effective_at, episode.cleared_at)
-                for episode in held
-                if episode.steps and overlap(one, episode)
-            )
 
 
 def _judge_phase(case: _Case, rule: Rule, phase: Phase, judge: _Judge) -> tuple[Judged, Horizon]:

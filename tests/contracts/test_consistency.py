@@ -70,7 +70,7 @@ def test_it_names_what_it_stands_on(measure: Measure) -> None:
                 parse_time(one["due_at"])
             assert orjson.dumps(one)
             assert one["words"].endswith(".")
-            assert phase.therapist not in one["words"]
+            assert not phase.therapist or phase.therapist not in one["words"]
 
 
 @each

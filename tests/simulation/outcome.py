@@ -134,7 +134,9 @@ def _told(
         bodies = [orjson.loads(row.body) for row in db.execute(asked)]
     for body in bodies:
         if body["rule"] != FEED_RULE:
-            whom = None if body["id"] in history else frozenset(readers.get(body["id"], ()))
+            # What another alert tells of depends on which of them was told first.
+            elsewhere = body["id"] in history or "absorbed_by" in body
+            whom = None if elsewhere else frozenset(readers.get(body["id"], ()))
             yield {name: body[name] for name in SAID}, whom
 
 

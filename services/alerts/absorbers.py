@@ -1,0 +1,69 @@
+"""Which alerts of a client tell of others, and absorb them: those that were news. Pure."""
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import Final, cast
+
+from services.alerts.absorbing import PEERS, Absorbing, of_peer
+from services.alerts.alert import delivered
+from services.alerts.decided import Known
+from services.alerts.difference import overlap
+from services.alerts.judgement import Held
+from services.alerts.rule import CombinedRule, Rule
+from services.alerts.steps import Outcome
+from shared.alliance.calendar import covers
+from shared.alliance.history import Span
+
+COMBINED: Final = "combined"
+
+
+def absorbing_now(
+    rule: Rule, known: Sequence[Known], outcome: Outcome, muted: Sequence[Span]
+) -> Iterator[Absorbing]:
+    """Yield the alerts that tell of others, and that people were told of, or are now."""
+    news = {step.alert for step in outcome.steps if step.telling == "news"}
+    if rule.family != COMBINED:
+        for alert, one in outcome.alerts:
+            if alert in news:
+                yield of_peer(alert, rule, one.effective_at, one.cleared_at)
+        return
+    combined = cast(CombinedRule, rule)
+    news |= {one.alert for one in known if _was_news(one, muted)}
+    for alert, one in outcome.alerts:
+        if alert in news:
+            before = timedelta(days=one.settings["within_days"])
+            tell = frozenset(rule.tell[one.episode.urgency])
+            parts = frozenset(combined.parts)
+            yield Absorbing(alert, parts, tell, one.effective_at, one.cleared_at, before)
+
+
+def _was_news(known: Known, muted: Sequence[Span]) -> bool:
+    """Return whether an alert was told, or would have been had there been anybody to tell.
+
+    Whom there is to tell is no matter of what is told: else the same facts, judged again, would
+    come to another alert that tells of them.
+
+    Args:
+        known: The alert.
+        muted: When the client's consent to alerts was withdrawn.
+    """
+    body = known.body
+    if body["historical"]:
+        return False
+    aloud = delivered(body["urgency"]) and not body.get("absorbed_by")
+    return known.told or (aloud and not any(covers(one, known.escalated_at) for one in muted))
+
+
+def peers_told(
+    rule: Rule, held: Sequence[Held], known: Sequence[Known], muted: Sequence[Span]
+) -> Iterator[Absorbing]:
+    """Yield the alerts of a rule among peers that people were told of before, and that hold."""
+    if rule.name not in PEERS:
+        return
+    for one in known:
+        if _was_news(one, muted) and not one.retracted:
+            yield from (
+                of_peer(one.alert, rule, episode.effective_at, episode.cleared_at)
+                for episode in held
+                if episode.steps and overlap(one, episode)
+            )
