@@ -15,6 +15,7 @@ from shared.alliance.calendar import covers
 from shared.alliance.history import Span
 
 COMBINED: Final = "combined"
+"""The family of rules that are judged from the episodes of others."""
 
 
 def absorbing_now(

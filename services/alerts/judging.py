@@ -27,7 +27,6 @@ from shared.clock import EPOCH
 from shared.envelope import Envelope
 
 ALERTS_CONSENT: Final = "alerts"
-"""The family of rules that are judged from the episodes of others."""
 
 _Judge = Callable[[datetime, Mapping[str, Any]], Verdict]
 """Judges a phase up to a horizon, under some settings."""
