@@ -117,7 +117,8 @@ class DropoutRisk:
             for decline in _first_of_each(declines)
             for moment in _moments(decline, declines, lapses, chosen["within_days"])
         ]
-        moments.sort(key=lambda one: (one.at, one.urgency is None, one.about))
+        # What came at one moment stays in the order of the names: an id of ours decides nothing.
+        moments.sort(key=lambda one: (one.at, one.urgency is None))
         found = verdict(self, phase, moments, until)
         known = [*declines, *lapses]
         return replace(found, episodes=tuple(_known_with(one, known) for one in found.episodes))
