@@ -11,17 +11,15 @@ from typing import Any, Final
 import orjson
 
 from shared.alliance.attendance import Outcome, excuse, lapses, outcomes
+from shared.alliance.boundaries import NONE_AFTER_ALL
 from shared.alliance.calendar import covers
 from shared.alliance.history import History, Phase, Span
 from shared.alliance.reading import PROCESSING, Fact
 from shared.clock import format_time, parse_time
 from shared.values import frozen
 
-ALERTS: Final = "alerts"
+ALERTS_CONSENT: Final = "alerts"
 """The scope of consent whose withdrawal keeps what happens from being told of."""
-
-NONE_AFTER_ALL: Final = frozenset({"not_a_boundary_matter", "merged"})
-"""Outcomes that say that there was no (other) boundary event: it never counts."""
 
 SICKNESS_WINDOW: Final = 8
 SICKNESS_GRACE: Final = 1
@@ -186,7 +184,7 @@ def extracts(history: History) -> list[Extract]:
 
 
 def _extract(history: History, therapist: str, phases: Sequence[Phase]) -> Extract:
-    unwanted = history.withdrawn.get(ALERTS, ())
+    unwanted = history.withdrawn.get(ALERTS_CONSENT, ())
     counted: list[Fact] = []
     excused: list[tuple[datetime, str]] = []
     for phase in phases:

@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from services.alerts.absorbers import COMBINED, absorbing_now, peers_told
 from services.alerts.absorbing import PEERS, informative
 from services.alerts.alert import ACTIONS, Action, Subject, actions_in
-from services.alerts.caseload import extracts
+from services.alerts.caseload import ALERTS_CONSENT, extracts
 from services.alerts.groups import group_of
 from services.alerts.judgement import Held, Judged, always, judged
 from services.alerts.ledger import Key
@@ -25,8 +25,6 @@ from shared.alliance.matters import Matters, matters
 from shared.alliance.reading import PROCESSING
 from shared.clock import EPOCH
 from shared.envelope import Envelope
-
-ALERTS_CONSENT: Final = "alerts"
 
 _Judge = Callable[[datetime, Mapping[str, Any]], Verdict]
 """Judges a phase up to a horizon, under some settings."""
@@ -207,7 +205,7 @@ def _judge_phase(case: _Case, rule: Rule, phase: Phase, judge: _Judge) -> tuple[
     # While consent to processing is withdrawn nothing falls due: what would have put it right
     # is left out of the fold.
     until = min([case.until, *ends])
-    limit = horizon(phase, rule.reads, case.organisation.silences, until)
+    limit = horizon(phase.facts, {phase.clinic.ref}, rule.reads, case.organisation.silences, until)
     found = judged(
         rule,
         partial(judge, limit.until),

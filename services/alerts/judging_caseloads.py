@@ -13,7 +13,7 @@ from services.alerts.ledger import Key
 from services.alerts.orders import BEGINNING, Order, along
 from services.alerts.organisations import Organisation
 from services.alerts.rule import CaseloadRule, Verdict
-from services.alerts.silence import RESUMED_GRACE, Horizon
+from services.alerts.silence import horizon
 from services.alerts.steps import Circumstances, Decided, Known, decide
 from services.alerts.store import Life
 from shared.clock import EPOCH
@@ -57,7 +57,9 @@ def judge_caseload(
         ordered = _ordered(organisation, rule, caseload)
         found = Judged((), None)
         if ordered:
-            limit = _horizon(organisation, rule, caseload, until)
+            limit = horizon(
+                caseload.facts, caseload.clinics, rule.reads, organisation.silences, until
+            )
             found = judged(rule, partial(_verdict, rule, caseload, limit.until), ordered)
             due.append(limit.again_at)
             if limit.suspended:
@@ -96,18 +98,3 @@ def _ordered(
             stays.append((stay.opened_at if stays else BEGINNING, stay.clinic))
     there_then = [(since, organisation.orders(rule, clinic)) for since, clinic in stays]
     return along(there_then) if there_then else ()
-
-
-def _horizon(
-    organisation: Organisation, rule: CaseloadRule, caseload: Caseload, until: datetime
-) -> Horizon:
-    """Return up to when deadlines may be judged: not while what would meet them cannot come."""
-    latest = next((one for one in reversed(caseload.facts) if one.type in rule.reads), None)
-    for silence in organisation.silences.get(latest.sender, ()) if latest else ():
-        if not silence.clinics & set(caseload.clinics) or until < silence.known_at:
-            continue
-        if silence.resumed_at is None:
-            return Horizon(silence.known_at, None, suspended=True)
-        if until < silence.resumed_at + RESUMED_GRACE:
-            return Horizon(silence.known_at, silence.resumed_at + RESUMED_GRACE, suspended=True)
-    return Horizon(until)

@@ -107,6 +107,13 @@ LEDGER = Table(
 )
 """Unique per (alert, step, channel, recipient): nobody is told anything twice."""
 
+OF_ITS_STEP: Final = and_(
+    STEPS.c.organisation == LEDGER.c.organisation,
+    STEPS.c.alert == LEDGER.c.alert,
+    STEPS.c.number == LEDGER.c.number,
+)
+"""Joins a row of the ledger to the step that it tells."""
+
 Key = tuple[str, str, str]
 """Care, therapist and rule: whose alerts are compared with whose episodes."""
 

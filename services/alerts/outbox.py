@@ -20,6 +20,7 @@ from services.alerts.ledger import (
     GIVEN_UP,
     LEDGER,
     NOBODY,
+    OF_ITS_STEP,
     PENDING,
     SENT,
     STEPS,
@@ -110,14 +111,7 @@ _DUE: Final = and_(LEDGER.c.status == PENDING, LEDGER.c.due_at <= bindparam("pre
 _ANY_DUE: Final = select(LEDGER.c.channel).where(_DUE).limit(1)
 _DUE_FIRST: Final = (
     select(LEDGER, STEPS.c.id, STEPS.c.client, STEPS.c.kind, STEPS.c.decided_at, STEPS.c.body)
-    .join(
-        STEPS,
-        and_(
-            STEPS.c.organisation == LEDGER.c.organisation,
-            STEPS.c.alert == LEDGER.c.alert,
-            STEPS.c.number == LEDGER.c.number,
-        ),
-    )
+    .join(STEPS, OF_ITS_STEP)
     .where(
         _DUE,
         LEDGER.c.channel == bindparam("by"),

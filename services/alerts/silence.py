@@ -5,12 +5,11 @@ verdicts of phases whose latest needed fact came from a silent source wait until
 spoken again, and then for the grace in which what was entered late may still come.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from shared.alliance.history import Phase
 from shared.alliance.reading import Fact
 from shared.values import frozen
 
@@ -84,13 +83,27 @@ def silences(facts: Iterable[Fact]) -> Silences:
     return {source: tuple(spans) for source, spans in found.items()}
 
 
-def horizon(phase: Phase, reads: frozenset[str], known: Silences, until: datetime) -> Horizon:
-    """Return up to when the deadlines of a phase may be judged by a rule that reads ``reads``."""
+def horizon(
+    facts: Sequence[Fact],
+    clinics: Collection[str],
+    reads: frozenset[str],
+    known: Silences,
+    until: datetime,
+) -> Horizon:
+    """Return up to when deadlines may be judged: not while what would meet them cannot come.
+
+    Args:
+        facts: Those of a phase, or of a caseload, in time.
+        clinics: Where it is.
+        reads: The types that the rule reads.
+        known: The silences of each source.
+        until: The present.
+    """
     if not known:
         return Horizon(until)
-    latest = next((fact for fact in reversed(phase.facts) if fact.type in reads), None)
+    latest = next((fact for fact in reversed(facts) if fact.type in reads), None)
     for silence in known.get(latest.sender, ()) if latest else ():
-        if phase.clinic.ref not in silence.clinics or until < silence.known_at:
+        if silence.clinics.isdisjoint(clinics) or until < silence.known_at:
             continue
         if silence.resumed_at is None:
             return Horizon(silence.known_at, None, suspended=True)

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row, and_, bindparam, select
 
 from services.alerts import ledger
 from services.alerts.audience import audience
-from services.alerts.ledger import LEDGER, STEPS
+from services.alerts.ledger import LEDGER, OF_ITS_STEP, STEPS
 from services.alerts.outbox import ALIVE, SUMMARY_OF_HISTORY
 from services.alerts.steps import SOURCE
 from services.alerts.tables import Tables
@@ -72,14 +72,7 @@ def _waiting(tables: Tables) -> Any:
     inbox = tables.inbox
     return (
         select(LEDGER, STEPS.c.body, STEPS.c.concerned, STEPS.c.therapist, inbox.c.clinic)
-        .join(
-            STEPS,
-            and_(
-                STEPS.c.organisation == LEDGER.c.organisation,
-                STEPS.c.alert == LEDGER.c.alert,
-                STEPS.c.number == LEDGER.c.number,
-            ),
-        )
+        .join(STEPS, OF_ITS_STEP)
         .join(
             inbox,
             and_(inbox.c.organisation == LEDGER.c.organisation, inbox.c.alert == LEDGER.c.alert),

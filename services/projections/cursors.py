@@ -9,8 +9,10 @@ import binascii
 import hashlib
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import orjson
+from sqlalchemy import ColumnElement, and_, or_
 
 RANKS = range(16)
 LATEST = 2**62
@@ -23,6 +25,18 @@ NAME = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """The form of an id that follows from what it names."""
 
 Place = tuple[int, int, str]
+
+
+def beyond(
+    order: tuple[ColumnElement[Any], ColumnElement[Any], ColumnElement[Any]], last: Place
+) -> ColumnElement[bool]:
+    """Return the condition for what comes after the last row of the page before."""
+    (rank, since, name), (at, then, that) = order, last
+    return or_(
+        rank > at,
+        and_(rank == at, since > then),
+        and_(rank == at, since == then, name > that),
+    )
 
 
 def write(place: Place, filters: Mapping[str, str | None]) -> str:

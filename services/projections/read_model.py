@@ -5,7 +5,8 @@ A read model is one file in ``services/projections/read_models`` and one line in
 whose tables are its own, so that the next is built beside the one that serves and switched to.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -39,6 +40,28 @@ class Batch:
     held: Collection[Who] = ()
     new: Sequence[Arrival] = ()
     copied: Sequence[Arrival] = ()
+
+    def touched(
+        self, concerned: Callable[[Arrival], Iterable[str]], types: tuple[str, ...] = ("",)
+    ) -> Mapping[str, set[str]]:
+        """Return organisation → the clients whose rows may be otherwise.
+
+        Args:
+            concerned: A fact about many → whom it concerns; who is held back is left out.
+            types: Beginnings of the types that matter; all of them when left out.
+        """
+        found: dict[str, set[str]] = defaultdict(set)
+        for arrival in (*self.new, *self.copied):
+            envelope = arrival.envelope
+            organisation = envelope.organisation
+            if not envelope.event.type.startswith(types):
+                continue
+            if envelope.client is not None:
+                found[organisation].add(envelope.client)
+                continue
+            free = (one for one in concerned(arrival) if (organisation, one) not in self.held)
+            found[organisation].update(free)
+        return found
 
     def foldable(self, charts: "Iterable[Chart]", changed: Collection[str]) -> "list[Chart]":
         """Return charts without those of clients who are held back and have not changed."""

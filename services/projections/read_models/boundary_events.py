@@ -4,7 +4,6 @@ A row says what the facts of its own matter say, and nothing of another: whoever
 the same bytes whatever else happened to the client (invariant 10).
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -26,18 +25,18 @@ from sqlalchemy import (
     and_,
     case,
     func,
-    or_,
     select,
 )
 
+from services.projections.cursors import beyond
 from services.projections.entries import listed
 from services.projections.read_model import Batch, Chart
 from shared.alliance.boundaries import Entry, register, state_of
 from shared.alliance.matters import BOUNDARY, UNKNOWN, matters
 from shared.alliance.mergers import MERGED
 from shared.clock import to_micros
-from shared.envelope import Envelope
 from shared.errors import blamed_on
+from shared.storage.facts import Arrival
 from shared.storage.replacing import Who, replace
 from shared.storage.table_sets import Catalogue
 
@@ -101,19 +100,7 @@ class BoundaryEvents:
 
     def apply(self, db: Connection, batch: Batch) -> None:
         """Say anew what stands of the boundary events of each touched client."""
-        touched: dict[str, set[str]] = defaultdict(set)
-        for arrival in (*batch.new, *batch.copied):
-            envelope = arrival.envelope
-            if not envelope.event.type.startswith((*TELLING, *CALENDAR)):
-                continue
-            if envelope.client is not None:
-                touched[envelope.organisation].add(envelope.client)
-            else:
-                touched[envelope.organisation].update(
-                    client
-                    for client in self._dated(db, envelope, arrival.partition)
-                    if (envelope.organisation, client) not in batch.held
-                )
+        touched = batch.touched(lambda one: self._dated(db, one), (*TELLING, *CALENDAR))
         for organisation, clients in sorted(touched.items()):
             charts = self._charts(db, organisation, sorted(clients)).values()
             self.fold(db, organisation, batch.foldable(charts, clients))
@@ -159,7 +146,7 @@ class BoundaryEvents:
         page = select(found).order_by(found.c.rank, found.c.since, found.c.id)
         page = page.where(*_chosen(found, asked))
         if asked.after is not None:
-            page = page.where(_after(found, asked.after))
+            page = page.where(beyond((found.c.rank, found.c.since, found.c.id), asked.after))
         return list(db.execute(page.limit(asked.limit)))
 
     def count(self, db: Connection, asked: Asked, ticks: Subquery) -> int:
@@ -211,11 +198,11 @@ class BoundaryEvents:
             which.append(rows.id.not_in(elsewhere))
         return which
 
-    def _dated(self, db: Connection, envelope: Envelope, partition: int) -> Collection[str]:
+    def _dated(self, db: Connection, arrival: Arrival) -> Collection[str]:
         """Return the clients of a partition whose deadlines a fact about many may move."""
-        rows = self._rows.c
+        rows, envelope = self._rows.c, arrival.envelope
         asked = select(rows.client).where(
-            rows.organisation == envelope.organisation, rows.partition == partition
+            rows.organisation == envelope.organisation, rows.partition == arrival.partition
         )
         if envelope.event.type in CALENDAR:
             asked = asked.where(rows.calendar == envelope.event.data["clinic"])
@@ -244,15 +231,6 @@ def _chosen(found: Subquery, asked: Asked) -> list[ColumnElement[bool]]:
     if asked.overdue is not None:
         which.append(found.c.overdue == int(asked.overdue))
     return which
-
-
-def _after(found: Subquery, last: tuple[int, int, str]) -> ColumnElement[bool]:
-    rank, since, id = last
-    return or_(
-        found.c.rank > rank,
-        and_(found.c.rank == rank, found.c.since > since),
-        and_(found.c.rank == rank, found.c.since == since, found.c.id > id),
-    )
 
 
 def _row(chart: Chart, entry: Entry) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """One row per client in care: enough to put the worst first without folding anybody again."""
 
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,15 +16,14 @@ from sqlalchemy import (
     String,
     Subquery,
     Table,
-    and_,
     case,
     exists,
     func,
     literal,
-    or_,
     select,
 )
 
+from services.projections.cursors import beyond
 from services.projections.read_model import Batch, Chart
 from shared.alliance.history import History, fold_within
 from shared.alliance.mergers import NONE
@@ -84,17 +82,7 @@ class Caseload:
 
     def apply(self, db: Connection, batch: Batch) -> None:
         """Fold each touched client once, and replace their rows."""
-        touched: dict[str, set[str]] = defaultdict(set)
-        for arrival in (*batch.new, *batch.copied):
-            envelope = arrival.envelope
-            if envelope.client is not None:
-                touched[envelope.organisation].add(envelope.client)
-            else:
-                touched[envelope.organisation].update(
-                    client
-                    for client in self._concerned(db, envelope, arrival.partition)
-                    if (envelope.organisation, client) not in batch.held
-                )
+        touched = batch.touched(lambda one: self._concerned(db, one.envelope, one.partition))
         for organisation, clients in sorted(touched.items()):
             charts = self._charts(db, organisation, sorted(clients)).values()
             self.fold(db, organisation, batch.foldable(charts, clients))
@@ -121,8 +109,7 @@ class Caseload:
 
     def refresh(self, db: Connection, organisation: str, client: str) -> None:
         """Fold one client anew, and replace its rows."""
-        charts = self._charts(db, organisation, [client]).values()
-        self.fold(db, organisation, charts)
+        self.fold(db, organisation, self._charts(db, organisation, [client]).values())
 
     @property
     def homes(self) -> Table:
@@ -146,7 +133,7 @@ class Caseload:
         if asked.standing is not None:
             page = page.where(rows.c.standing == asked.standing)
         if asked.after is not None:
-            page = page.where(_after(rows, asked.after))
+            page = page.where(beyond((rows.c.rank, rows.c.since, rows.c.client), asked.after))
         return list(db.execute(page.limit(asked.limit)))
 
     def places(
@@ -239,15 +226,6 @@ class Caseload:
                 return ()
             asked = asked.where(self._places.c[named] == data[named])
         return db.execute(asked.distinct()).scalars()
-
-
-def _after(rows: Subquery, last: tuple[int, int, str]) -> ColumnElement[bool]:
-    rank, since, client = last
-    return or_(
-        rows.c.rank > rank,
-        and_(rows.c.rank == rank, rows.c.since > since),
-        and_(rows.c.rank == rank, rows.c.since == since, rows.c.client > client),
-    )
 
 
 def _row(history: History) -> dict[str, Any]:
