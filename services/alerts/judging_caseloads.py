@@ -40,16 +40,7 @@ def judge_caseload(
     therapist, clinics = caseload.therapist, caseload.clinics
     zone = organisation.around.clinic(clinics[0]).timezone if len(clinics) == 1 else "UTC"
     subject = Subject(organisation.id, therapist, "", therapist, clinics, zone)
-    latest = max((fact.known_at for fact in caseload.facts), default=EPOCH)
-    matters = {one.fact.event for one in caseload.matters}
-    around = Circumstances(
-        until=max(until, latest),
-        latest_recorded=latest,
-        history_after=organisation.history_after(subject.clinic),
-        actions=organisation.actions,
-        # Whoever a boundary event is about never reads of it.
-        concerns=lambda events: frozenset({therapist} if matters & set(events) else ()),
-    )
+    around = _circumstances(organisation, caseload, subject.clinic, until)
     steps: list[Decided] = []
     held: list[tuple[Subject, Held]] = []
     due: list[datetime | None] = []
@@ -74,6 +65,22 @@ def judge_caseload(
         steps += decide(subject, None, (), alerts[key], around).steps
     first = min((moment for moment in due if moment is not None), default=None)
     return Found(Life((organisation.id, therapist), first, 0, held, ()), tuple(steps))
+
+
+def _circumstances(
+    organisation: Organisation, caseload: Caseload, clinic: str, until: datetime
+) -> Circumstances:
+    therapist = caseload.therapist
+    latest = max((fact.known_at for fact in caseload.facts), default=EPOCH)
+    matters = {one.fact.event for one in caseload.matters}
+    return Circumstances(
+        until=max(until, latest),
+        latest_recorded=latest,
+        history_after=organisation.history_after(clinic),
+        actions=organisation.actions,
+        # Whoever a boundary event is about never reads of it.
+        concerns=lambda events: frozenset({therapist} if matters & set(events) else ()),
+    )
 
 
 def _verdict(

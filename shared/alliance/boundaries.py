@@ -194,12 +194,7 @@ def register(
     """
     if not known.refs:
         return ()
-    telling = (one for one in own if _matters(one))
-    lives: dict[str, list[Fact]] = {}
-    for fact in standing(telling).facts:
-        if fact.type.startswith(BOUNDARY):
-            lives.setdefault(fact.data["boundary_event"], []).append(fact)
-    events = {ref: _event(ref, facts) for ref, facts in sorted(lives.items())}
+    events = _events(own)
     roots = {ref: known.refs.get(one.facts[0].event) for ref, one in events.items()}
     found = []
     for ref, event in events.items():
@@ -228,6 +223,15 @@ def register(
             )
         )
     return tuple(found)
+
+
+def _events(own: Sequence[Envelope]) -> dict[str, BoundaryEvent]:
+    """Return the boundary events that stand, by their references."""
+    lives: dict[str, list[Fact]] = {}
+    for fact in standing(one for one in own if _matters(one)).facts:
+        if fact.type.startswith(BOUNDARY):
+            lives.setdefault(fact.data["boundary_event"], []).append(fact)
+    return {ref: _event(ref, facts) for ref, facts in sorted(lives.items())}
 
 
 def _matters(envelope: Envelope) -> bool:

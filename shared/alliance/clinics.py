@@ -94,11 +94,7 @@ def surroundings(
         known_at=known_at,
         valid_at=valid_at,
     ).facts
-    clinics: dict[str, Clinic] = {}
-    for fact in facts:
-        if fact.type == "clinic.configured":
-            ref = fact.data["clinic"]
-            clinics[ref] = _configured(clinics.get(ref) or Clinic(ref), fact)
+    clinics = _described(facts)
     absences: list[Absence] = []
     for fact in facts:
         ref = fact.data.get("clinic", "")  # A rule may be set for no clinic in particular.
@@ -123,6 +119,16 @@ def surroundings(
         ),
         tuple(fact for fact in facts if fact.type == CONFIGURED),
     )
+
+
+def _described(facts: Iterable[Fact]) -> dict[str, Clinic]:
+    """Return the clinics as they were configured: their calendars date what else is said."""
+    clinics: dict[str, Clinic] = {}
+    for fact in facts:
+        if fact.type == "clinic.configured":
+            ref = fact.data["clinic"]
+            clinics[ref] = _configured(clinics.get(ref) or Clinic(ref), fact)
+    return clinics
 
 
 def dates(clinic: Clinic, fact: Fact, reason: str) -> Span:

@@ -18,7 +18,7 @@ from shared.alliance.history import History
 from shared.alliance.phases import NOBODY
 from shared.alliance.reading import Fact, fold_order
 from shared.alliance.standing import as_json, by_raters
-from shared.alliance.things import BoundaryEvent, Phase, Rating, Rupture
+from shared.alliance.things import BoundaryEvent, Phase, Rating, Rupture, Session
 
 _WithFacts = TypeVar("_WithFacts", Rating, BoundaryEvent, Rupture)
 
@@ -53,10 +53,6 @@ def timeline(
     """
     phases = history.phases
     now = _present(history)
-    sessions = sorted(
-        (session for phase in phases for session in phase.sessions),
-        key=lambda session: (session.due_at, session.ref),
-    )
     last_at = max((phase.facts[-1].occurred_at for phase in phases), default=None)
     return {
         "client": history.client,
@@ -70,7 +66,7 @@ def timeline(
         "care": [items.care(care) for care in history.cares],
         "consents": _consents(history),
         "attendance": _attendance(phases),
-        "sessions": [items.session(session) for session in sessions],
+        "sessions": [items.session(session) for session in _sessions(phases)],
         "ratings": [items.rating(one) for one in _in_order(one.ratings for one in phases)],
         "boundary_events": [
             items.boundary_event(one)
@@ -87,6 +83,11 @@ def timeline(
         "conflicts": [items.conflict(one) for one in history.conflicts],
         "alerts": [],
     }
+
+
+def _sessions(phases: Sequence[Phase]) -> list[Session]:
+    every = (session for phase in phases for session in phase.sessions)
+    return sorted(every, key=lambda session: (session.due_at, session.ref))
 
 
 def _present(history: History) -> Phase | None:
