@@ -18,6 +18,9 @@ from statistics import NormalDist, correlation, fmean, stdev
 from typing import Final, Literal
 
 Category = Literal["recovered", "improved", "unchanged", "deteriorated", "harmed"]
+Side = Literal["clinical", "line", "functional"]
+"""Where a score lies: in one of the ranges, or exactly at the cut-off between them."""
+
 Better = Literal["higher", "lower"]
 CutoffKind = Literal["a", "b", "c"]
 
@@ -192,6 +195,54 @@ def hageman_arrindell(pre: float, post: float, noise: Noise) -> float | None:
     return _ratio(moved, math.sqrt(r_dd) * math.sqrt(2) * error)
 
 
+def true_cutoff(
+    kind: CutoffKind,
+    better: Better,
+    clinical: Population,
+    functional: Population | None,
+    reliability: float,
+) -> float:
+    """Return the cut-off between true scores (Hageman & Arrindell 1999).
+
+    Each SD is narrowed by the root of its own reliability, 1 − SE² ÷ SD², with the standard error
+    of measurement of the clinical population: noise widens what is observed.
+
+    Raises:
+        ValueError: when the population that it needs was not given, or is all noise.
+    """
+    error = standard_error(clinical.sd, reliability)
+
+    def narrowed(population: Population) -> Population:
+        true = population.sd**2 - error**2
+        if true <= 0:
+            raise ValueError(
+                f"an SD of {population.sd:g} is no more than the noise of measurement"
+            )
+        return Population(population.mean, math.sqrt(true))
+
+    return cutoff(
+        kind, better, narrowed(clinical), None if functional is None else narrowed(functional)
+    )
+
+
+def individual_significance(
+    post: float, line: float, after: Population, error: float
+) -> float | None:
+    """Return CS_indiv: how far an estimated true score lies beyond a cut-off, in its own errors.
+
+    (M_post + (post − M_post)·r_post − cut-off) ÷ (√r_post·SE), with r_post = 1 − SE² ÷ SD_post²
+    (Hageman & Arrindell 1999).
+
+    Returns:
+        None where the scores after are all noise, or there is none at all.
+    """
+    if not error or after.sd**2 <= error**2:
+        return None
+    r_post = 1 - error**2 / after.sd**2
+    estimated = after.mean + (post - after.mean) * r_post
+    return (estimated - line) / (math.sqrt(r_post) * error)
+
+
 @dataclass(frozen=True, slots=True)
 class Method:
     """A named way to see a change against noise.
@@ -199,11 +250,19 @@ class Method:
     Attributes:
         index: (before, after, noise) → RCI; positive where the score rose. None: not analysable.
         z: How far from 0 it must be at a confidence of 0.95, as its source has it.
+        one_sided: Whether its source asks for a one-sided quantile.
     """
 
     name: str
     index: Callable[[float, float, Noise], float | None]
     z: float = 1.96
+    one_sided: bool = False
+
+    def z_at(self, confidence: float) -> float:
+        """Return how far from 0 an index must be: as printed for 0.95, else the quantile."""
+        if confidence == 0.95:
+            return self.z
+        return NormalDist().inv_cdf(confidence) if self.one_sided else z_of(confidence)
 
 
 METHODS: Final[Mapping[str, Method]] = {
@@ -215,25 +274,28 @@ METHODS: Final[Mapping[str, Method]] = {
         Method("hsu-linn-lord", hsu_linn_lord),
         Method("nunnally-kotsch", nunnally_kotsch),
         # One-sided, as Hageman and Arrindell have it.
-        Method("hageman-arrindell", hageman_arrindell, z=1.65),
+        Method("hageman-arrindell", hageman_arrindell, z=1.65, one_sided=True),
     )
 }
 
 
-def category(
-    reliable: Literal[-1, 0, 1], *, was_functional: bool | None, is_functional: bool | None
-) -> Category:
+def category(reliable: Literal[-1, 0, 1], *, was: Side | None, now: Side | None) -> Category:
     """Return the category of a change (Jacobson & Truax 1991; harmed: Claus et al.).
+
+    Who recovered was in the clinical range and is in the functional one. Who was harmed is no
+    longer in the functional range, having not been in the clinical one: a score exactly at the
+    cut-off is in neither, so it hinders a recovery and no harm.
 
     Args:
         reliable: 1 for a reliable improvement, -1 for a reliable worsening, 0 for neither.
-        was_functional: Whether the first score was in the functional range; None: no cut-off.
-        is_functional: The same of the last one.
+        was: Where the first score lies; None: no cut-off.
+        now: The same of the last one.
     """
     if reliable > 0:
-        return "recovered" if was_functional is False and is_functional else "improved"
+        return "recovered" if was == "clinical" and now == "functional" else "improved"
     if reliable < 0:
-        return "harmed" if was_functional and is_functional is False else "deteriorated"
+        left = was in ("functional", "line") and now in ("clinical", "line")
+        return "harmed" if left else "deteriorated"
     return "unchanged"
 
 

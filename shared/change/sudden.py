@@ -9,8 +9,9 @@ With the three values before (n − 2, n − 1, n) and the three after (n + 1, n
 
 A missing value lowers the degrees of freedom (Lutz et al. 2013; Wiedemann et al. 2020, PLOS ONE
 0230276, and their R package suddengains). With fewer than two values on a side, or without x_n or
-x_{n+1}, an interval is *not analysable*. Losses are the mirror image; of a scale on which higher
-is better, a rise is the gain.
+x_{n+1}, an interval is *not analysable*. Losses are the mirror image, with all three criteria (the
+R package's own second criterion lets every loss pass); of a scale on which higher is better, a
+rise is the gain.
 """
 
 import math
@@ -32,7 +33,10 @@ DECIMALS: Final = 9
 """Differences are rounded here, so that 36.1 − 30.1 is a change of 6."""
 
 LOST_AGAIN: Final = 0.5
-"""A gain is reversed when half of it is lost again at any later time (Tang & DeRubeis 1999)."""
+"""A gain is reversed when half of it is lost again at any later time (Tang & DeRubeis 1999).
+
+The R package suddengains asks for more than half.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +46,12 @@ class Criteria:
     Attributes:
         points: Least change in points; None leaves the first criterion out.
         share: Least change as a share of the value before; None leaves the second out.
-        alpha: Two-sided, of the third.
+        alpha: Two-sided, of the third; None leaves it out.
     """
 
     points: float | None = 7.0
     share: float | None = 0.25
-    alpha: float = 0.05
+    alpha: float | None = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +117,17 @@ def _interval(values: Sequence[float | None], at: int, way: Way, criteria: Crite
     substantial = (
         None if criteria.share is None else moved >= round(criteria.share * first, DECIMALS)
     )
-    stable = _stands_out(
-        _present(values[max(0, at - WINDOW + 1) : at + 1]),
-        _present(values[at + 1 : at + 1 + WINDOW]),
-        way,
-        criteria.alpha,
-    )
-    met = None if stable is None else stable and large is not False and substantial is not False
+    stable = None
+    if criteria.alpha is not None:
+        stable = _stands_out(
+            _present(values[max(0, at - WINDOW + 1) : at + 1]),
+            _present(values[at + 1 : at + 1 + WINDOW]),
+            way,
+            criteria.alpha,
+        )
+    met = None
+    if criteria.alpha is None or stable is not None:
+        met = False not in (large, substantial, stable)
     turned = _reversed_at(values, at, way, moved) if met else None
     return Interval(at, then - first, large, substantial, stable, met, turned)
 

@@ -35,17 +35,31 @@ class MannKendall:
         p_falling: Probability of an S at most this small where there is no trend.
         p_rising: Probability of an S at least this large where there is no trend.
         exact: From the exact null distribution; otherwise the normal approximation.
+        variance: Of S where there is no trend, corrected for ties.
     """
 
     s: int
     p_falling: float
     p_rising: float
     exact: bool
+    variance: float = 0.0
 
     @property
     def p_two_sided(self) -> float:
         """Probability of an S at least this far from 0 where there is no trend."""
         return min(1.0, 2 * min(self.p_falling, self.p_rising))
+
+    @property
+    def z(self) -> float | None:
+        """S with continuity correction in standard deviations; None where S cannot vary."""
+        if not self.variance:
+            return None
+        return (self.s - (self.s > 0) + (self.s < 0)) / math.sqrt(self.variance)
+
+    @property
+    def p_normal(self) -> float | None:
+        """The two-sided probability by the normal approximation, as most software prints it."""
+        return None if self.z is None else 2 * NormalDist().cdf(-abs(self.z))
 
 
 def theil_sen(
@@ -86,14 +100,16 @@ def mann_kendall(values: Sequence[float]) -> MannKendall:
     """
     n = len(values)
     s = sum((later > earlier) - (later < earlier) for earlier, later in combinations(values, 2))
+    variance = (_pairs_term(n) - _ties_term(values)) / 18
     if len(set(values)) == n and n <= EXACT_UP_TO:
         at_most = _at_most(n)
         most = n * (n - 1) // 2
-        return MannKendall(s, at_most[(s + most) // 2], at_most[(most - s) // 2], exact=True)
-    sigma = math.sqrt((_pairs_term(n) - _ties_term(values)) / 18)
-    if sigma == 0:
+        falling, rising = at_most[(s + most) // 2], at_most[(most - s) // 2]
+        return MannKendall(s, falling, rising, exact=True, variance=variance)
+    if variance == 0:
         return MannKendall(s, 1.0, 1.0, exact=False)
-    return MannKendall(s, _below(s, sigma), _below(-s, sigma), exact=False)
+    sigma = math.sqrt(variance)
+    return MannKendall(s, _below(s, sigma), _below(-s, sigma), exact=False, variance=variance)
 
 
 def _pairs_term(n: int) -> int:

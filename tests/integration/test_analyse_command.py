@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from services.cli import main
+from services.cli.analysis.figures import rounded
 from services.cli.btheb import write_table
 
 TWO: str = """client,occasion,score
@@ -189,6 +190,83 @@ def test_the_answer_for_people_and_for_programs(analyse: Analyse) -> None:
     assert float(rows[0]["change"]) == -15
 
 
+def test_half_cases_are_rounded_as_by_hand(analyse: Analyse) -> None:
+    """A mean of 0.125 is 0.13 and a sixteenth 6.3 %, not the neighbours that binary gives."""
+    rows = "".join(f"c{n},1,{1.005 if n else 10}\nc{n},2,{1.005 if n else 0}\n"
+                   for n in range(16))  # fmt: skip
+    asked = ("--method", "jacobson-truax", "--better", "lower", "--reliable-change", "5")
+    shown = analyse("client,occasion,score\n" + rows, *asked, "--decimals", "2").stdout
+    assert "1.01" in shown
+    assert "1 of 16 (6.3 %)" in shown
+    assert (rounded(0.125, 2), rounded(-2.5, 0), rounded(-0.001, 2)) == ("0.13", "-3", "0.00")
+    assert (rounded(1e-7, 3), rounded(1e20, 1)) == ("0.000", "100000000000000000000.0")
+
+
+def test_a_table_of_a_spreadsheet_that_writes_commas(analyse: Analyse) -> None:
+    """Semicolons, a byte order mark, decimal commas, a point for missing, times in any order."""
+    table = "\ufeffclient;occasion;score\na;2;2,5\na;1;4,25\nb;1;.\n"
+    said = found(analyse(table, "--method", "jacobson-truax", "--better", "lower",
+                         "--reliable-change", "1", "--decimal", "comma", "--json"))  # fmt: skip
+    assert [(row["pre"], row["post"]) for row in said["rows"]] == [(4.25, 2.5), (None, None)]
+    assert (
+        "is not a number"
+        in analyse(
+            "client;occasion;score\na;1;1.234,5\n", "--method", "trend", "--decimal", "comma"
+        ).stderr
+    )
+
+
+@pytest.mark.parametrize(
+    ("occasions", "order", "noted"),
+    [
+        (("10", "9", "1.5"), ["1.5", "9", "10"], False),
+        (("s10", "s2", "s1"), ["s1", "s2", "s10"], False),
+        (("2026-02-01", "2026-01-31T10:00"), ["2026-01-31T10:00", "2026-02-01"], False),
+        (("pre", "fu", "post"), ["pre", "fu", "post"], True),
+        (("s1", "fu1"), ["s1", "fu1"], True),
+    ],
+)
+def test_the_order_of_occasions(
+    analyse: Analyse, occasions: tuple[str, ...], order: list[str], noted: bool
+) -> None:
+    """Numbers, dates and numbered names by themselves; other names as they come, which is said."""
+    table = "client,occasion,score\n" + "".join(f"a,{one},3\n" for one in occasions)
+    said = found(analyse(table, "--method", "jacobson-truax", "--better", "lower",
+                         "--reliable-change", "1", "--json"))  # fmt: skip
+    assert (said["rows"][0]["before"], said["rows"][0]["after"]) == (order[0], order[-1])
+    assert any("Occasions are names" in note for note in said["notes"]) is noted
+
+
+def test_names_are_in_the_order_that_every_client_agrees_with(analyse: Analyse) -> None:
+    """A first client without the middle occasion does not make it everybody's last."""
+    table = "client,occasion,score\na,pre,9\na,fu,1\nb,pre,9\nb,post,5\nb,fu,2\n"
+    asked = ("--method", "jacobson-truax", "--better", "lower", "--reliable-change", "1", "--json")
+    said = found(analyse(table, *asked))
+    assert [row["after"] for row in said["rows"]] == ["fu", "fu"]
+    turned = found(analyse(table + "c,fu,1\nc,pre,2\n", *asked))
+    assert "Not every client has them in that order" in turned["notes"][0]
+
+
+def test_an_occasion_may_be_named_by_its_number(analyse: Analyse) -> None:
+    """--pre 1 is found where the table writes 1.0, and both spellings are one occasion."""
+    table = "client,occasion,score\na,1.0,9\na,2,5\nb,1,9\nb,2.0,3\n"
+    said = found(analyse(table, "--method", "jacobson-truax", "--better", "lower", "--pre", "1",
+                         "--post", "2", "--reliable-change", "1", "--json"))  # fmt: skip
+    assert said["summary"]["analysed"] == 2
+
+
+def test_a_criterion_can_be_left_out(analyse: Analyse) -> None:
+    """Without stability an interval needs its two values alone; without points it is said."""
+    table = "client,occasion,score\na,1,30\na,2,20\n"
+    asked = ("--method", "sudden-gains", "--better", "lower", "--json")
+    assert found(analyse(table, *asked, "--points", "7"))["summary"]["gains"] == 0
+    left = found(analyse(table, *asked, "--points", "7", "--without", "stability"))
+    assert (left["summary"]["gains"], left["used"]["alpha"]) == (1, None)
+    assert "first criterion was left out" in found(analyse(table, *asked))["notes"][0]
+    given = found(analyse(table, *asked, "--reliable-change", "7"))
+    assert given["used"]["points"] == 7
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -199,7 +277,12 @@ def test_the_answer_for_people_and_for_programs(analyse: Analyse) -> None:
         ("client,occasion,score\n,1,2\n", "line 2: the client is empty"),
         ("client,occasion,score\na,,2\n", "line 2: the occasion is empty"),
         ("client,occasion,score\na,1,2\na,1,3\n", "line 3: client a has occasion 1 in line 2"),
-        ('client,occasion,score\na,1,"2,5"\n', "write the decimal point as a point"),
+        ('client,occasion,score\na,1,"2,5"\n', "--decimal comma"),
+        ("client,occasion,score\na,1,2\na,1.0,3\n", "line 3: client a has occasion 1 in line 2"),
+        ("client,occasion,score\na,1,1_000\n", "the score '1_000' is not a number"),
+        ("client,occasion,score\na,1,1e300\n", "larger than any score"),
+        ("client,occasion,score,score\na,1,2,3\n", "several columns 'score'"),
+        (f"client,occasion,score\na,1,{'2' * 200_000}\n", "this is no CSV: field larger"),
         ("client,occasion,score\na,1,x\n", "the score 'x' is not a number"),
         ("client,occasion,score\na,1,inf\n", "not a finite number"),
     ],
@@ -224,6 +307,15 @@ def test_a_table_that_cannot_be_read(analyse: Analyse, text: str, said: str) -> 
           "--cutoff-type", "c"], "both populations"),
         (["--method", "nix"], "Invalid value for '--method'"),
         (["--method", "trend", "--json", "--csv"], "take one"),
+        (["--method", "trend", "--delimiter", ";;"], "take one character"),
+        (["--method", "jacobson-truax", "--better", "lower", "--reliability", "0.8",
+          "--reliable-change", "5"], "--reliable-change, --reliability: take one"),
+        (["--method", "jacobson-truax", "--better", "lower", "--reliability", "0.8",
+          "--cutoff", "5", "--cutoff-type", "a"], "--cutoff, --cutoff-type: take one"),
+        (["--method", "jacobson-truax", "--better", "lower", "--reliability", "0.8",
+          "--post", "after"], "there is no occasion 'after'; the table has: 1, 2"),
+        (["--method", "sudden-gains", "--better", "lower", "--without", "points", "--without",
+          "share", "--without", "stability"], "leave one criterion in"),
     ],
 )  # fmt: skip
 def test_what_is_not_said_is_asked_for(analyse: Analyse, arguments: list[str], said: str) -> None:

@@ -149,21 +149,26 @@ def test_regression_methods_agree_without_noise(
 @pytest.mark.parametrize(
     ("reliable", "was", "now", "expected"),
     [
-        (1, False, True, "recovered"),
-        (1, False, False, "improved"),
-        (1, True, True, "improved"),
-        (1, None, True, "improved"),
+        (1, "clinical", "functional", "recovered"),
+        (1, "clinical", "clinical", "improved"),
+        (1, "functional", "functional", "improved"),
+        (1, "line", "functional", "improved"),
+        (1, "clinical", "line", "improved"),
+        (1, None, "functional", "improved"),
         (1, None, None, "improved"),
-        (0, False, True, "unchanged"),
-        (0, True, False, "unchanged"),
-        (-1, True, False, "harmed"),
-        (-1, False, False, "deteriorated"),
+        (0, "clinical", "functional", "unchanged"),
+        (0, "functional", "clinical", "unchanged"),
+        (-1, "functional", "clinical", "harmed"),
+        (-1, "line", "clinical", "harmed"),
+        (-1, "functional", "line", "harmed"),
+        (-1, "clinical", "clinical", "deteriorated"),
+        (-1, "functional", "functional", "deteriorated"),
         (-1, None, None, "deteriorated"),
     ],
 )
-def test_categories(reliable: int, was: bool | None, now: bool | None, expected: str) -> None:
-    """Crossing the cut-off says nothing unless the change is reliable."""
-    assert category(reliable, was_functional=was, is_functional=now) == expected  # type: ignore[arg-type]
+def test_categories(reliable: int, was: str | None, now: str | None, expected: str) -> None:
+    """Crossing the cut-off says nothing unless the change is reliable; at it is in neither."""
+    assert category(reliable, was=was, now=now) == expected  # type: ignore[arg-type]
 
 
 def test_what_cannot_be_known_is_not_made_up() -> None:

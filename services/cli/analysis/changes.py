@@ -7,6 +7,8 @@ from functools import partial
 from typing import Final, Literal
 
 from services.cli.analysis.choices import NOT_ANALYSABLE, Choices, Found, Row, Undecided
+from services.cli.analysis.figures import share
+from services.cli.analysis.lines import Line, line_of
 from services.cli.analysis.table import Course, ScoreTable
 from shared.change import reliable
 from shared.change.reliable import CATEGORIES, METHODS, Noise, Population, Sample, category
@@ -20,42 +22,47 @@ NOBODY: Final = Sample(Population(0.0, 0.0), Population(0.0, 0.0), None, 0)
 
 
 def _changes(table: ScoreTable, choices: Choices, *, method: str) -> Found:
-    pairs = {course.client: _pair(course, choices) for course in table.courses}
+    first, last = (_occasion(table, named) for named in (choices.pre, choices.post))
+    pairs = {course.client: _pair(course, first, last) for course in table.courses}
     both = [(pair[0][1], pair[1][1]) for pair in pairs.values() if pair is not None]
     sample = reliable.describe(both)
     seen = _yardstick(method, sample, choices)
-    line, functional = _line(sample, choices)
-    rows = [_row(client, pair, seen, functional) for client, pair in pairs.items()]
-    used = {"better": choices.better, **seen.used, **line}
-    notes = [] if functional else ["No cut-off was given: nobody can be recovered or harmed."]
+    line = line_of(method, sample, choices)
+    rows = [_row(client, pair, seen, line) for client, pair in pairs.items()]
+    used = {"better": choices.better, **seen.used, **line.used}
+    notes = [] if line.drawn else ["No cut-off was given: nobody can be recovered or harmed."]
     return Found(used, rows, _categories(rows), notes)
 
 
-def _pair(course: Course, choices: Choices) -> _Pair | None:
+def _occasion(table: ScoreTable, named: str | None) -> str | None:
+    if named is None:
+        return None
+    found = table.occasion(named)
+    if found is None:
+        some = ", ".join(table.occasions[:20])
+        raise Undecided(f"there is no occasion {named!r}; the table has: {some}")
+    return found
+
+
+def _pair(course: Course, first: str | None, last: str | None) -> _Pair | None:
     """Return (occasion, score) before and after, or None where one is missing."""
     scored = [(occasion, score) for occasion, _, score in course.scored]
     named = dict(scored)
-    first = choices.pre or (scored[0][0] if scored else "")
-    last = choices.post or (scored[-1][0] if scored else "")
+    first = first or (scored[0][0] if scored else "")
+    last = last or (scored[-1][0] if scored else "")
     if first == last or first not in named or last not in named:
         return None
     return (first, named[first]), (last, named[last])
 
 
-def _row(
-    client: str,
-    pair: _Pair | None,
-    seen: "_Yardstick",
-    functional: Callable[[float], bool | None] | None,
-) -> Row:
+def _row(client: str, pair: _Pair | None, seen: "_Yardstick", line: Line) -> Row:
     if pair is None:
-        empty = dict.fromkeys(("before", "pre", "after", "post", "change", "rci"))
+        empty = dict.fromkeys(("before", "pre", "after", "post", "change", "rci", *line.columns))
         return {"client": client, **empty, "category": NOT_ANALYSABLE}
     (first, pre), (last, post) = pair
     index, moved = seen.index(pre, post), round(post - pre, DECIMALS)
     way = seen.reliable(moved, index)
-    was, now = (None if functional is None else functional(score) for score in (pre, post))
-    kind = None if way is None else category(way, was_functional=was, is_functional=now)
+    was, now = line.before(pre), line.after(post)
     return {
         "client": client,
         "before": first,
@@ -64,7 +71,8 @@ def _row(
         "post": post,
         "change": moved,
         "rci": index,
-        "category": kind or NOT_ANALYSABLE,
+        **line.said(post),
+        "category": NOT_ANALYSABLE if way is None else category(way, was=was, now=now),
     }
 
 
@@ -98,7 +106,7 @@ def _yardstick(method: str, sample: Sample | None, choices: Choices) -> _Yardsti
     after = choices.reliability_after
     noise = Noise(sample, choices.reliability, choices.reliability if after is None else after)
     how = METHODS[method]
-    z = choices.z or how.z
+    z = choices.z or how.z_at(choices.confidence)
     used: Row = {
         "mean_before": sample.pre.mean if known else None,
         "sd_before": sample.pre.sd,
@@ -110,6 +118,9 @@ def _yardstick(method: str, sample: Sample | None, choices: Choices) -> _Yardsti
         "z": z,
     }
     if method == "jacobson-truax":
+        used["standard_error_of_difference"] = reliable.reliable_change(
+            sample.pre.sd, choices.reliability, z=1
+        )
         used["reliable_change"] = reliable.reliable_change(sample.pre.sd, choices.reliability, z)
     return _Yardstick(
         used,
@@ -128,47 +139,16 @@ def _published(needed: float, choices: Choices) -> _Yardstick:
 
 def _way(better_by: float, needed: float, *, at_least: bool) -> Literal[-1, 0, 1]:
     """Return whether a change is reliable: beyond an index, or at least a published value."""
-    if abs(better_by) < needed or (abs(better_by) == needed and not at_least):
+    size = round(abs(better_by), DECIMALS)
+    if size < needed or (size == needed and not at_least):
         return 0
     return 1 if better_by > 0 else -1
-
-
-def _line(
-    sample: Sample | None, choices: Choices
-) -> tuple[Row, Callable[[float], bool | None] | None]:
-    """Return the cut-off that is used, and whether a score lies in the functional range.
-
-    A score exactly at the cut-off is in neither range, as Claus et al. have it.
-    """
-    if choices.cutoff is None and choices.cutoff_kind is None:
-        return {"cutoff": choices.cutoff}, choices.functional
-    value, said = choices.cutoff, {}
-    if choices.cutoff_kind is not None:
-        clinical = choices.clinical_population or (None if sample is None else sample.pre)
-        try:
-            value = reliable.cutoff(
-                choices.cutoff_kind, choices.better, clinical, choices.functional_population
-            )
-        except ValueError as error:
-            raise Undecided(f"{error}: --clinical MEAN SD, --functional MEAN SD") from error
-        said = {"cutoff_kind": choices.cutoff_kind}
-    line = value or 0.0
-
-    def functional(score: float) -> bool | None:
-        away = round(choices.up * (score - line), DECIMALS)
-        return None if away == 0 else away > 0
-
-    return {**said, "cutoff": value}, functional
 
 
 def _categories(rows: Sequence[Row]) -> Row:
     counted = Counter(row["category"] for row in rows)
     analysed = len(rows) - counted[NOT_ANALYSABLE]
-    shares: Row = {
-        one: f"{counted[one]} of {analysed} ({100 * counted[one] / analysed:.1f} %)"
-        for one in CATEGORIES
-        if analysed
-    }
+    shares: Row = {one: share(counted[one], analysed) for one in CATEGORIES if analysed}
     return {"clients": len(rows), "analysed": analysed,
             "not_analysable": counted[NOT_ANALYSABLE], **shares}  # fmt: skip
 

@@ -38,7 +38,7 @@ class Choices:
         baseline: How many first values set the limits of a chart; 0: all of them.
         floor: Least σ̂ of a chart, such as the standard error of measurement.
         last: How many last values a trend looks at; 0: all of them.
-        confidence: Of a slope's interval.
+        confidence: Of an index, where no z was said, and of a slope's interval.
         thresholds: Falls that make a rupture, in points, with what they are called.
     """
 

@@ -4,6 +4,7 @@ import csv
 import json
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final, TextIO, get_args
 
 import click
@@ -11,14 +12,18 @@ import click
 from services.cli.analysis.changes import CHANGES
 from services.cli.analysis.choices import Choices, Found, Row, Undecided
 from services.cli.analysis.courses import COURSES
+from services.cli.analysis.figures import rounded
 from services.cli.analysis.table import Columns, ScoreTable, TableFault, read
 from services.cli.common import MISCONFIGURED, json_option, show, show_one
 from shared.alliance.change import meets
-from shared.change.reliable import Better, Population, z_of
+from shared.change.reliable import Better, Population, reliable_change, z_of
 from shared.change.sudden import Criteria
 from shared.instrument import Rater, Scale, latest
 
 METHODS: Final[Mapping[str, Callable[[ScoreTable, Choices], Found]]] = {**CHANGES, **COURSES}
+
+POINTS: Final = {"point": ".", "comma": ","}
+CRITERIA: Final = ("points", "share", "stability")
 
 _Pair = tuple[float, float]
 _OVER_0: Final = click.FloatRange(min=0, min_open=True)
@@ -35,10 +40,22 @@ _SHARE: Final = click.FloatRange(0, 1, min_open=True, max_open=True)
     "--occasion",
     default="occasion",
     show_default=True,
-    help="Column of the occasion: numbers, dates, or names in the order of the table.",
+    help="Column of the occasion: numbers, ISO dates, names that end in a number such as s10, or"
+    " other names in the order of the table.",
 )
 @click.option("--score", default="score", show_default=True, help="Column of the score.")
-@click.option("--delimiter", help="Between columns; found out by itself among , ; and tab.")
+@click.option(
+    "--delimiter",
+    callback=lambda _, __, said: _delimiter(said),
+    help="Between columns; found out by itself among , ; and tab.",
+)
+@click.option(
+    "--decimal",
+    type=click.Choice(list(POINTS)),
+    default="point",
+    show_default=True,
+    help="How scores write their decimals: 2.5 or 2,5.",
+)
 @click.option("--instrument", help="Take direction, noise and cut-off from it, such as phq-9.")
 @click.option("--scale", help="Of the instrument; its total where not given.")
 @click.option(
@@ -102,6 +119,12 @@ _SHARE: Final = click.FloatRange(0, 1, min_open=True, max_open=True)
     help="Of the third criterion of sudden gains, two-sided.",
 )
 @click.option(
+    "--without",
+    type=click.Choice(CRITERIA),
+    multiple=True,
+    help="A criterion of sudden gains to leave out.",
+)
+@click.option(
     "--baseline",
     type=click.IntRange(min=0),
     default=5,
@@ -111,9 +134,8 @@ _SHARE: Final = click.FloatRange(0, 1, min_open=True, max_open=True)
 @click.option(
     "--floor",
     type=click.FloatRange(min=0),
-    default=0.0,
-    show_default=True,
-    help="Least sigma of a chart, such as the standard error of measurement.",
+    help="Least sigma of a chart, such as the standard error of measurement; an instrument's own"
+    " where not given.",
 )
 @click.option(
     "--last",
@@ -127,7 +149,7 @@ _SHARE: Final = click.FloatRange(0, 1, min_open=True, max_open=True)
     type=click.IntRange(0, 15),
     default=3,
     show_default=True,
-    help="That are printed; JSON and CSV have them all.",
+    help="That are printed, a half rounded up; JSON and CSV have them all.",
 )
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="Print the rows as CSV.")
@@ -136,7 +158,7 @@ def analyse(
 ) -> None:
     """Run a published method of change on FILE: a CSV table of client, occasion and score.
 
-    FILE may be - for standard input. An empty score, NA or null is missing. What cannot be
+    FILE may be - for standard input. An empty score, NA, null or . is missing. What cannot be
     computed is *not analysable*, never guessed. Nothing is sent or stored.
 
     \b
@@ -164,7 +186,7 @@ def analyse(
         raise click.UsageError("--json, --csv: take one")
     columns = Columns(options["client"], options["occasion"], options["score"])
     try:
-        table = read(file, columns, options["delimiter"])
+        table = read(file, columns, options["delimiter"], POINTS[options["decimal"]])
         found = METHODS[method](table, _choices(method, options))
     except TableFault as error:
         for fault in error.faults:
@@ -174,19 +196,32 @@ def analyse(
         raise click.UsageError(f"{file.name} is not UTF-8 text; save it as such") from error
     except Undecided as error:
         raise click.UsageError(str(error)) from error
+    found = replace(found, notes=[*table.notes, *found.notes])
     for note in found.notes:
         click.echo(note, err=True)
     _print(method, found, decimals, as_json=as_json, as_csv=as_csv)
 
 
+def _delimiter(said: str | None) -> str | None:
+    """Return the character that was meant, ``\\t`` for a tab."""
+    if said is None:
+        return None
+    meant = "\t" if said in ("\\t", "tab") else said
+    if len(meant) != 1 or meant in '"\r\n':
+        raise click.BadParameter("take one character, such as ; or \\t")
+    return meant
+
+
 def _choices(method: str, options: Mapping[str, Any]) -> Choices:
+    _check(options)
     scale = _scale(options["instrument"], options["scale"])
     change = options["reliable_change"]
     if change is None and scale is not None and scale.reliable_change is not None:
         change = scale.reliable_change.value
     own_line = options["cutoff"] is None and options["cutoff_type"] is None
     published = scale.cutoff_for(options["rater"]) if scale is not None and own_line else None
-    points = options["points"] or (change if scale is not None else None)
+    points = _points(options, change)
+    sem = scale.sem if scale is not None else None
     return Choices(
         better=_better(method, scale, options["better"]),
         pre=options["pre"],
@@ -195,19 +230,48 @@ def _choices(method: str, options: Mapping[str, Any]) -> Choices:
         reliability=options["reliability"],
         reliability_after=options["reliability_after"],
         reliable_change=change,
-        z=options["z"] or (z_of(options["confidence"]) if options["confidence"] != 0.95 else None),
+        z=options["z"],
         cutoff=options["cutoff"],
         functional=None if published is None else lambda score: not meets(published, score),
         cutoff_kind=options["cutoff_type"],
         clinical_population=_population(options["clinical"]),
         functional_population=_population(options["functional"]),
-        criteria=Criteria(points, options["share"], options["alpha"]),
+        criteria=_criteria(options, points),
         baseline=options["baseline"],
-        floor=options["floor"] or (scale.sem or 0.0 if scale is not None else 0.0),
+        floor=sem or 0.0 if options["floor"] is None else options["floor"],
         last=options["last"],
         confidence=options["confidence"],
         thresholds=_thresholds(points, options["sd"] or (scale.sd if scale else None)),
     )
+
+
+def _check(options: Mapping[str, Any]) -> None:
+    """Refuse two answers to one question, of which one would be passed over in silence."""
+    for one, other in (
+        ("reliable_change", "reliability"),
+        ("cutoff", "cutoff_type"),
+    ):
+        if options[one] is not None and options[other] is not None:
+            names = ", ".join(f"--{name.replace('_', '-')}" for name in (one, other))
+            raise Undecided(f"{names}: take one")
+
+
+def _points(options: Mapping[str, Any], change: float | None) -> float | None:
+    """Return the least change in points: as said, a reliable change, or computed from noise."""
+    if options["points"] is not None or change is not None:
+        return float(options["points"] or change or 0)
+    if options["sd"] is None or options["reliability"] is None:
+        return None
+    return reliable_change(
+        options["sd"], options["reliability"], options["z"] or z_of(options["confidence"])
+    )
+
+
+def _criteria(options: Mapping[str, Any], points: float | None) -> Criteria:
+    said = {"points": points, "share": options["share"], "stability": options["alpha"]}
+    if set(CRITERIA) <= set(options["without"]):
+        raise Undecided("--without: leave one criterion in")
+    return Criteria(*(None if name in options["without"] else said[name] for name in CRITERIA))
 
 
 def _better(method: str, scale: Scale | None, said: Better | None) -> Better:
@@ -278,6 +342,6 @@ def _print_csv(found: Found) -> None:
 
 def _rounded(row: Row, decimals: int) -> Row:
     return {
-        name: f"{value:.{decimals}f}" if isinstance(value, float) else value
+        name: rounded(value, decimals) if isinstance(value, float) else value
         for name, value in row.items()
     }

@@ -37,7 +37,15 @@ def _sudden(table: ScoreTable, choices: Choices) -> Found:
         "clients_with_losses": len({row["client"] for row in lost}),
         "gains_reversed": sum(bool(row["reversed_at"]) for row in gained),
     }
-    return Found(used, rows, summary)
+    return Found(used, rows, summary, [
+        f"The {which} criterion was left out: {why}."
+        for which, why, value in (
+            ("first", "give --points, such as 7 on the BDI", criteria.points),
+            ("second", "--without share", criteria.share),
+            ("third", "--without stability", criteria.alpha),
+        )
+        if value is None
+    ])  # fmt: skip
 
 
 def _sudden_row(
@@ -114,6 +122,9 @@ def _trends(table: ScoreTable, choices: Choices) -> Found:
             "low": slope.low if slope else None,
             "high": slope.high if slope else None,
             "s": test.s if known else None,
+            "var_s": test.variance if known else None,
+            "z": test.z if known else None,
+            "p_normal": test.p_normal if known else None,
             "p": test.p_two_sided if known else None,
             "p_falling": test.p_falling if known else None,
             "p_rising": test.p_rising if known else None,

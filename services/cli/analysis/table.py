@@ -1,11 +1,11 @@
 """Reading anybody's table of client, occasion and score."""
 
 import csv
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
 from typing import Final, TextIO
+
+from services.cli.analysis.occasions import MOST, Unit, number, ordered
 
 MISSING: Final = frozenset({"", "na", "n/a", "nan", "null", "none", ".", "-"})
 """What stands for a missing score, in any case of letters."""
@@ -13,9 +13,6 @@ MISSING: Final = frozenset({"", "na", "n/a", "nan", "null", "none", ".", "-"})
 DELIMITERS: Final = ",;\t"
 LISTED: Final = 10
 """Faults that are told at once."""
-
-Unit = str
-"""What occasions are counted in: ``days`` for dates, ``occasions`` for numbers and names."""
 
 
 class TableFault(Exception):
@@ -42,7 +39,7 @@ class Course:
 
     Attributes:
         client: As the table names them.
-        occasions: As the table writes them.
+        occasions: As the table first writes them: 1 and 1.0 are one occasion.
         times: The same as numbers, in the table's unit.
         scores: None where the table says that it is missing.
     """
@@ -67,11 +64,20 @@ class ScoreTable:
         occasions: Every one that occurs, in order.
         unit: What their times are counted in.
         courses: By client, in the order of the table.
+        times: Of every occasion as it is written anywhere in the table.
+        notes: What a reader should know of how it was read.
     """
 
     occasions: tuple[str, ...]
     unit: Unit
     courses: tuple[Course, ...]
+    times: Mapping[str, float]
+    notes: tuple[str, ...] = ()
+
+    def occasion(self, named: str) -> str | None:
+        """Return an occasion by its name, or by its number however that is written."""
+        at = self.times.get(named, number(named))
+        return next((one for one in self.occasions if self.times[one] == at), None)
 
     def on_grid(self, course: Course) -> tuple[tuple[str, ...], tuple[float | None, ...]]:
         """Return a course with every occasion of the table, missing where the client has none.
@@ -84,13 +90,16 @@ class ScoreTable:
         return self.occasions, tuple(own.get(occasion) for occasion in self.occasions)
 
 
-def read(text: TextIO, columns: Columns, delimiter: str | None = None) -> ScoreTable:
+def read(
+    text: TextIO, columns: Columns, delimiter: str | None = None, point: str = "."
+) -> ScoreTable:
     """Read a table with a line of names and a line for each client and occasion.
 
     Args:
         text: CSV; separated by comma, semicolon or tab.
         columns: Names of the three columns; others are not looked at.
         delimiter: Between columns; None: whichever of the three the first line has most of.
+        point: The decimal point of scores.
 
     Raises:
         TableFault: with every fault, up to ten.
@@ -99,21 +108,31 @@ def read(text: TextIO, columns: Columns, delimiter: str | None = None) -> ScoreT
     if not first.strip():
         raise TableFault(["the table is empty: it needs a line with the names of its columns"])
     delimiter = delimiter or max(DELIMITERS, key=first.count)
-    names = [name.strip() for name in next(csv.reader([first], delimiter=delimiter))]
-    places = _places(names, columns)
+    reading = _Reading(point, {}, {})
     faults: list[str] = []
-    found: dict[str, dict[str, float | None]] = {}
-    seen: dict[tuple[str, str], int] = {}
-    for number, row in enumerate(csv.reader(text, delimiter=delimiter), 2):
-        if any(cell.strip() for cell in row):
-            faults += _take(number, row, places, found, seen)
-        if len(faults) >= LISTED:
-            break
-    if not found and not faults:
+    try:
+        names = [name.strip() for name in next(csv.reader([first], delimiter=delimiter))]
+        places = _places(names, columns)
+        for line, row in _lines(text, delimiter):
+            faults += _take(line, row, places, reading)
+            if len(faults) >= LISTED:
+                break
+    except csv.Error as error:
+        raise TableFault([f"this is no CSV: {error}"]) from error
+    if not reading.found and not faults:
         faults = ["the table has no line below the names of its columns"]
     if faults:
         raise TableFault(faults)
-    return _ordered(found)
+    return _in_order(reading)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What was read so far: scores by client and occasion, and the line of each."""
+
+    point: str
+    found: dict[str, dict[str, float | None]]
+    lines: dict[tuple[str, str], int]
 
 
 def _places(names: Sequence[str], columns: Columns) -> tuple[int, int, int]:
@@ -123,86 +142,77 @@ def _places(names: Sequence[str], columns: Columns) -> tuple[int, int, int]:
         for option, name in wanted.items()
         if name not in names
     ]
+    faults += [f"there are several columns {name!r}" for name in wanted.values()
+               if names.count(name) > 1]  # fmt: skip
     if faults:
         raise TableFault(faults)
     client, occasion, score = (names.index(name) for name in wanted.values())
     return client, occasion, score
 
 
+def _lines(text: TextIO, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield each line that holds something, with its number."""
+    for line, row in enumerate(csv.reader(text, delimiter=delimiter), 2):
+        if any(cell.strip() for cell in row):
+            yield line, row
+
+
 def _take(
-    number: int,
-    row: Sequence[str],
-    places: tuple[int, int, int],
-    found: dict[str, dict[str, float | None]],
-    seen: dict[tuple[str, str], int],
+    line: int, row: Sequence[str], places: tuple[int, int, int], reading: _Reading
 ) -> list[str]:
     """Take one line; return what is wrong with it."""
     if len(row) <= max(places):
-        return [f"line {number}: it has {len(row)} columns, {max(places) + 1} are needed"]
+        return [f"line {line}: it has {len(row)} columns, {max(places) + 1} are needed"]
     client, occasion, written = (row[place].strip() for place in places)
     if not client or not occasion:
-        return [f"line {number}: the {'client' if not client else 'occasion'} is empty"]
-    before = seen.setdefault((client, occasion), number)
-    if before != number:
-        return [f"line {number}: client {client} has occasion {occasion} in line {before} as well"]
-    try:
-        score = None if written.lower() in MISSING else float(written)
-    except ValueError:
-        hint = "; write the decimal point as a point" if "," in written else ""
-        return [f"line {number}: the score {written!r} is not a number{hint}"]
-    if score is not None and not math.isfinite(score):
-        return [f"line {number}: the score {written!r} is not a finite number"]
-    found.setdefault(client, {})[occasion] = score
+        return [f"line {line}: the {'client' if not client else 'occasion'} is empty"]
+    before = reading.lines.setdefault((client, occasion), line)
+    if before != line:
+        return [f"line {line}: client {client} has occasion {occasion} in line {before} as well"]
+    score = None if written.lower() in MISSING else _score(written, reading.point)
+    if isinstance(score, str):
+        return [f"line {line}: the score {written!r} {score}"]
+    reading.found.setdefault(client, {})[occasion] = score
     return []
 
 
-def _ordered(found: Mapping[str, Mapping[str, float | None]]) -> ScoreTable:
-    """Order occasions as numbers, else as dates, else as they first occur."""
-    every = list(dict.fromkeys(occasion for scores in found.values() for occasion in scores))
-    unit: Unit = "occasions"
-    if (numbers := _numbers(every)) is not None:
-        times = numbers
-    elif (days := _days(every)) is not None:
-        times, unit = days, "days"
-    else:
-        times = {occasion: float(number) for number, occasion in enumerate(every)}
+def _score(written: str, point: str) -> float | str:
+    """Return a score, or what is wrong with it."""
+    plain = written if point == "." else written.replace(".", "_").replace(point, ".")
+    value = number(plain)
+    if value is not None:
+        return value
+    if written.lower().lstrip("+-") in ("inf", "infinity"):
+        return "is not a finite number"
+    try:
+        if abs(float(plain.replace("_", "x"))) > MOST:
+            return f"is larger than any score ({MOST:g})"
+    except ValueError:
+        pass
+    hint = "; or is the comma its decimal point? --decimal comma" if "," in written else ""
+    return f"is not a number{hint}"
+
+
+def _in_order(reading: _Reading) -> ScoreTable:
+    """Order each client's scores; refuse two scores of one client at one occasion."""
+    order = ordered(list(scores) for scores in reading.found.values())
+    labels: dict[float, str] = {}
+    for occasion, time in order.times.items():
+        labels.setdefault(time, occasion)
+    faults: list[str] = []
     courses = []
-    for client, scores in found.items():
-        own = sorted(scores, key=times.__getitem__)
-        courses.append(
-            Course(
-                client,
-                tuple(own),
-                tuple(times[occasion] for occasion in own),
-                tuple(scores[occasion] for occasion in own),
-            )
-        )
-    return ScoreTable(tuple(sorted(every, key=times.__getitem__)), unit, tuple(courses))
-
-
-def _numbers(occasions: Sequence[str]) -> dict[str, float] | None:
-    try:
-        found = {occasion: float(occasion) for occasion in occasions}
-    except ValueError:
-        return None
-    return found if all(map(math.isfinite, found.values())) else None
-
-
-def _days(occasions: Sequence[str]) -> dict[str, float] | None:
-    """Return days since the first date; ISO 8601 dates or times, UTC where no offset is given."""
-    try:
-        moments = {occasion: _moment(occasion) for occasion in occasions}
-    except ValueError:
-        return None
-    first = min(moments.values())
-    return {
-        occasion: (moment - first).total_seconds() / 86_400 for occasion, moment in moments.items()
-    }
-
-
-def _moment(written: str) -> datetime:
-    if len(written) == len("2026-01-31"):
-        day = date.fromisoformat(written)
-        return datetime(day.year, day.month, day.day, tzinfo=UTC)
-    moment = datetime.fromisoformat(written)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    for client, scores in reading.found.items():
+        own = sorted(scores, key=order.times.__getitem__)
+        times = tuple(order.times[occasion] for occasion in own)
+        faults += [
+            f"line {reading.lines[client, own[at]]}: client {client} has occasion"
+            f" {labels[times[at]]} in line {reading.lines[client, own[at - 1]]} as well"
+            for at in range(1, len(own))
+            if times[at] == times[at - 1]
+        ]
+        named = tuple(labels[time] for time in times)
+        courses.append(Course(client, named, times, tuple(scores[one] for one in own)))
+    if faults:
+        raise TableFault(faults[:LISTED])
+    every = tuple(labels[time] for time in sorted(labels))
+    return ScoreTable(every, order.unit, tuple(courses), order.times, order.notes)

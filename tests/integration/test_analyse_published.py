@@ -1,0 +1,116 @@
+"""``rapport analyse`` on published tables: it prints what was published."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pymannkendall
+import pytest
+from click.testing import CliRunner
+from scipy import stats
+
+from services.cli import main
+from tests.support.published import (
+    CLAUS_HAMD,
+    LOAN_COSTS,
+    SUDDEN_GAINS,
+    SUDDEN_GAINS_FOUND,
+)
+
+CATEGORIES = ("recovered", "improved", "unchanged", "deteriorated", "harmed")
+
+
+def run(folder: Path, rows: Sequence[tuple[object, ...]], *arguments: str) -> dict[str, Any]:
+    """Return the JSON of a run on a table of client, occasion and score."""
+    file = folder / "scores.csv"
+    lines = ["client,occasion,score", *(",".join(map(str, row)) for row in rows)]
+    file.write_text("\n".join(lines), encoding="utf-8")
+    done = CliRunner().invoke(main, ["analyse", str(file), "--json", *arguments])
+    assert done.exit_code == 0, done.output
+    said: dict[str, Any] = json.loads(done.stdout)
+    return said
+
+
+@pytest.mark.parametrize(
+    ("method", "counts"),
+    [
+        ("jacobson-truax", (26, 3, 10, 1, 0)),
+        ("edwards-nunnally", (26, 6, 5, 3, 0)),
+        ("hsu-linn-lord", (12, 0, 16, 11, 1)),
+        ("gulliksen-lord-novick", (26, 3, 10, 1, 0)),
+        ("nunnally-kotsch", (26, 2, 11, 1, 0)),
+        ("hageman-arrindell", (23, 9, 7, 1, 0)),
+    ],
+)
+def test_clinical_significance_of_claus_et_al(
+    tmp_path: Path, method: str, counts: tuple[int, ...]
+) -> None:
+    """The package clinicalsignificance prints these counts for its own combined approach."""
+    rows = [
+        (f"p{who}", occasion, score)
+        for who, pair in enumerate(CLAUS_HAMD)
+        for occasion, score in zip((1, 4), pair, strict=True)
+    ]
+    after = ("--reliability-after", "0.5") if method == "nunnally-kotsch" else ()
+    said = run(
+        tmp_path, rows, "--method", method, "--better", "lower", "--pre", "1", "--post", "4",
+        "--reliability", "0.8", "--functional", "8", "8", "--cutoff-type", "c", *after,
+    )  # fmt: skip
+    found = [said["summary"][name].split()[0] for name in CATEGORIES]
+    assert tuple(map(int, found)) == counts
+
+
+def test_sudden_gains_of_wiedemann_et_al(tmp_path: Path) -> None:
+    """Session, magnitude and reversal of every gain are the package's own."""
+    rows = [
+        (who, session, "NA" if score is None else score)
+        for who, scores in SUDDEN_GAINS.items()
+        for session, score in enumerate(scores, 1)
+    ]
+    said = run(tmp_path, rows, "--method", "sudden-gains", "--better", "lower", "--points", "7")
+    found = [
+        (row["client"], int(row["between"]), -row["change"], row["reversed_at"] is not None)
+        for row in said["rows"]
+        if row["kind"] == "gain"
+    ]
+    assert found == list(SUDDEN_GAINS_FOUND)
+
+
+def test_a_cut_off_in_points_from_noise_alone(tmp_path: Path) -> None:
+    """suddengains::define_crit1_cutoff(sd = 10.5, reliability = 0.931) is 7.645."""
+    rows = [("a", 1, 30), ("a", 2, 20)]
+    said = run(tmp_path, rows, "--method", "sudden-gains", "--better", "lower", "--sd", "10.5",
+               "--reliability", "0.931")  # fmt: skip
+    assert round(said["used"]["points"], 3) == 7.645
+
+
+def test_an_individuals_chart_of_montgomery(tmp_path: Path) -> None:
+    """Centre 300.5, limits 279.78 and 321.22, and no week outside them."""
+    rows = [("loan", week, cost) for week, cost in enumerate(LOAN_COSTS, 1)]
+    said = run(tmp_path, rows, "--method", "control-chart", "--baseline", "0")["rows"][0]
+    assert (said["centre"], round(said["lower"], 2), round(said["upper"], 2)) == (
+        300.5, 279.78, 321.22,
+    )  # fmt: skip
+    assert said["signals"] == []
+
+
+@pytest.mark.parametrize("values", [(4, 2, 7, 3, 9, 5, 10, 6, 8, 11), (30, 30, 28, 27, 27, 20)])
+def test_mann_kendall_as_most_software_prints_it(tmp_path: Path, values: tuple[int, ...]) -> None:
+    """S, its variance, z and normal p are pymannkendall's, with and without ties."""
+    rows = [("a", at, value) for at, value in enumerate(values, 1)]
+    said = run(tmp_path, rows, "--method", "trend")["rows"][0]
+    expected = pymannkendall.original_test(values)
+    assert (said["s"], said["var_s"]) == (expected.s, expected.var_s)
+    assert (said["z"], said["p_normal"]) == pytest.approx((expected.z, expected.p))
+    assert said["slope_per_occasion"] == expected.slope
+
+
+def test_the_exact_probability_stands_beside(tmp_path: Path) -> None:
+    """Without ties, p is scipy's exact one for Kendall's tau, not the approximation."""
+    values = (4, 2, 7, 3, 9, 5, 10, 6, 8, 11)
+    rows = [("a", at, value) for at, value in enumerate(values, 1)]
+    said = run(tmp_path, rows, "--method", "trend")["rows"][0]
+    expected = stats.kendalltau(range(10), values, method="exact").pvalue
+    assert said["p"] == pytest.approx(expected)
+    assert said["p"] != said["p_normal"]

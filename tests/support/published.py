@@ -1,0 +1,49 @@
+"""Published data sets with published results, as numbers; each with its source."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+CLAUS_HAMD: Final[Sequence[tuple[int, int]]] = (
+    (25, 13), (15, 11), (28, 4), (30, 25), (21, 9), (26, 17), (31, 15), (21, 2), (27, 8), (28, 7),
+    (23, 13), (24, 30), (28, 9), (26, 8), (27, 14), (32, 27), (27, 20), (25, 28), (28, 14),
+    (25, 24), (22, 10), (24, 18), (24, 22), (21, 8), (18, 20), (27, 2), (25, 13), (27, 18),
+    (22, 2), (23, 16), (25, 16), (25, 24), (26, 8), (22, 6), (24, 22), (23, 20), (26, 18),
+    (28, 24), (24, 9), (21, 25),
+)  # fmt: skip
+"""HAM-D before and after of 40 people (Claus, Scherbaum & Bonnet 2020), read off the figure with
+which the R package clinicalsignificance checks its own plots."""
+
+SUDDEN_GAINS: Final[Mapping[str, Sequence[int | None]]] = {
+    "1": (35, 37, 34, 23, 24, 21, 29, 17, 11, 11, 10, 7),
+    "2": (26, None, 26, None, 27, 17, 19, 11, 10, 3, None, 7),
+    "3": (35, 38, 35, 37, 36, 37, None, 35, 26, 24, None, 19),
+    "4": (31, 30, 32, 22, 22, 20, 21, 19, 24, 33, 30, 28),
+    "5": (39, 37, 36, 26, 26, 23, 21, 19, 6, 7, 8, 8),
+    "6": (37, None, 23, None, 23, 21, None, None, 19, None, 16, 13),
+    "7": (37, None, 23, 21, None, 21, None, None, None, None, None, 20),
+    "8": (41, 37, None, None, None, None, None, None, None, None, None, None),
+    "9": (35, 34, 32, 23, 24, 22, 21, 17, 14, 10, 13, 11),
+    "10": (35, 35, 25, 25, 17, 17, 16, 16, 11, 9, 7, 8),
+    "12": (38, 38, 31, 23, 21, 22, 24, 25, 30, 31, None, 25),
+    "13": (34, 33, 36, 23, 25, 23, 19, 18, 10, 9, 8, 9),
+    "14": (39, 37, 23, None, 23, 21, None, None, 21, None, 16, 14),
+    "15": (28, 19, 23, 12, 13, None, 13, None, None, None, None, 22),
+    "18": (None, 38, 35, 24, None, 22, 17, 16, None, 9, 11, 13),
+}
+"""BDI of sessions 1 to 12, from the examples of the R package suddengains (Wiedemann et al. 2020,
+PLOS ONE 0230276)."""
+
+SUDDEN_GAINS_FOUND: Final[Sequence[tuple[str, int, int, bool]]] = (
+    ("1", 3, 11, True), ("1", 7, 12, False), ("3", 8, 9, False), ("4", 3, 10, True),
+    ("5", 3, 10, False), ("5", 8, 13, False), ("9", 3, 9, False), ("10", 2, 10, False),
+    ("10", 4, 8, False), ("12", 3, 8, True), ("13", 3, 13, False), ("13", 8, 8, False),
+    ("14", 2, 14, False), ("18", 3, 11, False),
+)  # fmt: skip
+"""(client, session before, magnitude, reversed), as the package prints them."""
+
+LOAN_COSTS: Final[Sequence[int]] = (
+    310, 288, 297, 298, 307, 303, 294, 297, 308, 306, 294, 299, 297, 299, 314, 295, 293, 306,
+    301, 304,
+)  # fmt: skip
+"""Costs of processing a loan, 20 weeks (Montgomery, Introduction to Statistical Quality Control,
+example 6.5): centre 300.5, limits 279.78 and 321.22."""
