@@ -14,20 +14,15 @@ import orjson
 from flask import Response, request
 from marshmallow import Schema, fields, validate
 
-from services.alerts import actions, inbox
 from services.alerts.alert import State, etag
-from services.alerts.inbox import Viewer
+from services.alerts.desk import Desk
 from services.alerts.playing import played
 from services.alerts.rule import Family, Rule
-from shared.clock import Clock, format_time
-from shared.errors import Fault
+from shared.clock import format_time
 from shared.events.families import rapport
 from shared.rule_settings import Setting
-from shared.storage.engine import Database
-from shared.stream.ports import Publisher
-from shared.web.auth import caller, check_right, require
+from shared.web.auth import require
 from shared.web.blueprint import Blueprint, problems
-from shared.web.errors import Problem
 
 PAGE_LIMIT: Final = 200
 
@@ -95,63 +90,23 @@ class NothingSchema(Schema):
     """Nothing: the call says it all."""
 
 
-class Desk:
-    """What the calls work with."""
+class NoteSchema(Schema):
+    """A note that was written."""
 
-    def __init__(
-        self, database: Database, publisher: Publisher, clock: Clock, deadline_s: float
-    ) -> None:
-        """Take the parts; nothing is done before a call."""
-        self._database = database
-        self._publisher = publisher
-        self._clock = clock
-        self._deadline_s = deadline_s
+    id = fields.String(required=True)
+    by = fields.String(
+        required=True, metadata={"description": "Opaque reference of whose it is, or their key's."}
+    )
+    at = fields.String(required=True, metadata={"format": "date-time"})
+    text = fields.String(required=True)
 
-    def page(self, asked: dict[str, Any]) -> dict[str, Any]:
-        """Return a page of the inbox."""
-        filters = {name: asked.get(name) for name in ("state", "family", "clinic", "client")}
-        try:
-            with self._database.read() as db:
-                found = inbox.page(
-                    db, _viewer(), filters, limit=asked["limit"], cursor=asked.get("cursor")
-                )
-        except ValueError as error:
-            fault = Fault("/query/cursor", f"not a cursor: {error}", "invalid_cursor")
-            raise Problem(422, "refused", errors=[fault]) from error
-        return {"alerts": found.alerts, "next": found.next, "parked": found.parked}
 
-    def one(self, alert: str) -> dict[str, Any]:
-        """Return one alert.
+class WholeAlertSchema(rapport.Alert):
+    """An alert as it is shown by itself."""
 
-        Raises:
-            Problem: 404 where there is none that the caller may see.
-        """
-        with self._database.read() as db:
-            found = inbox.one(db, _viewer(), alert)
-        if found is None:
-            raise Problem(404, "not_found")
-        return found
-
-    def act(self, alert: str, name: str, said: actions.Said) -> Response:
-        """Publish what the caller does about an alert; answer with the alert as it will be."""
-        who = caller()
-        check_right(who, "act")
-        found = self.one(alert)
-        _check_unchanged(found)
-        if name in ("snoozed", "resolved") and found["state"] in ("resolved", "retracted"):
-            raise Problem(409, "not_open", "The alert is closed already; read it again.")
-        by, now = who.person or who.key, self._clock.now()
-        record = actions.record_of(who.organisation, found, name, by, said, now)
-        self._publisher.publish([record], self._deadline_s)
-        body = actions.foreseen(found, name, by, said, now)
-        return Response(orjson.dumps(body), 202, content_type="application/json")
-
-    def snooze(self, alert: str, until: date) -> Response:
-        """Hide an alert until a day."""
-        if not actions.snooze_is_sensible(until, self._clock.now().date()):
-            fault = Fault("/until", "must be today or later, and within a year", "out_of_range")
-            raise Problem(422, "refused", errors=[fault])
-        return self.act(alert, "snoozed", {"until": until.isoformat()})
+    comment_count = fields.Integer(required=True)
+    note_count = fields.Integer(required=True)
+    notes = fields.List(fields.Nested(NoteSchema), required=True)
 
 
 def blueprint(desk: Desk, rules: Sequence[Rule]) -> Blueprint:
@@ -173,11 +128,14 @@ def _reading(calls: Blueprint, desk: Desk, rules: Sequence[Rule]) -> None:
         return desk.page(asked)
 
     @calls.route("/v1/alerts/<alert>")
-    @calls.response(200, rapport.Alert)
+    @calls.response(200, WholeAlertSchema)
     @problems(calls, 401, 403, 404, 503)
     @require("read")
     def get_alert(alert: str) -> Response:
-        """Give one alert with its evidence and history; its ETag is what If-Match needs."""
+        """Give one alert with its evidence, history and notes.
+
+        Its ETag is what If-Match needs; it changes with every note, too.
+        """
         body = desk.one(alert)
         answer = Response(orjson.dumps(body), content_type="application/json")
         answer.set_etag(etag(body))
@@ -262,20 +220,3 @@ def explained(rule: Rule) -> dict[str, Any]:
             for line in played(rule)
         ],
     }
-
-
-def _viewer() -> Viewer:
-    who = caller()
-    return Viewer(who.organisation, who.clinics, who.person)
-
-
-def _check_unchanged(alert: dict[str, Any]) -> None:
-    """Refuse an action on another state of the alert than the caller has seen."""
-    if "If-Match" not in request.headers:
-        raise Problem(
-            428, "precondition_required", "Send If-Match with the ETag of the alert as you saw it."
-        )
-    if not request.if_match.contains(etag(alert)):
-        raise Problem(
-            412, "precondition_failed", "The alert has changed since you saw it; read it again."
-        )

@@ -9,9 +9,11 @@ from typing import Final, Protocol
 from flask import Flask
 from sqlalchemy import Connection
 
-from services.alerts import api, tables
+from services.alerts import api, notes_api, tables
 from services.alerts.deliveries import Deliverer
+from services.alerts.desk import Desk
 from services.alerts.gauges import Gauges
+from services.alerts.notes import Notes
 from services.alerts.rule import Rule
 from services.alerts.rules import CASELOAD_RULES, COMBINED_RULES, FEED_RULES, RULES
 from services.alerts.ticker import Ticker
@@ -59,6 +61,7 @@ class Parts:
     stream: Stream
     publisher: Publisher
     accounts: Accounts
+    notes: Notes
 
     def close(self) -> None:
         """Let what is under way be published, then release everything."""
@@ -103,14 +106,15 @@ def build(settings: Settings, clock: Clock | None = None) -> Parts:
     sealer = Sealer(load_secret_key(settings, db))
     tables.prepare(db, EVERY_RULE)
     stream = open_stream(settings)
-    return Parts(settings, clock, db, stream, stream.publisher(), Accounts(db, sealer, clock))
+    accounts, notes = Accounts(db, sealer, clock), Notes(sealer, clock)
+    return Parts(settings, clock, db, stream, stream.publisher(), accounts, notes)
 
 
 def blueprints(parts: Parts) -> Sequence[Blueprint]:
     """Return the calls of the service."""
     deadline_s = parts.settings.publish_deadline_ms / 1000
-    desk = api.Desk(parts.db, parts.publisher, parts.clock, deadline_s)
-    return (api.blueprint(desk, EVERY_RULE),)
+    desk = Desk(parts.db, parts.publisher, parts.notes, parts.clock, deadline_s)
+    return (api.blueprint(desk, EVERY_RULE), notes_api.blueprint(desk))
 
 
 def application(parts: Parts) -> Flask:

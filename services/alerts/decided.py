@@ -26,7 +26,7 @@ class Known:
         keys: The steps of its episode that were said in this round.
         opened_at: When it was opened for the first time, as the stream knew the time.
         escalated_at: When it was last opened or escalated, as the stream knew the time.
-        told: Whether anybody was told of it, or has acted on it.
+        told: Whether anybody was told of it, or has acted on it, or written a note on it.
         concerned: The staff whom it concerned in any of its steps.
         hidden: True where it vanished.
         shown: The number of the step that is shown; 0 where none is.

@@ -9,12 +9,14 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from services.alerts import inbox, tables
+from services.alerts import inbox, notes, tables
 from services.alerts.alert import State
 from services.alerts.api import explained
 from services.alerts.bootstrap import EVERY_RULE
 from services.alerts.inbox import Viewer
+from services.alerts.notes import Notes
 from services.alerts.rule import Family
+from services.cli import alert_notes
 from services.cli.common import (
     Office,
     json_option,
@@ -31,17 +33,22 @@ SHOWN: Final = 1_000
 """Alerts that one list holds at most."""
 
 SIGNS: Final = {"urgent": "▲ urgent", "attention": "◆ attention", "information": "● information"}
+NOTE: Final = ("at", "by", "text", "id")
 COLOURS: Final = {"urgent": "bold red", "attention": "yellow", "information": "dim"}
 
 
 @click.group()
 def alerts() -> None:
-    """Read the alerts, as whoever runs this machine may.
+    """Read the alerts, as whoever runs this machine may; write and erase notes on them.
 
     \b
     Example:
       rapport alerts list --family boundary
     """
+
+
+alerts.add_command(alert_notes.write)
+alerts.add_command(alert_notes.erase)
 
 
 @alerts.command("list")
@@ -86,15 +93,16 @@ def list_alerts(
     tables.prepare(office.db, EVERY_RULE)
     with office.db.read() as db:
         found = inbox.page(db, Viewer(whose), filters, limit=limit)
+        listed = notes.counted(db, whose, found.alerts)
     if as_json:
-        click.echo(json.dumps(list(found.alerts), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(listed, indent=2, ensure_ascii=False))
         return
     console = _console()
-    for alert in found.alerts:
+    for alert in listed:
         console.print(_line(alert), soft_wrap=True)
     if found.next is not None:
         click.echo(f"There are more; these are the latest {limit}. See --limit.", err=True)
-    elif not found.alerts:
+    elif not listed:
         click.echo("There are none.", err=True)
 
 
@@ -104,7 +112,7 @@ def list_alerts(
 @json_option
 @with_office
 def show_alert(office: Office, alert: str, organisation: str | None, as_json: bool) -> None:
-    """Show one ALERT with its evidence, its next steps and its history.
+    """Show one ALERT with its evidence, its next steps, its history and its notes.
 
     \b
     Example:
@@ -113,9 +121,10 @@ def show_alert(office: Office, alert: str, organisation: str | None, as_json: bo
     whose = office.organisation(organisation).id
     tables.prepare(office.db, EVERY_RULE)
     with office.db.read() as db:
-        found = inbox.one(db, Viewer(whose), alert)
-    if found is None:
-        raise click.UsageError("there is no such alert; see: rapport alerts list --state every")
+        bare = inbox.one(db, Viewer(whose), alert)
+        if bare is None:
+            raise click.UsageError(alert_notes.NO_ALERT)
+        found = Notes(office.sealer, office.clock).whole(db, whose, bare)
     if as_json:
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
         return
@@ -203,6 +212,8 @@ def _line(alert: Mapping[str, Any]) -> Text:
             alert["state"] if alert["state"] != "open" else None,
             "history: told to nobody" if alert["historical"] else None,
             "settled: told to nobody" if alert.get("settled") else None,
+            _count(alert["comment_count"], "comment"),
+            _count(alert["note_count"], "note"),
             alert["id"],
         )
         if part
@@ -225,6 +236,11 @@ def _show(alert: Mapping[str, Any]) -> None:
     )
     _list(console, "Next steps", alert["next_steps"])
     _list(console, "History", [_entry(entry) for entry in alert["history"]])
+    _list(console, "Notes", ["  ".join(one[name] for name in NOTE) for one in alert["notes"]])
+
+
+def _count(many: int, what: str) -> str | None:
+    return f"{many} {what}{'s' if many > 1 else ''}" if many else None
 
 
 def _entry(entry: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ import click
 from services.alerts import outbox, tables
 from services.alerts.bootstrap import EVERY_RULE
 from services.alerts.ledger import UNDELIVERABLE
+from services.alerts.notes import Notes
 from services.cli.common import FAILED, Office, make_data_dir, opened, said_plainly, show
 from services.projections import read_models
 from shared.config import Settings, load
@@ -252,6 +253,7 @@ def _verified(office: Office, whose: Organisation) -> Iterator[Finding]:
         "source secrets": lambda: office.accounts.sources(whose.id),
         "recipients": lambda: office.accounts.recipients(whose.id),
         "references": lambda: office.registry.verify(whose.id),
+        "notes": lambda: _notes(office, whose),
     }
     for part, read in checks.items():
         try:
@@ -260,6 +262,12 @@ def _verified(office: Office, whose: Organisation) -> Iterator[Finding]:
             yield Finding(what, f"{part}: some do not open", todo)
         else:
             yield Finding(what, f"{part}: all open")
+
+
+def _notes(office: Office, whose: Organisation) -> int:
+    """Open every note on an alert; return how many there are."""
+    with office.db.read() as db:
+        return Notes(office.sealer, office.clock).verify(db, whose.id)
 
 
 def _intact(database: Database) -> Finding:

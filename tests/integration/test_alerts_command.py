@@ -28,9 +28,10 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(folder: Path, *arguments: str) -> Result:
-    """Run a command on a data folder."""
-    return CliRunner().invoke(main, arguments, env={"RAPPORT_DATA_DIR": str(folder)})
+def run(folder: Path, *arguments: str, typed: str | None = None) -> Result:
+    """Run a command on a data folder, with something typed into it."""
+    settings = {"RAPPORT_DATA_DIR": str(folder)}
+    return CliRunner().invoke(main, arguments, env=settings, input=typed)
 
 
 def test_open_alerts_are_listed_with_their_reasons(folder: Path) -> None:
@@ -48,7 +49,8 @@ def test_one_alert_is_shown_whole(folder: Path) -> None:
     shown = run(folder, "alerts", "show", alert["id"]).stdout
     for part in (alert["evidence"][0]["event"], *alert["next_steps"], "opened"):
         assert part in shown
-    assert json.loads(run(folder, "alerts", "show", alert["id"], "--json").stdout) == alert
+    as_json = json.loads(run(folder, "alerts", "show", alert["id"], "--json").stdout)
+    assert as_json == {**alert, "notes": []}
 
 
 def test_nothing_to_list_is_said_on_stderr(folder: Path) -> None:
@@ -63,6 +65,35 @@ def test_an_unknown_alert_or_rule_is_a_usage_error(folder: Path) -> None:
         result = run(folder, *arguments)
         assert result.exit_code == 2
         assert "list" in result.stderr
+
+
+def test_a_note_is_written_shown_and_erased(folder: Path) -> None:
+    """It is typed, never an argument; shown beneath its alert, counted in the list, then gone."""
+    (alert,) = json.loads(run(folder, "alerts", "list", "--json").stdout)
+    write = ("alerts", "note", alert["id"], "--by", "lead-7")
+    written = run(folder, *write, "--json", typed="I call them on Monday\n")
+    assert written.exit_code == 0, written.output
+    note = json.loads(written.stdout)
+    assert note["by"].startswith("th_")
+    assert "1 note" in run(folder, "alerts", "list").stdout
+    shown = run(folder, "alerts", "show", alert["id"]).stdout
+    for part in ("Notes", "I call them on Monday", note["id"], note["by"]):
+        assert part in shown
+    erase = ("alerts", "erase-note", alert["id"], note["id"])
+    assert run(folder, *erase).exit_code == 0
+    assert run(folder, *erase).exit_code == 2
+    assert "Notes" not in run(folder, "alerts", "show", alert["id"]).stdout
+
+
+def test_what_is_no_short_line_is_refused(folder: Path) -> None:
+    """Exit code 2, and nothing is kept; nor on an alert that is not there."""
+    (alert,) = json.loads(run(folder, "alerts", "list", "--json").stdout)
+    for text in ("x" * 281, "red \x1b[31m"):
+        refused = run(folder, "alerts", "note", alert["id"], "--by", "lead-7", typed=f"{text}\n")
+        assert (refused.exit_code, refused.stdout) == (2, "")
+    nowhere = run(folder, "alerts", "note", "none", "--by", "lead-7", typed="Monday\n")
+    assert nowhere.exit_code == 2
+    assert json.loads(run(folder, "alerts", "list", "--json").stdout) == [alert]
 
 
 def test_every_rule_is_listed_and_explained(folder: Path) -> None:

@@ -14,10 +14,12 @@ from prometheus_client import REGISTRY
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from services.alerts import api, inbox, tables
+from services.alerts import api, inbox, notes_api, tables
 from services.alerts.deliveries import Deliverer
+from services.alerts.desk import Desk
 from services.alerts.inbox import Viewer
 from services.alerts.ledger import LEDGER
+from services.alerts.notes import Notes
 from services.alerts.rule import Rule
 from services.alerts.rules.source_silent import SourceSilent
 from services.alerts.ticker import Ticker
@@ -35,7 +37,7 @@ from shared.stream.runner import Runner
 from shared.web.app import create_app
 from tests.support import alert_rules
 from tests.support import events as an
-from tests.support.accounts import Office
+from tests.support.accounts import SEALER, Office
 from tests.support.rebuildable import dropped
 
 PARTITIONS = 3
@@ -71,10 +73,11 @@ class AlertsWorld:
         self.runner = self.another_runner(batch_limit)
         self.ticker = self.another_ticker()
         self.deliverer = self.another_deliverer()
-        desk = api.Desk(db, self.publisher, self.clock, DEADLINE_S)
+        self.notes = Notes(SEALER, self.clock)
+        desk = Desk(db, self.publisher, self.notes, self.clock, DEADLINE_S)
         self.app: Flask = create_app(
             "alerts",
-            [api.blueprint(desk, rules)],
+            [api.blueprint(desk, rules), notes_api.blueprint(desk)],
             self.office.accounts,
             checks={"database": db.healthy},
         )
