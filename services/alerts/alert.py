@@ -18,7 +18,8 @@ from shared.envelope import Envelope
 Kind = Literal["opened", "escalated", "revised", "resolved", "retracted"]
 State = Literal["open", "snoozed", "resolved", "retracted"]
 
-RANKS: Final[Mapping[str, int]] = {"information": 0, "attention": 1, "urgent": 2}
+URGENT: Final = "urgent"
+RANKS: Final[Mapping[str, int]] = {"information": 0, "attention": 1, URGENT: 2}
 
 VOIDED: Final = "~"
 """Ends the key of a step that was said, and does not hold any more."""

@@ -7,12 +7,25 @@ from typing import Any, Final, Literal
 
 from services.alerts.alert import Kind, Subject
 from shared import ids
+from shared.values import frozen
 
 SOURCE: Final = "urn:rapport:alerts"
 """The CloudEvents source of what this service writes."""
 
 Telling = Literal["news", "history", "correction", "nobody"]
 """``news`` is told; ``history`` waits in the ledger; ``correction`` is told to who was told."""
+
+
+@frozen
+class Terms:
+    """How people are told at a clinic, by the settings of ``delivery`` there.
+
+    Attributes:
+        daily_cap: So many notices that are not urgent a recipient gets on a day of the clinic's
+            calendar; the rest come in one digest when it is over.
+    """
+
+    daily_cap: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +80,7 @@ class Decided:
         hidden: True for one that vanishes: nobody knew of it, so the list forgets it.
         decided_at: The present, as the stream knew it.
         opened_at: The same, when the alert was opened for the first time.
+        terms: How people are told where it was decided.
     """
 
     subject: Subject
@@ -84,6 +98,7 @@ class Decided:
     concerned: frozenset[str]
     body: Mapping[str, Any]
     telling: Telling
+    terms: Terms
     hidden: bool = False
 
     @property

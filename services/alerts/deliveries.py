@@ -13,7 +13,7 @@ from typing import Final
 
 import orjson
 
-from services.alerts import outbox
+from services.alerts import notices, outbox, withholding
 from services.alerts.ledger import STREAM, WEBHOOK
 from services.alerts.outbox import Due
 from services.alerts.steps import SOURCE
@@ -150,8 +150,8 @@ class Deliverer:
             if recipient is None:
                 outbox.given_up(db, row, self._me, now)
                 metrics.DELIVERIES.labels("given_up").inc()
-            elif recipient.person in outbox.concerned(db, row):
-                outbox.withheld(db, row, self._me, now, everybody)
+            elif recipient.person in withholding.concerned(db, row):
+                withholding.withhold(db, row, self._me, now, everybody)
             else:
                 return outbox.still_mine(db, row, self._me, now)
         return False
@@ -160,8 +160,8 @@ class Deliverer:
 def message(row: Due) -> Message:
     """Return what a recipient is sent: ids alone, and the same bytes at every attempt."""
     about = {"alert": row.alert, "step": row.id, "urgency": row.body["urgency"]}
-    if row.kind == outbox.SUMMARY_OF_HISTORY:
-        about = {"clinic": row.body["clinic"], "alerts": row.body["alerts"]}
+    if row.kind in notices.KINDS:
+        about = {name: said for name, said in row.body.items() if name != "urgency"}
     body = {
         "type": f"{TYPE_PREFIX}alert.{row.kind}",
         "timestamp": format_time(row.decided_at),

@@ -107,6 +107,7 @@ def judge_source(
         until=until,
         latest_recorded=max((span.known_at for span in spans), default=EPOCH),
         history_after=organisation.history_after(subject.clinic),
+        terms=organisation.terms(subject.clinic),
         actions=organisation.actions,
         concerns=lambda _: frozenset(),
     )
@@ -263,6 +264,7 @@ def _circumstances(case: _Case, clinic: str, phases: Sequence[Phase] = ()) -> Ci
         until=case.until,
         latest_recorded=case.latest_recorded,
         history_after=case.organisation.history_after(clinic),
+        terms=case.organisation.terms(clinic),
         actions=case.actions,
         group=lambda held: group_of(held, phases),
         concerns=case.concerns.people,

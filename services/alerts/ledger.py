@@ -40,6 +40,7 @@ from services.alerts.steps import Decided, Known
 from shared.clock import from_micros, to_micros
 from shared.storage.engine import few, insert, upsert, upserting
 from shared.storage.kept import ID, KEPT, installation
+from shared.values import frozen
 
 STREAM, WEBHOOK, SUMMARY = "stream", "webhook", "summary"
 """Channels: the topic of alerts; a recipient's webhook; the summary of what was history."""
@@ -47,9 +48,15 @@ STREAM, WEBHOOK, SUMMARY = "stream", "webhook", "summary"
 PENDING, SENT, GIVEN_UP, CANCELLED = "pending", "sent", "given_up", "cancelled"
 WAITING: Final = "waiting"
 """History: told to nobody yet; its summary is to come."""
+HELD: Final = "held"
+"""Came over the recipient's daily cap: the digest of its day is to come."""
+COLLECTED: Final = "collected"
+"""Named in a message (``notices``) that is under way: it is settled with that."""
+COVERED: Final = "covered"
+"""Was still held when a later step of its alert was told at once, which says as much."""
 UNDELIVERABLE, WITHOUT_RECIPIENT = "undeliverable", "without_recipient"
 SUMMED_UP: Final = "summed_up"
-"""Named in a summary of what was history; told in no other way."""
+"""History that was named in a summary; those who are told it have rows of their own."""
 SETTLED: Final = "settled"
 """Held by rules that took over from others: as good as told, and told to nobody."""
 
@@ -103,10 +110,18 @@ LEDGER = Table(
     Column("holder", String(36)),
     Column("held_until", BigInteger),
     Column("settled_at", BigInteger),
+    Column("day", String(10)),
+    Column("message", String(36)),
     PrimaryKeyConstraint("organisation", "alert", "step", "channel", "recipient"),
     Index(None, "status", "channel", "due_at"),
+    Index(None, "organisation", "recipient", "day"),
+    Index(None, "organisation", "message"),
 )
-"""Unique per (alert, step, channel, recipient): nobody is told anything twice."""
+"""Unique per (alert, step, channel, recipient): nobody is told anything twice.
+
+``day`` is the date, in the clinic's zone, on which a row counts towards the recipient's daily cap;
+``message`` names the message of many alerts that tells it, if one does.
+"""
 
 OF_ITS_STEP: Final = and_(
     STEPS.c.organisation == LEDGER.c.organisation,
@@ -114,6 +129,25 @@ OF_ITS_STEP: Final = and_(
     STEPS.c.number == LEDGER.c.number,
 )
 """Joins a row of the ledger to the step that it tells."""
+
+
+@frozen
+class Entry:
+    """What becomes of telling a step to somebody.
+
+    Attributes:
+        status: One of the words above.
+        day: The date on which it counts towards the daily cap; None: it never does.
+        due_at: When it is told, where that is not at once.
+    """
+
+    status: str
+    day: str | None = None
+    due_at: int | None = None
+
+
+Entries = Mapping[tuple[str, str], Entry]
+"""(channel, recipient) → what becomes of telling it there."""
 
 Key = tuple[str, str, str]
 """Care, therapist and rule: whose alerts are compared with whose episodes."""
@@ -155,18 +189,6 @@ def _last_steps(inbox: Table) -> Select[Any]:
         )
     )
 
-
-_CANCEL_WAITING: Final = (
-    LEDGER.update()
-    .where(
-        LEDGER.c.organisation == bindparam("whose"),
-        LEDGER.c.alert == bindparam("which"),
-        LEDGER.c.channel == SUMMARY,
-        LEDGER.c.status == WAITING,
-    )
-    .values(status=CANCELLED)
-)
-"""Let no summary tell of an alert that does not hold any more, or was told by itself."""
 
 _MARK: Final = select(installation.c.value).where(installation.c.name == bindparam("mark"))
 
@@ -219,24 +241,15 @@ def known_alerts(
     return found
 
 
-def keep(db: Connection, steps: Sequence[tuple[Decided, Mapping[tuple[str, str], str]]]) -> None:
+def keep(db: Connection, steps: Sequence[tuple[Decided, Entries]]) -> None:
     """Write steps, and whom each is to be told to.
 
     They are written when they were decided, as the stream knows the time. What is pending is due
     at once: that time may be ahead of the deliverer's, where a clock was wrong for a moment.
-
-    Args:
-        db: The transaction that saves the judgement.
-        steps: Each with (channel, recipient) → status.
     """
     if not steps:
         return
     insert(db, STEPS, [_step_row(step) for step, _ in steps])
-    for step, _ in steps:
-        # Of an alert that is new nothing waits.
-        over = step.kind in ("resolved", "retracted") or step.telling == "news"
-        if over and step.number > 1:
-            db.execute(_CANCEL_WAITING, {"whose": step.subject.organisation, "which": step.alert})
     rows = [
         {
             "organisation": step.subject.organisation,
@@ -245,34 +258,16 @@ def keep(db: Connection, steps: Sequence[tuple[Decided, Mapping[tuple[str, str],
             "channel": channel,
             "recipient": recipient,
             "number": step.number,
-            "status": status,
+            "status": entry.status,
             "written_at": to_micros(step.decided_at),
-            "due_at": AT_ONCE if status == PENDING else None,
+            "due_at": AT_ONCE if entry.status == PENDING else entry.due_at,
             "attempts": 0,
+            "day": entry.day,
         }
-        for step, tellings in steps
-        for (channel, recipient), status in tellings.items()
+        for step, entries in steps
+        for (channel, recipient), entry in entries.items()
     ]
     insert(db, LEDGER, rows)
-
-
-def to_correct(db: Connection, organisation: str, alert: str) -> list[str]:
-    """Return who may have been told of an alert; what nobody has tried to tell is cancelled."""
-    mine = and_(
-        LEDGER.c.organisation == organisation,
-        LEDGER.c.alert == alert,
-        LEDGER.c.channel == WEBHOOK,
-        LEDGER.c.recipient != NOBODY,
-    )
-    db.execute(
-        LEDGER.update()
-        .where(mine, LEDGER.c.status == PENDING, LEDGER.c.attempts == 0, LEDGER.c.holder.is_(None))
-        .values(status=CANCELLED)
-    )
-    rows = db.execute(
-        select(LEDGER.c.recipient).where(mine, LEDGER.c.status != CANCELLED).distinct()
-    )
-    return sorted(row.recipient for row in rows)
 
 
 def waiting_history(db: Connection, organisation: str) -> int:

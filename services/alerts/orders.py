@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Literal, Protocol
 
 from shared.alliance.reading import Fact
-from shared.alliance.settings import Said, settings_of
+from shared.alliance.settings import Said
 from shared.rule_settings import chosen
 
 BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
@@ -19,8 +19,9 @@ END: Final = datetime.max.replace(tzinfo=UTC)
 DELIVERY: Final = "delivery"
 """The rule of ``rule.configured`` that holds how alerts are told."""
 
-DELIVERY_DEFAULTS: Final[Mapping[str, Any]] = {"history_after_days": 14}
-"""Own: what became true longer ago than this, when it is learnt, is history and told to nobody."""
+DELIVERY_DEFAULTS: Final[Mapping[str, Any]] = {"daily_cap": 5, "history_after_days": 14}
+"""Own, not validated. So many notices that are not urgent a recipient gets on a day (domain.md
+section 5); what became true longer ago than those days, when it is learnt, is history."""
 
 Mode = Literal["on", "shadow", "off"]
 
@@ -79,13 +80,6 @@ def orders(
             continue
         states.append(_state(rule, fact.occurred_at, sends, general, own))
     return _over_the_whole_life(states)
-
-
-def setting(
-    name: str, defaults: Mapping[str, Any], clinic: str, facts: Iterable[Fact], rule: str
-) -> Any:
-    """Return the latest value of one setting of something that is never armed, as ``delivery``."""
-    return settings_of(rule, defaults, clinic, facts)[name]
 
 
 def along(stays: Sequence[tuple[datetime, Sequence[Order]]]) -> tuple[Order, ...]:

@@ -1,9 +1,11 @@
 """What an organisation's facts about many clients say, as the rules read it, remembered."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import Any
 
 from services.alerts.alert import Action, actions_in
+from services.alerts.decided import Terms
 from services.alerts.orders import (
     BEGINNING,
     DELIVERY,
@@ -11,7 +13,6 @@ from services.alerts.orders import (
     Order,
     along,
     orders,
-    setting,
 )
 from services.alerts.rule import Rule
 from services.alerts.seen import Sight, sights, words_from
@@ -19,6 +20,7 @@ from services.alerts.silence import Silences, silences
 from services.alerts.tables import Tables
 from shared.alliance.clinics import Surroundings, surroundings
 from shared.alliance.reading import Fact, standing
+from shared.alliance.settings import settings_of
 from shared.envelope import Envelope
 from shared.storage.shared_facts import MOST_FACTS, Remembered
 
@@ -35,7 +37,7 @@ class Organisation:
         self.seen: frozenset[Sight] = sights(self.facts)
         self.actions: list[Action] = actions_in(envelopes)
         self.acted_on: frozenset[str] = frozenset(action.alert for action in self.actions)
-        self._history_after: dict[str, timedelta] = {}
+        self._delivery: dict[str, Mapping[str, Any]] = {}
         self._orders: dict[tuple[str, str], tuple[Order, ...]] = {}
         self._orders_at: dict[tuple[str, str], tuple[Order, ...]] = {}
 
@@ -55,10 +57,16 @@ class Organisation:
 
     def history_after(self, clinic: str) -> timedelta:
         """Return how old a step may be when it becomes known, to be news."""
-        if clinic not in self._history_after:
-            days = setting("history_after_days", DELIVERY_DEFAULTS, clinic, self.facts, DELIVERY)
-            self._history_after[clinic] = timedelta(days=days)
-        return self._history_after[clinic]
+        return timedelta(days=self._of_delivery(clinic)["history_after_days"])
+
+    def terms(self, clinic: str) -> Terms:
+        """Return how people are told at a clinic."""
+        return Terms(daily_cap=self._of_delivery(clinic)["daily_cap"])
+
+    def _of_delivery(self, clinic: str) -> Mapping[str, Any]:
+        if clinic not in self._delivery:
+            self._delivery[clinic] = settings_of(DELIVERY, DELIVERY_DEFAULTS, clinic, self.facts)
+        return self._delivery[clinic]
 
 
 class Organisations(Remembered[Organisation]):

@@ -5,7 +5,6 @@ dies with rows in hand lets the lease expire, and they are sent again under the 
 """
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -13,10 +12,10 @@ from typing import Any, Final
 import orjson
 from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, exists, func, or_, select
 
-from services.alerts.audience import audience
+from services.alerts import notices
 from services.alerts.ledger import (
-    AT_ONCE,
     CANCELLED,
+    COLLECTED,
     GIVEN_UP,
     LEDGER,
     NOBODY,
@@ -29,10 +28,7 @@ from services.alerts.ledger import (
     WITHOUT_RECIPIENT,
 )
 from services.alerts.tables import shown
-from shared.alliance.matters import UNKNOWN
 from shared.clock import from_micros, to_micros
-from shared.storage.accounts import Recipient
-from shared.storage.engine import insert_or_nothing
 
 LEASE: Final = timedelta(seconds=60)
 """Own: well over what the attempts of one claim may take."""
@@ -54,9 +50,6 @@ SPARED_FOR: Final = timedelta(minutes=5)
 """Own: a recipient who failed gets nothing else for so long at most, and delays nobody else."""
 
 ALIVE: Final = ("open", "snoozed")
-
-SUMMARY_OF_HISTORY: Final = "summary"
-"""The kind of a step that names many alerts and belongs to none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +88,7 @@ def _an_earlier_one_is_pending() -> ColumnElement[bool]:
         earlier.c.channel == LEDGER.c.channel,
         earlier.c.recipient == LEDGER.c.recipient,
         earlier.c.number < LEDGER.c.number,
-        earlier.c.status == PENDING,
+        earlier.c.status.in_((PENDING, COLLECTED)),
     )
 
 
@@ -110,7 +103,7 @@ _FREE: Final = or_(
 _DUE: Final = and_(LEDGER.c.status == PENDING, LEDGER.c.due_at <= bindparam("present"), _FREE)
 _ANY_DUE: Final = select(LEDGER.c.channel).where(_DUE).limit(1)
 _DUE_FIRST: Final = (
-    select(LEDGER, STEPS.c.id, STEPS.c.client, STEPS.c.kind, STEPS.c.decided_at, STEPS.c.body)
+    select(LEDGER, *notices.SAID)
     .join(STEPS, OF_ITS_STEP)
     .where(
         _DUE,
@@ -147,7 +140,7 @@ def claim(db: Connection, channel: str, me: str, now: datetime, limit: int) -> l
     moments, claimed = _moments(now), {"holder": me, "held_until": to_micros(now + LEASE)}
     rows = db.execute(_DUE_FIRST, {**moments, "by": channel, "most": limit}).all()
     return [
-        _due(row)
+        due_of(row)
         for row in rows
         if db.execute(_TAKE, {**_its(row), **moments, **claimed}).rowcount == 1
     ]
@@ -174,64 +167,9 @@ def given_up(db: Connection, due: Due, me: str, now: datetime) -> None:
     _settle(db, due, me, status=GIVEN_UP, settled_at=to_micros(now))
 
 
-def withheld(
-    db: Connection, due: Due, me: str, now: datetime, recipients: Sequence[Recipient]
-) -> None:
-    """Settle a row that tells of what concerns its recipient, as has become known since.
-
-    Where nobody else is told of the step, whoever stands in now is: an alternate, or governance.
-    Where nobody can it is undeliverable: counted, so that somebody sees it.
-    """
-    _settle(db, due, me, status=CANCELLED, settled_at=to_micros(now))
-    others = select(LEDGER.c.recipient).where(
-        LEDGER.c.organisation == due.organisation,
-        LEDGER.c.alert == due.alert,
-        LEDGER.c.step == due.step,
-        LEDGER.c.channel == WEBHOOK,
-        LEDGER.c.status != CANCELLED,
-    )
-    if db.execute(others).first() is not None:
-        return
-    rows = [
-        {
-            "organisation": due.organisation,
-            "alert": due.alert,
-            "step": due.step,
-            "channel": WEBHOOK,
-            "recipient": one,
-            "number": due.number,
-            "status": status,
-            "written_at": to_micros(now),
-            "due_at": AT_ONCE if status == PENDING else None,
-            "attempts": 0,
-        }
-        for one, status in _instead(db, due, recipients).items()
-    ]
-    db.execute(insert_or_nothing(db, LEDGER), rows)
-
-
-def _instead(db: Connection, due: Due, recipients: Sequence[Recipient]) -> dict[str, str]:
-    """Return who is told now that its recipient must not be, each with a status."""
-    who: tuple[str, ...] = ()
-    if due.kind in ("opened", "escalated"):  # Of a correction nobody else has anything to learn.
-        who = audience(
-            recipients,
-            roles=due.body["tell"],
-            clinics={due.body["clinic"] or ""},
-            therapist=due.body["therapist"] or "",
-            concerned=concerned(db, due) - {UNKNOWN},
-        ).recipients
-    return dict.fromkeys(who, PENDING) or {NOBODY: UNDELIVERABLE}
-
-
-def concerned(db: Connection, due: Due) -> set[str]:
-    """Return whom the alert of a row concerns, by any of its steps so far."""
-    said = db.scalars(
-        select(STEPS.c.concerned).where(
-            STEPS.c.organisation == due.organisation, STEPS.c.alert == due.alert
-        )
-    )
-    return {person for people in said for person in people}
+def withheld(db: Connection, due: Due, me: str, now: datetime) -> bool:
+    """Settle a row that its recipient must not be told; False where another has it in hand."""
+    return _settle(db, due, me, status=CANCELLED, settled_at=to_micros(now))
 
 
 def still_mine(db: Connection, due: Due, me: str, now: datetime) -> bool:
@@ -294,7 +232,8 @@ def _its(row: Row[Any] | Due) -> dict[str, Any]:
     }
 
 
-def _due(row: Row[Any]) -> Due:
+def due_of(row: Row[Any]) -> Due:
+    """Return a row of the ledger, read with the step that it tells."""
     return Due(
         organisation=row.organisation,
         alert=row.alert,
@@ -311,10 +250,13 @@ def _due(row: Row[Any]) -> Due:
     )
 
 
-def _settle(db: Connection, due: Due, me: str, **values: Any) -> None:
+def _settle(db: Connection, due: Due, me: str, **values: Any) -> bool:
     """Write what became of an attempt, unless another has taken the row over meanwhile."""
     over = {"attempts": due.attempts + 1, "holder": None, "held_until": None}
-    db.execute(_SETTLE, {**_its(due), "me": me, **over, **values})
+    mine = db.execute(_SETTLE, {**_its(due), "me": me, **over, **values}).rowcount == 1
+    if mine and due.kind in notices.KINDS and values.get("status") in (SENT, GIVEN_UP):
+        notices.settle(db, due.organisation, due.alert, values["status"], values["settled_at"])
+    return mine
 
 
 def _spare(db: Connection, due: Due, until: int) -> None:

@@ -27,7 +27,7 @@ from services.alerts.alert import (
     still_said,
     tells_of,
 )
-from services.alerts.decided import SOURCE, Decided, Known, Telling
+from services.alerts.decided import SOURCE, Decided, Known, Telling, Terms
 from services.alerts.difference import Difference, Pair, difference
 from services.alerts.judgement import Held
 from services.alerts.rule import Rule, Step
@@ -43,6 +43,7 @@ __all__ = [
     "Known",
     "Outcome",
     "Telling",
+    "Terms",
     "decide",
     "historical",
 ]
@@ -60,6 +61,7 @@ class Circumstances:
         until: The present, as the stream knows it.
         latest_recorded: When the client's latest fact was recorded.
         history_after: What became true longer ago than this is history.
+        terms: How people are told at the clinic.
         actions: What people did about the alerts of this subject, in order.
         concerns: Event ids → the staff whom the boundary events among them concern.
         absorbing: Combined alerts of the same phase that tell of their parts.
@@ -70,6 +72,7 @@ class Circumstances:
     until: datetime
     latest_recorded: datetime
     history_after: timedelta
+    terms: Terms
     actions: Sequence[Action]
     concerns: Callable[[Iterable[str]], frozenset[str]]
     group: Callable[[Held], str | None] = _in_no_group
@@ -209,6 +212,7 @@ def _stepped(
         concerned=concerned,
         body=body,
         telling=("history" if is_history else "news") if told else "nobody",
+        terms=around.terms,
     )
     return _with_history(step, known, mine), stands
 
@@ -271,6 +275,7 @@ def _closed(
         | around.concerns(one["event"] for one in known.body["evidence"]),
         body={**_own(known.body), "state": kind, "snoozed_until": None},
         telling=telling,
+        terms=around.terms,
     )
     return _with_history(step, known, mine)
 

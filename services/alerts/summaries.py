@@ -13,13 +13,12 @@ from typing import Any, Final
 import orjson
 from sqlalchemy import Connection, Row, and_, bindparam, select
 
-from services.alerts import ledger
+from services.alerts import ledger, notices
 from services.alerts.audience import audience
 from services.alerts.ledger import LEDGER, OF_ITS_STEP, STEPS
-from services.alerts.outbox import ALIVE, SUMMARY_OF_HISTORY
-from services.alerts.steps import SOURCE
+from services.alerts.notices import SUMMARY_OF_HISTORY
+from services.alerts.outbox import ALIVE
 from services.alerts.tables import Tables
-from shared import ids
 from shared.alliance.matters import UNKNOWN
 from shared.clock import from_micros, to_micros
 from shared.storage.accounts import Recipient
@@ -63,7 +62,7 @@ def sum_up(
         last = from_micros(max(row.written_at for row in rows))
         if last + QUIET_FOR <= present:
             named = _named(db, rows, recipients(organisation), present)
-            _write(db, organisation, clinic, named, last, present)
+            _write(db, organisation, clinic, named, present)
             notices += len(named)
     return notices
 
@@ -88,9 +87,9 @@ def _waiting(tables: Tables) -> Any:
 
 def _named(
     db: Connection, rows: Iterable[Row[Any]], people: Sequence[Recipient], present: datetime
-) -> Mapping[str, list[str]]:
-    """Return recipient → the alerts to name; each is noted as told to them."""
-    found: dict[str, list[str]] = defaultdict(list)
+) -> Mapping[str, list[Row[Any]]]:
+    """Return recipient → what is to be named to them; what can be told to nobody is noted."""
+    found: dict[str, list[Row[Any]]] = defaultdict(list)
     for row in rows:
         taken = {"whose": row.organisation, "which": row.alert, "its_step": row.step}
         if db.execute(_TAKE, {**taken, "at": to_micros(present)}).rowcount != 1:
@@ -102,10 +101,10 @@ def _named(
             therapist=row.therapist,
             concerned=set(row.concerned) - {UNKNOWN},
         )
-        told = dict.fromkeys(who.recipients, ledger.SUMMED_UP) or {ledger.NOBODY: who.outcome}
-        insert(db, LEDGER, [_telling(row, one, told[one], present) for one in told])
+        if not who.recipients:
+            insert(db, LEDGER, [_telling(row, ledger.NOBODY, who.outcome, None, present)])
         for one in who.recipients:
-            found[one].append(row.alert)
+            found[one].append(row)
     return found
 
 
@@ -113,33 +112,22 @@ def _write(
     db: Connection,
     organisation: str,
     clinic: str,
-    named: Mapping[str, list[str]],
-    last: datetime,
+    named: Mapping[str, list[Row[Any]]],
     present: datetime,
 ) -> None:
-    """Write the notices: steps of no alert, which no list shows, each to one recipient."""
-    at, ends = to_micros(present), str(to_micros(last))
-    for recipient, alerts in sorted(named.items()):
-        name = ids.derived_id("summary", organisation, clinic, recipient, ends)
-        body = {"clinic": clinic or None, "alerts": alerts, "urgency": "information"}
-        step = {
-            "organisation": organisation, "alert": name, "number": 1, "step": SUMMARY_OF_HISTORY,
-            "id": ids.event_id(organisation, "", SOURCE, f"{name}/{SUMMARY_OF_HISTORY}"),
-            "client": "", "care": "", "therapist": "", "rule": "", "kind": SUMMARY_OF_HISTORY,
-            "round": 1, "keys": [], "effective_at": at, "cleared_at": None, "decided_at": at,
-            "escalated_at": at, "first_decided_at": at, "concerned": [], "hidden": True,
-            "body": orjson.dumps(body),
-        }  # fmt: skip
-        row = {
-            "organisation": organisation, "alert": name, "step": SUMMARY_OF_HISTORY,
-            "channel": ledger.WEBHOOK, "recipient": recipient, "number": 1,
-            "status": ledger.PENDING, "written_at": at, "due_at": ledger.AT_ONCE, "attempts": 0,
-        }  # fmt: skip
-        insert(db, STEPS, [step])
-        insert(db, LEDGER, [row])
+    """Write the notices, each to one recipient; what it names is noted as told by it."""
+    for recipient, rows in sorted(named.items()):
+        told = [(row.alert, row.step) for row in rows]
+        name = notices.name_of(SUMMARY_OF_HISTORY, organisation, recipient, told)
+        collected = [_telling(row, recipient, ledger.COLLECTED, name, present) for row in rows]
+        insert(db, LEDGER, collected)
+        said = {"clinic": clinic or None, "alerts": [row.alert for row in rows]}
+        notices.write(db, organisation, recipient, name, SUMMARY_OF_HISTORY, said, present)
 
 
-def _telling(row: Row[Any], recipient: str, status: str, present: datetime) -> dict[str, Any]:
+def _telling(
+    row: Row[Any], recipient: str, status: str, message: str | None, present: datetime
+) -> dict[str, Any]:
     return {
         "organisation": row.organisation,
         "alert": row.alert,
@@ -150,5 +138,5 @@ def _telling(row: Row[Any], recipient: str, status: str, present: datetime) -> d
         "status": status,
         "written_at": to_micros(present),
         "attempts": 0,
-        "settled_at": to_micros(present),
+        "message": message,
     }

@@ -6,22 +6,27 @@ shows in tables of its own what it would come to. When it takes over, what it ho
 the ledger is settled: kept as a matter of record, told to nobody.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from sqlalchemy import Connection
 
-from services.alerts import ledger
+from services.alerts import ledger, taking_back
 from services.alerts.audience import audience
+from services.alerts.ledger import Entries, Entry
+from services.alerts.shares import Shares
 from services.alerts.steps import Decided
 from shared import metrics
 from shared.alliance.matters import UNKNOWN
 from shared.storage.accounts import Recipient
 from shared.storage.generations import State
 
-Tellings = Mapping[tuple[str, str], str]
-"""(channel, recipient) → status."""
+_ON_THE_STREAM: Final = (ledger.STREAM, ledger.NOBODY)
+_TO_NOBODY: Final[Entries] = {
+    _ON_THE_STREAM: Entry(ledger.PENDING),
+    (ledger.WEBHOOK, ledger.NOBODY): Entry(ledger.SETTLED),
+}
 
 
 class Voice(Protocol):
@@ -51,19 +56,22 @@ class Aloud:
 
     def keep(self, db: Connection, steps: Sequence[Decided]) -> Sequence[Decided]:
         """Write steps into the ledger, and whom each is to be told to."""
-        ledger.keep(db, [(step, self._tellings(db, step)) for step in steps])
-        for step in steps:
+        shares = Shares(db)
+        kept = [(step, self._entries(db, step, shares)) for step in sorted(steps, key=_in_turn)]
+        ledger.keep(db, kept)
+        for step, entries in kept:
+            taking_back.overtake(db, step, entries)
             metrics.ALERT_STEPS.labels(step.body["family"], step.kind).inc()
         return steps
 
-    def _tellings(self, db: Connection, step: Decided) -> Tellings:
-        found = {(ledger.STREAM, ledger.NOBODY): ledger.PENDING}
+    def _entries(self, db: Connection, step: Decided, shares: Shares) -> Entries:
+        found = {_ON_THE_STREAM: Entry(ledger.PENDING)}
         organisation = step.subject.organisation
         if step.telling == "correction":
-            told = ledger.to_correct(db, organisation, step.alert)
-            found |= {(ledger.WEBHOOK, one): ledger.PENDING for one in told}
+            told = taking_back.to_correct(db, step)
+            found |= {(ledger.WEBHOOK, one): Entry(ledger.PENDING) for one in told}
         elif step.telling == "history" and step.body["state"] != "resolved":
-            found[ledger.SUMMARY, ledger.NOBODY] = ledger.WAITING
+            found[ledger.SUMMARY, ledger.NOBODY] = Entry(ledger.WAITING)
         elif step.telling == "news":
             who = audience(
                 self._recipients(organisation),
@@ -72,10 +80,17 @@ class Aloud:
                 therapist=step.subject.therapist,
                 concerned=step.concerned - {UNKNOWN},
             )
-            found |= {(ledger.WEBHOOK, one): ledger.PENDING for one in who.recipients}
+            found |= {(ledger.WEBHOOK, one): shares.entry(step, one) for one in who.recipients}
             if not who.recipients:
-                found[ledger.WEBHOOK, ledger.NOBODY] = who.outcome
+                found[ledger.WEBHOOK, ledger.NOBODY] = Entry(who.outcome)
         return found
+
+
+def _in_turn(step: Decided) -> tuple[Any, ...]:
+    """Order steps that are decided together by what they say: the first have the day's places."""
+    latest = max((one["occurred_at"] for one in step.body["evidence"]), default="")
+    subject = step.subject
+    return (step.decided_at, step.effective_at, latest, step.body["rule"], subject.client)
 
 
 class Silent:
@@ -108,16 +123,11 @@ class Settling:
         found = [_settled(step) for step in steps]
         for step in steps:
             if step.telling == "correction":
-                ledger.to_correct(db, step.subject.organisation, step.alert)
+                taking_back.to_correct(db, step)
+            taking_back.overtake(db, step, _TO_NOBODY)
         ledger.keep(db, [(step, _TO_NOBODY) for step in found])
         self.settled += len(found)
         return found
-
-
-_TO_NOBODY: Final[Tellings] = {
-    (ledger.STREAM, ledger.NOBODY): ledger.PENDING,
-    (ledger.WEBHOOK, ledger.NOBODY): ledger.SETTLED,
-}
 
 
 def _settled(step: Decided) -> Decided:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from services.alerts import ledger
-from services.alerts.ledger import GIVEN_UP, NOBODY, PENDING, SENT, WEBHOOK
+from services.alerts.ledger import COLLECTED, GIVEN_UP, NOBODY, PENDING, SENT, WEBHOOK
 from shared.envelope import TYPE_PREFIX
 from shared.stream.codec import decode
 from shared.stream.ports import ALERTS
@@ -31,7 +31,7 @@ def told_wrongly(
     }
     rows = rows_of(installation.db, ledger.LEDGER)
     for row in rows:
-        if row["status"] in (PENDING, GIVEN_UP):
+        if row["status"] in (PENDING, COLLECTED, GIVEN_UP):
             yield f"untold: step {row['step']} of alert {row['alert']} is {row['status']}"
     yield from _published(installation, rows, steps)
     if messages is not None:
@@ -70,7 +70,10 @@ def _delivered(
     wanted = Counter(
         steps[row["organisation"], row["alert"], row["number"]]["id"]
         for row in rows
-        if row["channel"] == WEBHOOK and row["status"] == SENT and row["recipient"] != NOBODY
+        if row["channel"] == WEBHOOK
+        and row["status"] == SENT
+        and row["recipient"] != NOBODY
+        and row["message"] is None  # The rest was told in a message of its own.
     )
     for step in sorted(wanted - got):
         yield f"untold: notification {step} is settled as sent and was never received"

@@ -19,6 +19,7 @@ from typing import Any, Final
 from sqlalchemy import and_, select
 
 from services.alerts.ledger import CANCELLED, LEDGER, NOBODY, PENDING, STEPS, WEBHOOK
+from services.alerts.notices import KINDS
 from shared.clock import ManualClock, format_time, parse_time
 from shared.config import child_environment
 from tests.faults.content import Document
@@ -211,6 +212,8 @@ def _told(line: WholeLine) -> list[tuple[str, str, str, str, str]]:
             LEDGER.c.channel == WEBHOOK,
             LEDGER.c.recipient != NOBODY,
             LEDGER.c.status != CANCELLED,
+            # Messages of many alerts: what they tell has rows of its own.
+            STEPS.c.kind.not_in(KINDS),
         )
     )
     roles = {one.id: one.role for one in line.accounts.recipients(line.organisation)}

@@ -143,6 +143,7 @@ def test_a_failing_recipient_delays_nobody(world: AlertsWorld, receiver: Receive
         receiver.mood = "failing"
         world.a_recipient("down", receiver.url)
         world.a_recipient("well", other.url)
+        world.deliver_by(daily_cap=100)
         people = [f"cl_{n}" for n in range(30)]
         for person in people:
             world.tell(*cancellations(1, client=person), settle=False)

@@ -21,7 +21,7 @@ SELECT 1 FROM ledger AS one WHERE status = 'pending' AND due_at <= ? AND NOT EXI
     SELECT 1 FROM ledger AS earlier
     WHERE earlier.alert = one.alert AND earlier.channel = one.channel
     AND earlier.recipient = one.recipient AND earlier.number < one.number
-    AND earlier.status = 'pending'
+    AND earlier.status IN ('pending', 'collected')
 ) LIMIT 1
 """
 CLAIMABLE: Final = DUE.replace(

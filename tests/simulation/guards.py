@@ -60,7 +60,8 @@ def hunts(first: int) -> Iterator[Found]:
 RUNNER: Final = "shared/stream/runner.py"
 OUTBOX: Final = "services/alerts/outbox.py"
 DELIVERIES: Final = "services/alerts/deliveries.py"
-LEDGER: Final = "services/alerts/ledger.py"
+TAKING_BACK: Final = "services/alerts/taking_back.py"
+NOTICES: Final = "services/alerts/notices.py"
 
 GUARDS: Final = (
     Guard(
@@ -160,7 +161,7 @@ GUARDS: Final = (
     ),
     Guard(
         "who-was-tried-may-have-been-told",
-        LEDGER,
+        TAKING_BACK,
         "LEDGER.c.status == PENDING, LEDGER.c.attempts == 0, LEDGER.c.holder.is_(None)",
         "LEDGER.c.status == PENDING",
     ),

@@ -12,7 +12,7 @@ from services.alerts.ledger import LEDGER, PENDING
 from shared.clock import from_micros, to_micros
 from tests.simulation.actions import Send
 from tests.simulation.processes import INGEST
-from tests.simulation.scenario import END, HEARTBEAT_AT, STORIES_END
+from tests.simulation.scenario import END, HEARTBEAT_AT, LAST_TICK, STORIES_END
 from tests.simulation.world import World
 
 ROUNDS: Final = 100
@@ -39,7 +39,7 @@ def heal(world: World) -> None:
     live_plainly(world)
     deliver_all(world)
     world.clock.set(max(world.clock.now(), STORIES_END))
-    for moment in (HEARTBEAT_AT, END):
+    for moment in (HEARTBEAT_AT, END, LAST_TICK):
         assert world.clock.now() < moment
         world.clock.set(moment)
         tell_all(world)

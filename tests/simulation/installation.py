@@ -5,20 +5,26 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Connection
 
+from services.alerts.intake import RAPPORT
+from services.alerts.orders import DELIVERY
 from shared.clock import ManualClock, to_micros
+from shared.envelope import Envelope, Event
 from shared.storage import kept
 from shared.storage.accounts import Accounts, recipient_context, source_context
 from shared.storage.engine import Database
 from shared.storage.migrate import migrate
 from shared.storage.registry import organisation_context
 from shared.storage.sealing import Sealer
+from shared.stream.broadcast import copies
+from shared.stream.embedded import EmbeddedStream
 from tests.simulation.points import Points, WatchedDatabase, WatchedStream
-from tests.simulation.scenario import BEGIN, CLINIC, ORGANISATIONS
+from tests.simulation.scenario import BEGIN, CLINIC, ORGANISATIONS, SPARED
 from tests.support.rebuildable import prepare
 
 PARTITIONS: Final = 2
@@ -129,9 +135,21 @@ def _prepare(folder: Path, clock: ManualClock) -> None:
         for organisation in ALL:
             _enrol(db, organisation)
     database.close()
-    stream = WatchedStream(folder / "stream.db", PARTITIONS, clock)
+    stream = EmbeddedStream(folder / "stream.db", PARTITIONS, clock)
     stream.create_topics()
+    publisher = stream.publisher()
+    publisher.publish(copies(_spared(), PARTITIONS), deadline_s=10)
+    publisher.close()
     stream.close()
+
+
+def _spared() -> Envelope:
+    """Return the wish of one organisation for few notices a day."""
+    (one,) = [one for one in ALL if one.name == SPARED]
+    at = BEGIN - timedelta(hours=2)
+    data = {"rule": DELIVERY, "settings": {"daily_cap": 1}}
+    event = Event("rule.configured", "urn:rapport:setup", "spared", at, None, data)
+    return Envelope(one.id, RAPPORT, event, "spared", BEGIN)
 
 
 def _enrol(db: Connection, one: Organisation) -> None:

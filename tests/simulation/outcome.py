@@ -10,7 +10,7 @@ import orjson
 from sqlalchemy import select
 
 from services.alerts import tables
-from services.alerts.ledger import GIVEN_UP, SENT, SUMMARY, WEBHOOK
+from services.alerts.ledger import GIVEN_UP, HELD, SENT, SUMMARY, WEBHOOK
 from services.projections.timelines import Timelines, Viewer
 from shared.ids import CLIENT, event_id
 from shared.storage.registry import Registry
@@ -124,7 +124,7 @@ def _told(
     readers: dict[str, set[str]] = {}
     history: set[str] = set()
     for row in ledger(world):
-        if row.channel == WEBHOOK and row.status in (SENT, GIVEN_UP):
+        if row.channel == WEBHOOK and row.status in (SENT, GIVEN_UP, HELD):
             readers.setdefault(row.alert, set()).add(one.recipients.get(row.recipient, "?"))
         elif row.channel == SUMMARY:
             history.add(row.alert)

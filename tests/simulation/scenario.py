@@ -26,7 +26,13 @@ HEARTBEAT_AT: Final = BEGIN + timedelta(days=70)
 END: Final = HEARTBEAT_AT + timedelta(days=3)
 """Later than the grace of any deadline after the heartbeat, sooner than the next silence."""
 
+LAST_TICK: Final = END + timedelta(hours=1)
+"""By then what came over a daily cap on a day before the end has been told."""
+
 ORGANISATIONS: Final = ("aspen", "birch")
+SPARED: Final = ORGANISATIONS[0]
+"""Wishes for one notice a day at most that is not urgent, so that digests are common."""
+
 CLINIC: Final = "north"
 SOURCE: Final = "urn:ehr"
 LONGEST_LATENESS: Final = timedelta(days=4)

@@ -20,6 +20,7 @@ from services.alerts.desk import Desk
 from services.alerts.inbox import Viewer
 from services.alerts.ledger import LEDGER
 from services.alerts.notes import Notes
+from services.alerts.orders import DELIVERY
 from services.alerts.rule import Rule
 from services.alerts.rules.source_silent import SourceSilent
 from services.alerts.ticker import Ticker
@@ -179,6 +180,13 @@ class AlertsWorld:
         """Say what a clinic's systems send."""
         words = list(sends) or ["sessions", "boundary"]
         self.tell(an.a_clinic_configured(clinic, sends=words, sender="rapport"))
+
+    def deliver_by(self, clinic: str | None = None, **settings: Any) -> None:
+        """Say how people are told, from now on: ``daily_cap`` and what else there is."""
+        data = {"rule": DELIVERY, "clinic": clinic, "settings": settings}
+        now = self.clock.now()
+        said = an.an_event("rule.configured", now, data, client=None, sender="rapport")
+        self.tell(replace(said, recorded_at=now))
 
     def a_recipient(
         self, name: str, url: str = "https://example.org/", role: str = "leadership", **more: Any

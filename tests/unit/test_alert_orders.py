@@ -7,14 +7,15 @@ import pytest
 
 from services.alerts.orders import (
     BEGINNING,
+    DELIVERY,
     DELIVERY_DEFAULTS,
     Order,
     along,
     orders,
-    setting,
 )
 from services.alerts.seen import WORDS
 from shared.alliance.reading import Fact, standing
+from shared.alliance.settings import settings_of
 from tests.support import events as an
 from tests.support.alert_rules import Cancelled
 
@@ -157,8 +158,8 @@ def test_how_alerts_are_told_is_set_like_a_rule() -> None:
         )
     )
     name = "history_after_days"
-    assert setting(name, DELIVERY_DEFAULTS, an.CLINIC, said, "delivery") == 3
-    assert setting(name, DELIVERY_DEFAULTS, "oak", said, "delivery") == 14
+    assert settings_of(DELIVERY, DELIVERY_DEFAULTS, an.CLINIC, said)[name] == 3
+    assert settings_of(DELIVERY, DELIVERY_DEFAULTS, "oak", said)[name] == 14
 
 
 def test_every_word_of_sends_can_be_seen() -> None:

@@ -1,0 +1,166 @@
+"""Messages that name many alerts: the digest of a day, the summary of what was history.
+
+Such a message is a step of no alert, which no list shows, told to one recipient. The rows of the
+ledger that it tells carry its name and are ``collected``: what becomes of it becomes of them. It
+is named by what it says, so that saying the same again is one message; where it must not say all
+of it any more, it is cancelled, and another says the rest.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import orjson
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, select
+
+from services.alerts.decided import SOURCE
+from services.alerts.ledger import (
+    AT_ONCE,
+    CANCELLED,
+    COLLECTED,
+    LEDGER,
+    OF_ITS_STEP,
+    PENDING,
+    STEPS,
+    WEBHOOK,
+)
+from shared import ids
+from shared.clock import to_micros
+from shared.storage.engine import insert
+
+DIGEST: Final = "digest"
+"""What came over the daily cap of a recipient."""
+
+SUMMARY_OF_HISTORY: Final = "summary"
+"""What was history when it became known."""
+
+KINDS: Final = (DIGEST, SUMMARY_OF_HISTORY)
+
+SAID: Final = (STEPS.c.id, STEPS.c.client, STEPS.c.kind, STEPS.c.decided_at, STEPS.c.body)
+"""What a row of the ledger is sent with."""
+
+_IT: Final = and_(
+    LEDGER.c.organisation == bindparam("whose"),
+    LEDGER.c.alert == bindparam("which"),
+    LEDGER.c.channel == WEBHOOK,
+)
+_STOP: Final = (
+    LEDGER.update()
+    .where(
+        _IT,
+        LEDGER.c.status == PENDING,
+        LEDGER.c.attempts == 0,
+        LEDGER.c.holder.is_(None),
+    )
+    .values(status=CANCELLED)
+)
+"""Nobody has tried to send it; a deliverer who takes it at this moment was first, or too late."""
+
+
+def members(organisation: str, message: str) -> ColumnElement[bool]:
+    """Return what tells the rows that a message tells."""
+    return and_(
+        LEDGER.c.organisation == organisation,
+        LEDGER.c.message == message,
+        LEDGER.c.status == COLLECTED,
+    )
+
+
+def name_of(kind: str, organisation: str, recipient: str, told: Sequence[tuple[str, str]]) -> str:
+    """Return the name of a message: it follows from what it says to whom.
+
+    Args:
+        kind: One of ``KINDS``.
+        organisation: Whose.
+        recipient: Who is told.
+        told: Alerts, each with the step that is told.
+    """
+    said = [word for pair in sorted(told) for word in pair]
+    return ids.derived_id(kind, organisation, recipient, *said)
+
+
+def write(
+    db: Connection,
+    organisation: str,
+    recipient: str,
+    name: str,
+    kind: str,
+    said: Mapping[str, Any],
+    at: datetime,
+) -> None:
+    """Write a message to one recipient, due at once.
+
+    Args:
+        db: The transaction that collects what it tells.
+        organisation: Whose.
+        recipient: Who is told.
+        name: See ``name_of``.
+        kind: One of ``KINDS``.
+        said: What the message says; the alerts by their ids.
+        at: The present.
+    """
+    moment = to_micros(at)
+    step = {
+        "organisation": organisation, "alert": name, "number": 1, "step": kind,
+        "id": ids.event_id(organisation, "", SOURCE, f"{name}/{kind}"),
+        "client": "", "care": "", "therapist": "", "rule": "", "kind": kind,
+        "round": 1, "keys": [], "effective_at": moment, "cleared_at": None, "decided_at": moment,
+        "escalated_at": moment, "first_decided_at": moment, "concerned": [], "hidden": True,
+        "body": orjson.dumps({**said, "urgency": "information"}),
+    }  # fmt: skip
+    row = {
+        "organisation": organisation, "alert": name, "step": kind,
+        "channel": WEBHOOK, "recipient": recipient, "number": 1,
+        "status": PENDING, "written_at": moment, "due_at": AT_ONCE, "attempts": 0,
+    }  # fmt: skip
+    insert(db, STEPS, [step])
+    insert(db, LEDGER, [row])
+
+
+def take_out(
+    db: Connection, organisation: str, message: str, alerts: Collection[str], at: datetime
+) -> bool:
+    """Take alerts out of a message; return False where somebody has tried to send it already."""
+    if db.execute(_STOP, {"whose": organisation, "which": message}).rowcount != 1:
+        return False
+    say_the_rest(db, organisation, message, alerts, at)
+    return True
+
+
+def say_the_rest(
+    db: Connection, organisation: str, message: str, alerts: Collection[str], at: datetime
+) -> None:
+    """Write another message in the place of a cancelled one, without some of its alerts."""
+    mine = members(organisation, message)
+    told = db.execute(select(LEDGER.c.alert, LEDGER.c.step, LEDGER.c.recipient).where(mine)).all()
+    db.execute(LEDGER.update().where(mine, LEDGER.c.alert.in_(alerts)).values(status=CANCELLED))
+    rest = [row for row in told if row.alert not in alerts]
+    if not rest:
+        return
+    kind, said = _whole(db, organisation, message)
+    named = [one for one in said["alerts"] if one not in alerts]
+    who = rest[0].recipient
+    name = name_of(kind, organisation, who, [(row.alert, row.step) for row in rest])
+    db.execute(LEDGER.update().where(mine).values(message=name))
+    write(db, organisation, who, name, kind, {**said, "alerts": named}, at)
+
+
+def settle(db: Connection, organisation: str, message: str, status: str, settled_at: int) -> None:
+    """Let become of what a message tells what became of it."""
+    mine = members(organisation, message)
+    db.execute(LEDGER.update().where(mine).values(status=status, settled_at=settled_at))
+
+
+def told_in(db: Connection, organisation: str, message: str) -> Sequence[Row[Any]]:
+    """Return the rows that a message tells, each with the step that it is about."""
+    asked = select(LEDGER, *SAID).join(STEPS, OF_ITS_STEP)
+    return db.execute(asked.where(members(organisation, message))).all()
+
+
+def _whole(db: Connection, organisation: str, message: str) -> tuple[str, dict[str, Any]]:
+    """Return the kind of a message, and what it says."""
+    asked = select(STEPS.c.kind, STEPS.c.body).where(
+        STEPS.c.organisation == organisation, STEPS.c.alert == message
+    )
+    row = db.execute(asked).one()
+    return row.kind, orjson.loads(row.body)

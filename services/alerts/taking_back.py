@@ -1,0 +1,89 @@
+"""What the ledger promised and nobody has sent yet, when it is not to be said any more."""
+
+from typing import Final
+
+from sqlalchemy import Connection, and_, bindparam, select
+
+from services.alerts import notices
+from services.alerts.decided import Decided
+from services.alerts.ledger import (
+    CANCELLED,
+    COLLECTED,
+    COVERED,
+    HELD,
+    LEDGER,
+    NOBODY,
+    PENDING,
+    SUMMARY,
+    WAITING,
+    WEBHOOK,
+    Entries,
+)
+
+_CANCEL_WAITING: Final = (
+    LEDGER.update()
+    .where(
+        LEDGER.c.organisation == bindparam("whose"),
+        LEDGER.c.alert == bindparam("which"),
+        LEDGER.c.channel == SUMMARY,
+        LEDGER.c.status == WAITING,
+    )
+    .values(status=CANCELLED)
+)
+"""Let no summary tell of an alert that does not hold any more, or was told by itself."""
+
+_COVER: Final = (
+    LEDGER.update()
+    .where(
+        LEDGER.c.organisation == bindparam("whose"),
+        LEDGER.c.alert == bindparam("which"),
+        LEDGER.c.channel == WEBHOOK,
+        LEDGER.c.recipient.in_(bindparam("whom", expanding=True)),
+        LEDGER.c.status == HELD,
+    )
+    .values(status=COVERED)
+)
+"""Let no digest tell somebody of a step before one that they are told of at once."""
+
+
+def overtake(db: Connection, step: Decided, entries: Entries) -> None:
+    """Let what waits be told no more where a new step of its alert says enough."""
+    if step.number == 1:
+        return  # Of an alert that is new nothing waits.
+    which = {"whose": step.subject.organisation, "which": step.alert}
+    if step.kind in ("resolved", "retracted") or step.telling == "news":
+        db.execute(_CANCEL_WAITING, which)
+    at_once = [
+        recipient
+        for (channel, recipient), entry in entries.items()
+        if channel == WEBHOOK and recipient != NOBODY and entry.status == PENDING
+    ]
+    if at_once and step.telling == "news":
+        db.execute(_COVER, {**which, "whom": at_once})
+
+
+def to_correct(db: Connection, step: Decided) -> list[str]:
+    """Return who may have been told of an alert; what nobody has tried to tell is cancelled.
+
+    Args:
+        db: The transaction that saves the judgement.
+        step: The one that takes the alert back.
+    """
+    organisation, alert = step.subject.organisation, step.alert
+    mine = and_(
+        LEDGER.c.organisation == organisation,
+        LEDGER.c.alert == alert,
+        LEDGER.c.channel == WEBHOOK,
+        LEDGER.c.recipient != NOBODY,
+    )
+    db.execute(
+        LEDGER.update()
+        .where(mine, LEDGER.c.status == PENDING, LEDGER.c.attempts == 0, LEDGER.c.holder.is_(None))
+        .values(status=CANCELLED)
+    )
+    db.execute(LEDGER.update().where(mine, LEDGER.c.status == HELD).values(status=CANCELLED))
+    collected = select(LEDGER.c.message).where(mine, LEDGER.c.status == COLLECTED).distinct()
+    for message in db.scalars(collected.order_by(LEDGER.c.message)).all():
+        notices.take_out(db, organisation, message, {alert}, step.decided_at)
+    told = select(LEDGER.c.recipient).where(mine, LEDGER.c.status.not_in((CANCELLED, COVERED)))
+    return sorted(db.scalars(told.distinct()))

@@ -1,0 +1,131 @@
+"""Nobody is told of what concerns them: looked at again before anything goes out."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from services.alerts import notices, outbox
+from services.alerts.audience import audience
+from services.alerts.ledger import (
+    AT_ONCE,
+    CANCELLED,
+    LEDGER,
+    NOBODY,
+    PENDING,
+    STEPS,
+    UNDELIVERABLE,
+    WEBHOOK,
+)
+from services.alerts.outbox import Due, due_of
+from shared.alliance.matters import UNKNOWN
+from shared.clock import to_micros
+from shared.storage.accounts import Recipient
+from shared.storage.engine import insert_or_nothing
+
+
+def concerned(db: Connection, due: Due) -> set[str]:
+    """Return whom what a row tells concerns, by any of the steps of its alerts so far."""
+    alerts = due.body["alerts"] if due.kind in notices.KINDS else [due.alert]
+    return {person for people in _concerned(db, due.organisation, alerts) for person in people}
+
+
+def withhold(
+    db: Connection, due: Due, me: str, now: datetime, recipients: Sequence[Recipient]
+) -> None:
+    """Settle a row that tells of what concerns its recipient, as has become known since.
+
+    Where nobody else is told of the step, whoever stands in now is: an alternate, or governance.
+    Where nobody can it is undeliverable: counted, so that somebody sees it. The rest of what names
+    many alerts is told in another message.
+    """
+    if not outbox.withheld(db, due, me, now):
+        return
+    if due.kind not in notices.KINDS:
+        _tell_instead(db, due, now, recipients)
+        return
+    rows = notices.told_in(db, due.organisation, due.alert)
+    theirs = _theirs(db, rows, recipients)
+    notices.say_the_rest(db, due.organisation, due.alert, {row.alert for row in theirs}, now)
+    for row in theirs:
+        _tell_instead(db, due_of(row), now, recipients)
+
+
+def without_what_concerns(
+    db: Connection, rows: Sequence[Row[Any]], recipients: Sequence[Recipient], now: datetime
+) -> list[Row[Any]]:
+    """Return those of one recipient's held rows that they may be told; the rest others are told.
+
+    Args:
+        db: The transaction that tells them.
+        rows: Held for a digest, each with its step.
+        recipients: Every recipient of the organisation.
+        now: The present.
+    """
+    theirs = _theirs(db, rows, recipients)
+    for row in theirs:
+        its = (one == getattr(row, one.name) for one in LEDGER.primary_key.columns)
+        db.execute(LEDGER.update().where(*its).values(status=CANCELLED, settled_at=to_micros(now)))
+        _tell_instead(db, due_of(row), now, recipients)
+    return [row for row in rows if row not in theirs]
+
+
+def _theirs(
+    db: Connection, rows: Sequence[Row[Any]], recipients: Sequence[Recipient]
+) -> list[Row[Any]]:
+    """Return those of somebody's rows that concern them."""
+    people = {one.id: one.person for one in recipients}
+    return [row for row in rows if people.get(row.recipient) in concerned(db, due_of(row))]
+
+
+def _tell_instead(
+    db: Connection, due: Due, now: datetime, recipients: Sequence[Recipient]
+) -> None:
+    """Tell whoever stands in for the recipient of a cancelled row, where nobody else is told."""
+    others = select(LEDGER.c.recipient).where(
+        LEDGER.c.organisation == due.organisation,
+        LEDGER.c.alert == due.alert,
+        LEDGER.c.step == due.step,
+        LEDGER.c.channel == WEBHOOK,
+        LEDGER.c.status != CANCELLED,
+    )
+    if db.execute(others).first() is not None:
+        return
+    rows = [
+        {
+            "organisation": due.organisation,
+            "alert": due.alert,
+            "step": due.step,
+            "channel": WEBHOOK,
+            "recipient": one,
+            "number": due.number,
+            "status": status,
+            "written_at": to_micros(now),
+            "due_at": AT_ONCE if status == PENDING else None,
+            "attempts": 0,
+        }
+        for one, status in _instead(db, due, recipients).items()
+    ]
+    db.execute(insert_or_nothing(db, LEDGER), rows)
+
+
+def _instead(db: Connection, due: Due, recipients: Sequence[Recipient]) -> dict[str, str]:
+    """Return who is told now that its recipient must not be, each with a status."""
+    who: tuple[str, ...] = ()
+    if due.kind in ("opened", "escalated"):  # Of a correction nobody else has anything to learn.
+        who = audience(
+            recipients,
+            roles=due.body["tell"],
+            clinics={due.body["clinic"] or ""},
+            therapist=due.body["therapist"] or "",
+            concerned=concerned(db, due) - {UNKNOWN},
+        ).recipients
+    return dict.fromkeys(who, PENDING) or {NOBODY: UNDELIVERABLE}
+
+
+def _concerned(db: Connection, organisation: str, alerts: Sequence[str]) -> Sequence[list[str]]:
+    asked = select(STEPS.c.concerned).where(
+        STEPS.c.organisation == organisation, STEPS.c.alert.in_(alerts)
+    )
+    return db.scalars(asked).all()
