@@ -36,7 +36,7 @@ def test_a_fact_becomes_an_alert_with_its_reasons(world: AlertsWorld) -> None:
     assert alert["explanation"]
     assert alert["next_steps"]
     assert [entry["step"] for entry in alert["history"]] == ["opened"]
-    assert world.get(f"/v1/alerts/{alert['id']}").json == alert
+    assert world.get(f"/v1/alerts/{alert['id']}").json == {**alert, "notes": []}
 
 
 def test_it_escalates_resolves_and_each_step_is_published_once(world: AlertsWorld) -> None:

@@ -86,9 +86,8 @@ EXPERIMENT = Experiment(
         Guard(
             name="told-at-once-whatever-the-stream-s-time",
             file="services/alerts/ledger.py",
-            old='            "due_at": AT_ONCE if status == PENDING else None,\n',
-            new='            "due_at": to_micros(step.decided_at)'
-            " if status == PENDING else None,\n",
+            old="AT_ONCE if entry.status == PENDING else entry.due_at,",
+            new="to_micros(step.decided_at) if entry.status == PENDING else entry.due_at,",
             tries=4,
         ),
     ),
