@@ -33,7 +33,7 @@ def _parts(facet: Mapping[str, Any]) -> Iterator[str]:
     elif facet["course"]:
         yield "no rating within eight weeks"
     if len(facet["course"]) > 1:
-        course = ", ".join(figure(round(one["level"])) for one in facet["course"])
+        course = ", ".join(figure(one["level"], 0) for one in facet["course"])
         yield f"by four weeks: {course}"
     if facet["facts"]["total"]:
         last = facet["facts"]["latest"][-1]

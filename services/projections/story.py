@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from services.projections.kept import Kept, kept
 from services.projections.qualities import Quality, qualities
+from shared.alliance.wording import figure
 from shared.clock import parse_time
 from shared.instrument import INSTRUMENTS
 
@@ -286,7 +287,8 @@ def _lines(
             continue
         at = parse_time(rating["occurred_at"])
         rater, instrument = _words(rating["rater"]), rating["instrument"]
-        says = f"{instrument} by {rater}: {score['value']:g}, {score['percent']:.0f} percent"
+        percent = figure(score["percent"], 0)
+        says = f"{instrument} by {rater}: {score['value']:g}, {percent} percent"
         # What starts a new baseline starts a new stretch: comparing across it would mislead.
         baseline = (rating["therapist"], rating["care"], rating["version"],
                     rating["respondent"] or "", rating["language"] or "")  # fmt: skip

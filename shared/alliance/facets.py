@@ -15,6 +15,7 @@ from shared.alliance.consistency.said import held
 from shared.alliance.history import History
 from shared.alliance.reading import Fact
 from shared.alliance.things import Rating
+from shared.alliance.wording import rounded
 from shared.clock import format_time
 
 LATEST_WITHIN: Final = timedelta(weeks=8)
@@ -90,7 +91,7 @@ def _as_json(
     first = max(map(_weight, recent), default=None)
     best = [one for one in recent if _weight(one) == first]
     return {
-        "level": round(fmean(percent for _, _, percent in best), 1) if best else None,
+        "level": rounded(fmean(percent for _, _, percent in best), 1) if best else None,
         "evidence": [
             {
                 "event": rating.fact.event,
@@ -131,7 +132,7 @@ def _course(rated: Sequence[_Evidence], last_at: datetime) -> list[dict[str, Any
     return [
         {
             "until": format_time(last_at - step * STEP),
-            "level": round(fmean(steps[step]), 1),
+            "level": rounded(fmean(steps[step]), 1),
             "n": len(steps[step]),
         }
         for step in sorted(steps, reverse=True)

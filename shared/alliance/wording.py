@@ -1,6 +1,11 @@
 """Small words that rules and measures need, so that a figure reads the same everywhere. Pure."""
 
 from collections.abc import Mapping, Sequence
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Final
+
+_NOISE: Final = 9
+"""Decimals beyond which a float is noise: (81.2 + 81.3) ÷ 2 is 81.25."""
 
 
 def counted(n: int, one: str, many: str | None = None) -> str:
@@ -8,9 +13,15 @@ def counted(n: int, one: str, many: str | None = None) -> str:
     return f"{n} {one if n == 1 else many or one + 's'}"
 
 
-def figure(value: float) -> str:
-    """Return a figure with no more digits than it needs, two decimals at most."""
-    return f"{round(value, 2):g}"
+def figure(value: float, decimals: int = 2) -> str:
+    """Return a figure with no more digits than it needs, and so many decimals at most."""
+    return f"{rounded(value, decimals):g}"
+
+
+def rounded(value: float, decimals: int = 0) -> float:
+    """Return a figure with so many decimals, a half away from zero: as whoever recomputes it."""
+    exact = Decimal(repr(round(value, _NOISE)))
+    return float(exact.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)) + 0.0
 
 
 def listed(names: Sequence[str], by: str = "and") -> str:

@@ -61,7 +61,7 @@ def test_faults_name_the_setting_and_what_would_do() -> None:
         ("/settings/urgent_ratio", "out_of_range"),
     ]
     [unknown, wrong] = faults_of("session-gap", {"ratio": 2, "urgent_ratio": "3"})
-    assert unknown.allowed == ("attention_ratio", "grace_hours", "urgent_ratio")
+    assert unknown.allowed == ("attention_ratio", "booked_ratio", "grace_hours", "urgent_ratio")
     assert wrong.message == "Send a number from 0 to 10000; the default is 2."
 
 

@@ -19,10 +19,11 @@ from shared.instrument import Cutoff
 class AllianceBelowCutoff:
     """Tell when the client rated the alliance below the published cut-off.
 
-    One such rating is information for the therapist. Attention when it happens in two of the last
-    three *and* the client's own usual level is higher, or when it came with a drop of at least
-    the instrument's reliable change: who always rates low is not a decline. Clears by two ratings
-    in a row that are not below. The cut-off is the instrument's; the counts are own.
+    One such rating is information for the therapist. Attention when it happens in two of the
+    last three *and* the client's own usual level is higher, or when it came with a drop of at
+    least the instrument's reliable change: who always rates low is not a decline. Clears by
+    two ratings in a row that are not below. The cut-off is the instrument's; the counts are
+    own, not validated.
     """
 
     name: str = "alliance-below-cutoff"

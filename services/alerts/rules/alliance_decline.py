@@ -15,12 +15,12 @@ from shared.change.trend import mann_kendall
 
 
 class AllianceDecline:
-    """Tell when the client's alliance ratings have been falling for several ratings.
+    """Tell when the client's alliance ratings have been falling over several ratings.
 
     Over the last six (at least four): Mann–Kendall, one-sided, p ≤ 0.05, *and* a fall from the
-    first to the last of them by at least a tenth of the scale. High and falling is worse than low
-    and rising; so no cut-off is asked. Clears by two ratings in a row without it. Thresholds are
-    own, not validated.
+    first to the last of them by at least a tenth of the scale. High and falling is worse than
+    low and rising; so no cut-off is asked. Clears by two ratings in a row without it.
+    Thresholds are own, not validated.
     """
 
     name: str = "alliance-decline"
@@ -83,8 +83,10 @@ def _falling(series: Series, window: Sequence[Point], chosen: Mapping[str, Any])
         urgency="attention",
         evidence=tuple(point.rating.fact for point in window),
         explanation=f"The last {len(window)} ratings by the client are {values}: a fall of "
-        f"{round(fall)} % of the scale; the slope is {round(-slope.per_4_weeks)} % per 4 weeks "
-        f"(95 % interval {round(-slope.high)} to {round(-slope.low)}; one-sided p = {p:g}).",
+        f"{figure(fall, 0)} % of the scale; the slope is "
+        f"{figure(-slope.per_4_weeks, 0)} % per 4 weeks "
+        f"(95 % interval {figure(-slope.high, 0)} to {figure(-slope.low, 0)}; "
+        f"one-sided p = {p:g}).",
         numbers={
             "ratings": len(window),
             "fall_percent": round(fall, 2),

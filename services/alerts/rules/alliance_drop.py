@@ -21,11 +21,11 @@ class AllianceDrop:
     """Tell when one alliance rating fell well below the client's recent level.
 
     Attention when it lies below the median of the three ratings before by at least the
-    instrument's reliable change, or, where none is published, by 3 σ̂ of the client's own first
-    five ratings and a tenth of the scale: who rates evenly would else be told of at every wobble.
-    On the SRS a fall of one point from one rating to the next is information for
-    the therapist's next session, and nobody else's: it lies within the noise of a single rating.
-    Clears by two ratings in a row without it. The counts are own.
+    instrument's reliable change, or, where none is published, by 3 σ̂ of the client's own
+    first five ratings and a tenth of the scale: who rates evenly would else be told of at
+    every wobble. On the SRS a fall of one point from one rating to the next is information for
+    the therapist's next session, and nobody else's: it lies within the noise of a single
+    rating. Clears by two ratings in a row without it. The counts are own, not validated.
     """
 
     name: str = "alliance-drop"

@@ -17,10 +17,11 @@ from shared.change.chart import SIGNAL
 class AllianceOutOfControl:
     """Tell when an alliance rating lies below the limit that the client's first five ratings set.
 
-    The individuals control chart (Shewhart): centre less 3 σ̂, where σ̂ is the mean moving range
-    of the first five ratings ÷ 1.128, at least the instrument's standard error. The rating must
-    also lie a tenth of the scale below the centre: who rates evenly would else be told of at
-    every wobble. Clears by two ratings in a row within the limit. The counts are own.
+    The individuals control chart (Shewhart): centre less 3 σ̂, where σ̂ is the mean moving
+    range of the first five ratings ÷ 1.128, at least the instrument's standard error. The
+    rating must also lie a tenth of the scale below the centre: who rates evenly would else be
+    told of at every wobble. Clears by two ratings in a row within the limit. The counts are
+    own, not validated.
     """
 
     name: str = "alliance-out-of-control"

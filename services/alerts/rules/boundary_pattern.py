@@ -15,10 +15,10 @@ from shared.alliance.wording import counted
 class BoundaryPattern:
     """Tell when boundary events of three kinds were noted with one client within eight weeks.
 
-    Each of them may be harmless, or helpful: several of different kinds are a reason to look at
-    the frame of this therapy in supervision, whatever each comes to. What turned out to be no
-    boundary matter, or the same one, does not count. Clears when enough of them are closed. The
-    counts are own.
+    Each of them may be harmless, or helpful: several of different kinds are a reason to look
+    at the frame of this therapy in supervision, whatever each comes to. What turned out to be
+    no boundary matter, or the same one, does not count. Clears when enough of them are closed.
+    The counts are own, not validated.
     """
 
     name: str = "boundary-pattern"

@@ -17,6 +17,7 @@ class BoundarySerious:
 
     Severity is a judgement by people, on Rapport's own scale; nothing is inferred. Each such
     event is told, and told again when its severity rises. Clears when all of them are closed.
+    The scale and the steps are own, not validated.
     """
 
     name: str = "boundary-serious"

@@ -18,10 +18,10 @@ URGENT_FROM = 3
 class BoundaryUnassessed:
     """Tell when a boundary event has not been assessed by its deadline.
 
-    Severity 0 or 1 has none (it goes to supervision); 2, or none given, five working days;
-    3 two; 4 the end of the day, in the clinic's calendar and time zone, without grace. Noted
-    again before it is assessed, the earliest of the deadlines holds. Clears when it is assessed
-    or closed. Deadlines are own.
+    Severity 0 or 1 has none (it goes to supervision); 2, or none given, five working days; 3
+    two; 4 the end of the day, in the clinic's calendar and time zone, without grace. Noted
+    again before it is assessed, the earliest of the deadlines holds. Clears when it is
+    assessed or closed. The deadlines are own, not validated.
     """
 
     name: str = "boundary-unassessed"

@@ -17,8 +17,8 @@ from shared.alliance.wording import counted
 class CaseWithoutActivity:
     """Tell when a case is open, and no session was held for more than 60 days.
 
-    Days of the clinic, those in pauses left out. The bands of 60, 90 and 120 days are published;
-    that 60 asks for attention is own. Clears by a held session.
+    Days of the clinic, those in pauses left out. The bands of 60, 90 and 120 days are
+    published; that 60 asks for attention is own, not validated. Clears by a held session.
     """
 
     name: str = "case-without-activity"

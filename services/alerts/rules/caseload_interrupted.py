@@ -11,7 +11,7 @@ from services.alerts.example import Example, cancelled, held, of_client
 from services.alerts.rule import Audience, Family, Urgency, Verdict
 from shared.alliance.history import Phase
 from shared.alliance.reading import Fact
-from shared.alliance.wording import counted, excused
+from shared.alliance.wording import counted, excused, rounded
 
 
 class CaseloadInterrupted:
@@ -92,7 +92,7 @@ def _found(
     not_counted = Counter(
         reason for one in clients for when, reason in one.excused if at - within < when <= at
     )
-    percent = round(n * 100 / of)
+    percent = int(rounded(n * 100 / of))
     weeks = counted(chosen["within_weeks"], "week")
     return Moment(
         at,

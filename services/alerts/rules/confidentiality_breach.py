@@ -15,9 +15,9 @@ from shared.alliance.history import BoundaryEvent, Phase
 class ConfidentialityBreach:
     """Tell of a boundary event about confidentiality, at once and whatever its severity.
 
-    Duties to tell others of a breach run from the day on which it became known, and differ from
-    place to place; so the people who know them are told at once. Urgent from severity 3. Clears
-    when the matter is closed.
+    Duties to tell others of a breach run from the day on which it became known, and differ
+    from place to place; so the people who know them are told at once. Urgent from severity 3.
+    Clears when the matter is closed. The step is own, not validated.
     """
 
     name: str = "confidentiality-breach"

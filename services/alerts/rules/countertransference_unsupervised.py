@@ -16,8 +16,9 @@ class CountertransferenceUnsupervised:
     """Tell when countertransference was noted twice in four weeks and not taken to supervision.
 
     A note of one's own reaction is good practice; it asks for an hour in which to look at it.
-    Needs that supervision is sent. Clears when one is taken to supervision, or supervision on it
-    is held. The family is trust: it stands on no boundary event. The counts are own.
+    Needs that supervision is sent. Clears when one is taken to supervision, or supervision on
+    it is held. The family is trust: it stands on no boundary event. The counts are own, not
+    validated.
     """
 
     name: str = "countertransference-unsupervised"

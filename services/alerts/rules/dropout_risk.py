@@ -63,7 +63,7 @@ class DropoutRisk:
     """
 
     name: str = "dropout-risk"
-    version: int = 1
+    version: int = 2
     family: Family = "combined"
     title: str = "The client's ratings fell, and sessions were not held as agreed"
     needs: frozenset[str] = frozenset({"sessions", "ratings"})
@@ -125,11 +125,16 @@ class DropoutRisk:
 
 
 def _parts(episodes: Mapping[str, Sequence[Episode]], names: Iterable[str]) -> Iterator[_Part]:
-    """Yield the steps that would be delivered, in the order of the names and of time."""
+    """Yield the steps that count, in the order of the names and of time.
+
+    Those that would be delivered, and any gap: alone it is information while a next session is
+    booked; beside falling ratings it is a lapse.
+    """
     for name in names:
+        least = RANK["information" if name == "session-gap" else "attention"]
         for episode in episodes.get(name, ()):
             for step in episode.steps:
-                if RANK[step.urgency] >= RANK["attention"]:
+                if RANK[step.urgency] >= least:
                     yield _Part(episode, step)
 
 

@@ -14,8 +14,8 @@ class EndedEarlyByProvider:
     """Tell when care was ended by the provider earlier than the client wished.
 
     By the code that senders use for it (NHS data dictionary 48); money that ended, a move or a
-    service that closed are other codes, and never this. Clears when care is begun again. That one
-    such end asks for attention is own.
+    service that closed are other codes, and never this. Clears when care is begun again. That
+    one such end asks for attention is own, not validated.
     """
 
     name: str = "ended-early-by-provider"

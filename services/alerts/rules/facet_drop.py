@@ -98,7 +98,7 @@ def _dropped(name: str, facets: tuple[str, ...], rated: Sequence[_Rated], level:
         urgency="attention",
         evidence=tuple(rating.fact for rating, _ in rated),
         title=f"The client rated {named} lower than before",
-        explanation=f"The latest rating that speaks to {named} is {figure(round(percent, 1))} % "
-        f"of the best possible; the median of the {RECENT} before is {figure(round(level, 1))} %.",
+        explanation=f"The latest rating that speaks to {named} is {figure(percent, 1)} % "
+        f"of the best possible; the median of the {RECENT} before is {figure(level, 1)} %.",
         numbers={"percent": round(percent, 2), "level": round(level, 2)},
     )

@@ -73,7 +73,7 @@ def _lower(
         urgency="attention",
         evidence=tuple(point.rating.fact for point in (*first, *last)),
         explanation=f"The first {len(first)} alliance ratings by the client have a median of "
-        f"{figure(round(high, 1))} % of the best possible, the last {len(last)} of "
-        f"{figure(round(now, 1))} %.",
+        f"{figure(high, 1)} % of the best possible, the last {len(last)} of "
+        f"{figure(now, 1)} %.",
         numbers={"first": round(high, 2), "last": round(now, 2), "fell": round(fell, 2)},
     )

@@ -22,11 +22,11 @@ ACTIVE: Final = timedelta(days=60)
 class LeaveWithoutCover:
     """Tell when the therapist is away for more than two agreed intervals, and nobody stands in.
 
-    Two weeks before it begins, so that cover can still be arranged, or when it is announced, if
-    that is later; an absence of which no end is known counts once it has lasted so long. Days of
-    the clinic, those in pauses left out. Without an agreed interval nothing is said. Clears by a
-    session that is held meanwhile, by cover, and when it is over. The counts are own. Alerts of
-    one absence are one group: leadership is told once.
+    Two weeks before it begins, so that cover can still be arranged, or when it is announced,
+    if that is later; an absence of which no end is known counts once it has lasted so long.
+    Days of the clinic, those in pauses left out. Without an agreed interval nothing is said.
+    Clears by a session that is held meanwhile, by cover, and when it is over. The counts are
+    own, not validated. Alerts of one absence are one group: leadership is told once.
     """
 
     name: str = "leave-without-cover"

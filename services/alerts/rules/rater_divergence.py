@@ -123,4 +123,4 @@ def _moments(name: str, pairs: list[_Pair], chosen: Mapping[str, Any]) -> Iterat
 
 
 def _percents(values: Iterator[float]) -> str:
-    return ", ".join(figure(round(value)) for value in values)
+    return ", ".join(figure(value, 0) for value in values)

@@ -17,9 +17,10 @@ class ReliableDeterioration:
     """Tell when outcome scores are worse than the first by at least the reliable change.
 
     Compared with the first score of the same instrument, version, rater and language in this
-    phase (Jacobson and Truax 1991); where no reliable change is published the instrument is not
-    analysable, and nothing is said. Urgent never: it is a reason to look together, at the plan as
-    much as at the therapy. Clears by two scores in a row without it.
+    phase (Jacobson and Truax 1991); where no reliable change is published the instrument is
+    not analysable, and nothing is said. Urgent never: it is a reason to look together, at the
+    plan as much as at the therapy. Clears by two scores in a row without it. That two clear it
+    is own, not validated.
     """
 
     name: str = "reliable-deterioration"

@@ -17,9 +17,9 @@ class RiskItem:
 
     1 is information, 2 attention, 3 or more urgent, as is a rise of 2 from the answer before.
     From 2 on, a higher answer than before, and one not seen since the last 0, tells again,
-    whoever acknowledged or snoozed. Clears by a 0. Steps are own, made for PHQ-9 item 9: in one
-    study 41 % of 841 people answered above 0, and 29 % of those were confirmed (Na 2018), so that
-    telling every 1 would flood. Rapport is not a crisis service.
+    whoever acknowledged or snoozed. Clears by a 0. The steps are own, not validated, and made
+    for PHQ-9 item 9: in one study 41 % of 841 people answered above 0, and 29 % of those were
+    confirmed (Na 2018), so that telling every 1 would flood. Rapport is not a crisis service.
     """
 
     name: str = "risk-item"

@@ -18,7 +18,8 @@ class RuptureUnrepaired:
 
     Clients report ruptures in 19 to 42 % of sessions, and one that is noted and repaired is good
     work: it shows on the timeline, and nobody is told. A repair counts from a resolution of 3 of
-    5. Noted again, it is open again. Clears when it is repaired. The counts are own.
+    5. Noted again, it is open again. Clears when it is repaired. The counts are own, not
+    validated.
     """
 
     name: str = "rupture-unrepaired"

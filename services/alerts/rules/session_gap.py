@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from services.alerts.episodes import Moment, verdict
 from services.alerts.example import Example, agreed, held
@@ -10,27 +10,36 @@ from services.alerts.rule import Audience, Family, Urgency, Verdict
 from shared.alliance.consistency.session_gap import (
     Gap,
     Interval,
+    changes,
     due_at,
     gaps,
     left_out,
+    next_booked,
     numbers,
     stopped,
 )
 from shared.alliance.history import Phase
 from shared.alliance.wording import excused, figure
 
+ANY_HOUR: Final = timedelta(days=1)
+"""A session booked for the last day is in time, whatever its hour."""
+
 
 class SessionGap:
     """Tell when more than 1.5 times the agreed interval has passed since the last held session.
 
     The clock stands still in pauses, announced leave and closures, and in the interval before a
-    session that the client cancelled; it starts anew at a session that the client cancelled or
-    missed. Without an agreed interval, the median of the phase's first four gaps stands in;
-    before there are four, it is not analysable. Clears by a held session. Thresholds are own.
+    session that the client cancelled, or that was not held for a reason that is nobody's lapse: a
+    first sickness in eight, an emergency, weather, equipment, a closed day, nobody knows by whom.
+    It starts anew at a session that the client cancelled or missed. While a next session is
+    booked for no later than twice the interval, the gap is information: it is shown, and nobody
+    is asked for what has been done already. Without an agreed interval, the median of the phase's
+    first four gaps stands in; before there are four, it is not analysable. Clears by a held
+    session. Thresholds are own, not validated.
     """
 
     name: str = "session-gap"
-    version: int = 1
+    version: int = 2
     family: Family = "consistency"
     title: str = "More time than agreed has passed since the last held session"
     needs: frozenset[str] = frozenset({"sessions"})
@@ -42,6 +51,7 @@ class SessionGap:
         }
     )  # fmt: skip
     tell: Mapping[Urgency, tuple[Audience, ...]] = {
+        "information": ("supervisor", "leadership"),
         "attention": ("supervisor", "leadership"),
         "urgent": ("supervisor", "leadership"),
     }
@@ -53,6 +63,7 @@ class SessionGap:
     defaults: Mapping[str, Any] = {
         "attention_ratio": 1.5,
         "urgent_ratio": 2.0,
+        "booked_ratio": 2.0,
         "grace_hours": 48,
     }
     always_news: bool = False
@@ -85,8 +96,38 @@ def _deadlines(
         at = due_at(gap, ratio, still)
         if at is None or (upcoming is not None and upcoming <= at):
             return
+        if urgency == "attention":
+            urgency, later = _while_booked(phase, gap, at, chosen)
+            if later is not None:
+                not_counted = left_out(gap, later, still)
+                yield _moment(phase, gap, interval, "attention", ratio, later, not_counted, chosen)
         not_counted = left_out(gap, at, still)
         yield _moment(phase, gap, interval, urgency, ratio, at, not_counted, chosen)
+
+
+def _while_booked(
+    phase: Phase, gap: Gap, at: datetime, chosen: Mapping[str, Any]
+) -> tuple[Urgency, datetime | None]:
+    """Return how urgent a gap is when it is due, and when it becomes attention if that is later.
+
+    It is information as long as a next session stands that keeps it below ``booked_ratio``; from
+    the moment that it stands no more, and is not replaced within the grace, it is attention.
+    """
+    latest = due_at(gap, chosen["booked_ratio"], stopped(phase, gap))
+    if latest is None or latest <= at or not _booked(phase, at, latest + ANY_HOUR):
+        return "attention", None
+    latest += ANY_HOUR
+    end = latest if gap.end is None else min(latest, gap.end.at)
+    grace = timedelta(hours=chosen["grace_hours"])
+    for moment in changes(phase, at, end):
+        if not _booked(phase, moment, latest) and not _booked(phase, moment + grace, latest):
+            return "information", moment
+    return "information", None
+
+
+def _booked(phase: Phase, moment: datetime, latest: datetime) -> bool:
+    start = next_booked(phase, moment)
+    return start is not None and start <= latest
 
 
 def _moment(

@@ -20,11 +20,11 @@ from shared.alliance.wording import counted, excused
 
 
 class SessionNotHeld:
-    """Tell when a session took no place because the therapist was not there.
+    """Tell when a session did not take place because the therapist was not there.
 
-    Urgent for a second one within 12 weeks, or where nobody reached the client within two working
-    days; the latter only where contacts are sent (never sent is not never happened). Clears when
-    a session is held. Thresholds are own, not validated.
+    Urgent for a second one within 12 weeks, or where nobody reached the client within two
+    working days; the latter only where contacts are sent (never sent is not never happened).
+    Clears when a session is held. Thresholds are own, not validated.
     """
 
     name: str = "session-not-held"

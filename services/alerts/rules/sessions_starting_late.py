@@ -69,7 +69,7 @@ def _moments(phase: Phase, chosen: Mapping[str, Any]) -> Iterator[Moment]:
             urgency="attention",
             evidence=tuple(one.facts[-1] for one in starts.last),
             explanation=f"The last {len(late)} sessions with the client there on time began "
-            f"{', '.join(figure(round(minutes)) for minutes in late)} minutes late; the median is "
+            f"{', '.join(figure(minutes, 0) for minutes in late)} minutes late; the median is "
             f"{figure(value)}.",
             numbers={
                 "median_minutes_late": round(value, 2),

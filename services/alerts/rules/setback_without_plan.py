@@ -19,7 +19,8 @@ class SetbackWithoutPlan:
     """Tell when no relapse plan was agreed within four weeks of a setback.
 
     A setback is part of most courses of care; what helps is to have a plan for the next one. A
-    mild one is information. Clears when a relapse plan is agreed. The deadline is own.
+    mild one is information. Clears when a relapse plan is agreed. The deadline is own, not
+    validated.
     """
 
     name: str = "setback-without-plan"

@@ -15,9 +15,11 @@ TITLE: Final = "A source has sent nothing for longer than its limit"
 
 
 class SourceSilent:
-    """Says that a source has fallen silent, so that missing facts are not read as lapses.
+    """Tell when a source has sent nothing for longer than its limit.
 
-    Needs no arming: the limit was given when the source was made (``silent_after_hours``).
+    What is missing then is not read as a lapse: deadlines that wait for its facts wait on.
+    Needs no arming: the limit was given when the source was made (``silent_after_hours``); 96
+    hours, where nothing was said, are own, not validated.
     """
 
     name = "source-silent"

@@ -20,13 +20,14 @@ STEPS: Final[tuple[tuple[Urgency, str], ...]] = (
 
 
 class WaitingTooLong:
-    """Tell when more than 42 days passed since the referral without a first session, or 126.
+    """Tell when 42 days after the referral no first session was held, and again after 126.
 
     The two standards of NHS Talking Therapies: six and eighteen weeks from referral. With whom
-    the session is held makes no difference, so the wait is judged once for the course of care, in
-    its first phase: who waits may have no therapist yet. An assessment alone ends no wait. Days
-    of the clinic, those in pauses left out. Where the first session that arrives says that others
-    came before it, the wait is not known. Clears by the first session, and when care ends.
+    the session is held makes no difference, so the wait is judged once for the course of care,
+    in its first phase: who waits may have no therapist yet. An assessment alone ends no wait.
+    Days of the clinic, those in pauses left out. Where the first session that arrives says
+    that others came before it, the wait is not known. Clears by the first session, and when
+    care ends. That the one asks for attention and the other is urgent is own, not validated.
     """
 
     name: str = "waiting-too-long"

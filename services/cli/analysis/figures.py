@@ -6,6 +6,9 @@ from typing import Final
 DIGITS: Final = 400
 """Enough for any figure with fifteen decimals."""
 
+NOISE: Final = 12
+"""Decimals beyond which a float is noise, unless more are asked for."""
+
 
 def rounded(value: float, decimals: int) -> str:
     """Return a figure with so many decimals, a half away from zero.
@@ -14,7 +17,8 @@ def rounded(value: float, decimals: int) -> str:
     rounds what is written, half up, as published tables do.
     """
     with localcontext(prec=DIGITS):
-        shown = Decimal(repr(value)).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
+        exact = Decimal(repr(round(value, max(NOISE, decimals))))
+        shown = exact.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
     return f"{shown + 0 if shown else abs(shown):f}"
 
 

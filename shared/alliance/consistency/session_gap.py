@@ -9,8 +9,10 @@ from typing import Any, Final
 from shared.alliance.attendance import Outcome, outcomes
 from shared.alliance.calendar import after_running, ran, since_announced
 from shared.alliance.consistency.measure import Figure, Measure, Settings, level, not_analysable
+from shared.alliance.nobodys_lapse import nobodys_lapses
 from shared.alliance.reading import Fact
-from shared.alliance.things import Phase
+from shared.alliance.sessions import session as session_of
+from shared.alliance.things import Phase, Session
 from shared.alliance.wording import counted, figure
 from shared.values import frozen
 
@@ -115,12 +117,27 @@ def left_out(gap: Gap, moment: datetime, still: Sequence[Stretch]) -> dict[str, 
     return found
 
 
-def next_booked(phase: Phase, moment: datetime) -> bool:
-    """Return whether, as was known at a moment, a session was booked for after it."""
-    return any(
-        session.due_at > moment and session.facts[0].occurred_at <= moment
-        for session in phase.sessions
-    )
+def next_booked(phase: Phase, moment: datetime) -> datetime | None:
+    """Return when, as was known at a moment, the next session after it was to begin."""
+    starts = (_standing(session, moment) for session in phase.sessions)
+    return min((start for start in starts if start is not None and start > moment), default=None)
+
+
+def changes(phase: Phase, start: datetime, end: datetime) -> list[datetime]:
+    """Return when, between two moments, something was said of a session, or one was to begin."""
+    said = {fact.occurred_at for session in phase.sessions for fact in session.facts}
+    due = {session.due_at for session in phase.sessions}
+    return sorted(at for at in said | due if start < at < end)
+
+
+def _standing(session: Session, moment: datetime) -> datetime | None:
+    """Return when a session was to begin, as was known at a moment; None: it was not booked."""
+    known = [fact for fact in session.facts if fact.occurred_at <= moment]
+    if not known:
+        return None
+    if len(known) < len(session.facts):
+        session = session_of(session.ref, known, session.care, session.therapist)
+    return session.due_at if session.state == "scheduled" else None
 
 
 def numbers(phase: Phase, gap: Gap, interval: Interval, moment: datetime) -> dict[str, Any]:
@@ -131,7 +148,7 @@ def numbers(phase: Phase, gap: Gap, interval: Interval, moment: datetime) -> dic
         "agreed": interval.agreed,
         "days_since": round(since, 2),
         **{f"over_{days}_days": since > days for days in LONG_DAYS},
-        "next_session_booked": next_booked(phase, moment),
+        "next_session_booked": next_booked(phase, moment) is not None,
     }
 
 
@@ -199,12 +216,27 @@ def _stopped(phase: Phase, interval: Interval) -> Iterator[Stretch]:
             yield "announced_leave", since_announced(span), span.until
     for span in phase.clinic.closures:
         yield "closure", since_announced(span), span.until
+    yield from _called_off(phase, interval)
+
+
+def _called_off(phase: Phase, interval: Interval) -> Iterator[Stretch]:
+    """Yield the intervals before sessions that were not held, where that is nobody's lapse."""
     for outcome in phase.derived(_by_client):
-        due = outcome.session.due_at
-        start = max(due - min(due - FIRST, timedelta(days=interval.days)), outcome.since)
-        end = due if outcome.until is None else min(due, outcome.until)
+        end = outcome.session.due_at
+        start = max(_interval_before(end, interval), outcome.since)
+        end = end if outcome.until is None else min(end, outcome.until)
         if start < end:
             yield "cancelled_by_client", start, end
+    for reason, outcome in nobodys_lapses(phase):
+        # Booked again it was moved, and the clock ran on; otherwise the whole interval is out,
+        # whenever it was said: an emergency is known on the day.
+        if outcome.until is None:
+            due = outcome.session.due_at
+            yield reason, _interval_before(due, interval), due
+
+
+def _interval_before(due: datetime, interval: Interval) -> datetime:
+    return due - min(due - FIRST, timedelta(days=interval.days))
 
 
 def _figure(phase: Phase, at: datetime, settings: Settings) -> Figure:
@@ -222,7 +254,7 @@ def _figure(phase: Phase, at: datetime, settings: Settings) -> Figure:
     attention = settings["attention_ratio"]
     rhythm = "agreed" if interval.agreed else "usual at first (median of four gaps)"
     return Figure(
-        says=f"{ratio * interval.days:.1f} days that count have passed without a held "
+        says=f"{figure(ratio * interval.days, 1)} days that count have passed without a held "
         f"session, {figure(ratio)} times the {rhythm} interval of "
         f"{figure(interval.days)} days",
         window=about,
@@ -268,8 +300,9 @@ SESSION_GAP = Measure(
     unit="agreed intervals",
     definition="days that count since the last held session ÷ agreed interval, else the median "
     f"of the phase's first {counted(GAPS, 'gap')}; the clock stands still in pauses, announced "
-    "leave, closures and the interval before a session that the client cancelled, and starts "
-    "anew at a session that the client cancelled or missed",
+    "leave, closures and the interval before a session that the client cancelled, or that was not "
+    "held for a reason that is nobody's lapse, and starts anew at a session that the client "
+    "cancelled or missed",
     limit="more than {attention_ratio}, urgent more than {urgent_ratio}",
     defaults={"attention_ratio": 1.5, "urgent_ratio": 2.0},
     figure=_figure,
