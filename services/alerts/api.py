@@ -14,10 +14,12 @@ import orjson
 from flask import Response, request
 from marshmallow import Schema, fields, validate
 
-from services.alerts.alert import State, etag
-from services.alerts.desk import Desk
+from services.alerts.alert import State
+from services.alerts.desk import Desk, tag_of
+from services.alerts.notices import KINDS
 from services.alerts.playing import played
 from services.alerts.rule import Family, Rule
+from services.alerts.told import WORDS
 from shared.clock import format_time
 from shared.events.families import rapport
 from shared.rule_settings import Setting
@@ -101,12 +103,36 @@ class NoteSchema(Schema):
     text = fields.String(required=True)
 
 
+class DeliverySchema(Schema):
+    """What became of telling a step to somebody."""
+
+    step = fields.String(required=True, metadata={"description": "Opened, escalated, …"})
+    at = fields.String(required=True, metadata={"format": "date-time"})
+    recipient = fields.String(
+        required=True, allow_none=True, metadata={"description": "Null where there is nobody."}
+    )
+    status = fields.String(required=True, validate=validate.OneOf(sorted(WORDS)))
+    words = fields.String(required=True, metadata={"description": "The same in a sentence."})
+    message = fields.String(
+        required=True,
+        allow_none=True,
+        validate=validate.OneOf(KINDS),
+        metadata={"description": "The kind of message that names it among others, if one does."},
+    )
+    day = fields.String(
+        required=True, allow_none=True, metadata={"description": "The day of the digest."}
+    )
+    attempts = fields.Integer(required=True)
+    settled_at = fields.String(required=True, allow_none=True, metadata={"format": "date-time"})
+
+
 class WholeAlertSchema(rapport.Alert):
     """An alert as it is shown by itself."""
 
     comment_count = fields.Integer(required=True)
     note_count = fields.Integer(required=True)
     notes = fields.List(fields.Nested(NoteSchema), required=True)
+    deliveries = fields.List(fields.Nested(DeliverySchema), required=True)
 
 
 def blueprint(desk: Desk, rules: Sequence[Rule]) -> Blueprint:
@@ -132,13 +158,13 @@ def _reading(calls: Blueprint, desk: Desk, rules: Sequence[Rule]) -> None:
     @problems(calls, 401, 403, 404, 503)
     @require("read")
     def get_alert(alert: str) -> Response:
-        """Give one alert with its evidence, history and notes.
+        """Give one alert with its evidence, history, notes, and what became of telling it.
 
         Its ETag is what If-Match needs; it changes with every note, too.
         """
         body = desk.one(alert)
         answer = Response(orjson.dumps(body), content_type="application/json")
-        answer.set_etag(etag(body))
+        answer.set_etag(tag_of(body))
         answer.headers["Vary"] = "Authorization"
         answer.make_conditional(request)
         return answer

@@ -5,13 +5,13 @@ clinic, and a boundary matter that concerns them are the same 404 (invariant 10)
 """
 
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from flask import Response, request
 from sqlalchemy import Connection
 
-from services.alerts import actions, inbox, notes
+from services.alerts import actions, inbox, notes, told
 from services.alerts.alert import etag
 from services.alerts.inbox import Viewer
 from services.alerts.notes import Notes
@@ -22,6 +22,8 @@ from shared.storage.engine import Database
 from shared.stream.ports import Publisher
 from shared.web.auth import caller, check_right
 from shared.web.errors import Problem
+
+TOLD: Final = "deliveries"
 
 
 class Desk:
@@ -57,13 +59,14 @@ class Desk:
         return {"alerts": alerts, "next": found.next, "parked": found.parked}
 
     def one(self, alert: str) -> dict[str, Any]:
-        """Return one alert with its notes.
+        """Return one alert with its notes, and what became of telling it.
 
         Raises:
             Problem: 404 where there is none that the caller may see.
         """
         with self._database.read() as db:
-            return self._whole(db, _seen(db, alert))
+            found = self._whole(db, _seen(db, alert))
+            return {**found, TOLD: told.of_alert(db, caller().organisation, alert)}
 
     def act(self, alert: str, name: str, said: actions.Said) -> Response:
         """Publish what the caller does about an alert; answer with the alert as it will be."""
@@ -117,6 +120,15 @@ class Desk:
         return self._notes.whole(db, caller().organisation, alert)
 
 
+def tag_of(shown: dict[str, Any]) -> str:
+    """Return the tag of an alert as ``one`` shows it; its first part is what an action needs.
+
+    What becomes of telling it goes on beside the alert: that alone puts nobody's action off.
+    """
+    alert = {name: said for name, said in shown.items() if name != TOLD}
+    return f"{etag(alert)}.{etag({TOLD: shown[TOLD]})[:8]}"
+
+
 def _viewer() -> Viewer:
     """Return who asks, as far as it decides what they see."""
     who = caller()
@@ -146,7 +158,8 @@ def _check_unchanged(alert: dict[str, Any]) -> None:
         raise Problem(
             428, "precondition_required", "Send If-Match with the ETag of the alert as you saw it."
         )
-    if not request.if_match.contains(etag(alert)):
+    seen = {tag.partition(".")[0] for tag in request.if_match.as_set()}
+    if etag(alert) not in seen and not request.if_match.star_tag:
         raise Problem(
             412, "precondition_failed", "The alert has changed since you saw it; read it again."
         )

@@ -4,17 +4,16 @@ It is composed when the day is over in the clinic's zone, for every partition: t
 is decided on that day.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, bindparam, select
 
-from services.alerts import notices, withholding
+from services.alerts import notices
 from services.alerts.ledger import COLLECTED, HELD, LEDGER, OF_ITS_STEP, STEPS, WEBHOOK
 from services.alerts.notices import DIGEST
 from shared.clock import to_micros
-from shared.storage.accounts import Recipient
 
 _OVER: Final = (
     select(LEDGER.c.organisation, LEDGER.c.recipient, LEDGER.c.day)
@@ -53,14 +52,13 @@ _COLLECT: Final = (
 )
 
 
-def compose(
-    db: Connection, recipients: Callable[[str], Sequence[Recipient]], present: datetime
-) -> int:
+def compose(db: Connection, present: datetime) -> int:
     """Write the digests of days that are over; return how many.
+
+    Whether its reader may be told of all of it is looked at when it goes out.
 
     Args:
         db: A transaction of its own: what a digest names is collected, all or nothing.
-        recipients: Organisation → everybody who is told there.
         present: Up to when every partition was handled, as the stream knows the time.
     """
     written = 0
@@ -69,11 +67,8 @@ def compose(
         rows = db.execute(_HELD, mine).all()
         if any(row.due_at > to_micros(present) for row in rows):
             continue  # One of their clinics lies where the day is not over yet.
-        people = recipients(place.organisation)
-        told = withholding.without_what_concerns(db, rows, people, present)
-        if told:
-            _compose(db, told, mine, present)
-            written += 1
+        _compose(db, rows, mine, present)
+        written += 1
     return written
 
 

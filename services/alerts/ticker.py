@@ -118,7 +118,7 @@ class Ticker:
             if len(seen) >= self._partitions():
                 present = min(seen.values())
                 summaries.sum_up(db, tables, self._recipients, present)
-                digests.compose(db, self._recipients, present)
+                digests.compose(db, present)
 
     def _say_what_was_seen(self, now: datetime) -> None:
         """Say of each type that was first seen from a clinic that it was: that arms rules."""

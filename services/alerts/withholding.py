@@ -52,25 +52,6 @@ def withhold(
         _tell_instead(db, due_of(row), now, recipients)
 
 
-def without_what_concerns(
-    db: Connection, rows: Sequence[Row[Any]], recipients: Sequence[Recipient], now: datetime
-) -> list[Row[Any]]:
-    """Return those of one recipient's held rows that they may be told; the rest others are told.
-
-    Args:
-        db: The transaction that tells them.
-        rows: Held for a digest, each with its step.
-        recipients: Every recipient of the organisation.
-        now: The present.
-    """
-    theirs = _theirs(db, rows, recipients)
-    for row in theirs:
-        its = (one == getattr(row, one.name) for one in LEDGER.primary_key.columns)
-        db.execute(LEDGER.update().where(*its).values(status=CANCELLED, settled_at=to_micros(now)))
-        _tell_instead(db, due_of(row), now, recipients)
-    return [row for row in rows if row not in theirs]
-
-
 def _theirs(
     db: Connection, rows: Sequence[Row[Any]], recipients: Sequence[Recipient]
 ) -> list[Row[Any]]:

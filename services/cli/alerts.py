@@ -9,13 +9,14 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from services.alerts import inbox, notes, tables
+from services.alerts import inbox, notes, tables, told
 from services.alerts.alert import State
 from services.alerts.api import explained
 from services.alerts.bootstrap import EVERY_RULE
 from services.alerts.inbox import Viewer
 from services.alerts.notes import Notes
 from services.alerts.rule import Family
+from services.alerts.told import said_of
 from services.cli import alert_notes
 from services.cli.common import (
     Office,
@@ -94,12 +95,13 @@ def list_alerts(
     with office.db.read() as db:
         found = inbox.page(db, Viewer(whose), filters, limit=limit)
         listed = notes.counted(db, whose, found.alerts)
+        held = told.held_of(db, whose, [one["id"] for one in listed])
     if as_json:
         click.echo(json.dumps(listed, indent=2, ensure_ascii=False))
         return
     console = _console()
     for alert in listed:
-        console.print(_line(alert), soft_wrap=True)
+        console.print(_line(alert, held.get(alert["id"])), soft_wrap=True)
     if found.next is not None:
         click.echo(f"There are more; these are the latest {limit}. See --limit.", err=True)
     elif not listed:
@@ -112,7 +114,7 @@ def list_alerts(
 @json_option
 @with_office
 def show_alert(office: Office, alert: str, organisation: str | None, as_json: bool) -> None:
-    """Show one ALERT with its evidence, its next steps, its history and its notes.
+    """Show one ALERT with its evidence, next steps, history and notes, and who was told when.
 
     \b
     Example:
@@ -125,10 +127,14 @@ def show_alert(office: Office, alert: str, organisation: str | None, as_json: bo
         if bare is None:
             raise click.UsageError(alert_notes.NO_ALERT)
         found = Notes(office.sealer, office.clock).whole(db, whose, bare)
+        deliveries = told.of_alert(db, whose, alert)
     if as_json:
-        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        whole = {**found, "deliveries": deliveries}
+        click.echo(json.dumps(whole, indent=2, ensure_ascii=False))
         return
     _show(found)
+    names = {one.id: one.name for one in office.accounts.recipients(whose)}
+    _list(_console(), "Told", [_delivery(one, names) for one in deliveries])
 
 
 @click.group()
@@ -196,7 +202,7 @@ def _example_line(line: Mapping[str, Any]) -> Text:
     return text
 
 
-def _line(alert: Mapping[str, Any]) -> Text:
+def _line(alert: Mapping[str, Any], day: str | None = None) -> Text:
     urgency = alert["urgency"]
     text = Text()
     text.append(f"{SIGNS[urgency]:<13} ", style=COLOURS[urgency])
@@ -212,6 +218,7 @@ def _line(alert: Mapping[str, Any]) -> Text:
             alert["state"] if alert["state"] != "open" else None,
             "history: told to nobody" if alert["historical"] else None,
             "settled: told to nobody" if alert.get("settled") else None,
+            f"held for the digest of {day}" if day else None,
             _count(alert["comment_count"], "comment"),
             _count(alert["note_count"], "note"),
             alert["id"],
@@ -237,6 +244,11 @@ def _show(alert: Mapping[str, Any]) -> None:
     _list(console, "Next steps", alert["next_steps"])
     _list(console, "History", [_entry(entry) for entry in alert["history"]])
     _list(console, "Notes", ["  ".join(one[name] for name in NOTE) for one in alert["notes"]])
+
+
+def _delivery(one: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    who = names.get(one["recipient"], one["recipient"] or "nobody")
+    return "  ".join([one["at"], one["step"], who, said_of(one)])
 
 
 def _count(many: int, what: str) -> str | None:

@@ -4,6 +4,8 @@ import json
 
 import click
 
+from services.alerts import told
+from services.alerts.told import said_of
 from services.alerts.webhook import Message, Sender
 from services.cli.common import (
     FAILED,
@@ -101,6 +103,36 @@ def list_(office: Office, organisation: str | None, as_json: bool) -> None:
         for one in every
     ]
     show(rows, as_json=as_json)
+
+
+@recipient.command()
+@click.argument("name")
+@click.option("--limit", type=click.IntRange(1, 1_000), default=50, show_default=True)
+@organisation_option
+@json_option
+@with_office
+def notices(
+    office: Office, name: str, limit: int, organisation: str | None, as_json: bool
+) -> None:
+    """Say what became of the latest notices for NAME: why one was not told at once, too.
+
+    \b
+    Example:
+      rapport recipient notices lead-elm --limit 10
+    """
+    found = office.recipient(office.organisation(organisation).id, name)
+    with office.db.read() as db:
+        latest = told.of_recipient(db, found.organisation, found.id, limit)
+    if as_json:
+        click.echo(json.dumps(latest, indent=2))
+        return
+    show(
+        [
+            {"at": one["at"], "step": one["step"], "alert": one["alert"], "what": said_of(one)}
+            for one in latest
+        ],
+        as_json=False,
+    )
 
 
 @recipient.command()

@@ -281,11 +281,11 @@ def test_who_was_told_by_a_digest_learns_that_it_was_wrong(
     world.a_recipient("boss", receiver.url)
     (wrong, _) = alerts(world, 2, an.on(1))
     world.live(2)
-    world.deliver()
+    tried = len(got(world, receiver))
     at = world.clock.now()
     world.tell(an.a_retraction(wrong, at=at, recorded_at=at))
-    tried = len(got(world, receiver))
     receiver.mood = "fine"
+    assert len(got(world, receiver)) == tried
     world.tick(0.25)
     first, second = got(world, receiver)[tried:]
     assert (first["type"], second["type"]) == (DIGEST, "rapport.alert.retracted")
@@ -387,11 +387,10 @@ def test_two_who_compose_write_one_digest(world: AlertsWorld) -> None:
     world.deliver_by(daily_cap=0)
     world.a_recipient("boss")
     alerts(world, 2, an.on(1))
-    people, present = world.office.accounts.recipients, an.on(3)
     names: list[set[str]] = []
     for keeps in (False, True, True):
         with world.db.write() as db:
-            digests.compose(db, people, present)
+            digests.compose(db, an.on(3))
             names.append({row.alert for row in db.execute(_digests())})
             if not keeps:
                 db.rollback()
@@ -420,3 +419,42 @@ def test_two_watchers_count_one_after_the_other(
 
 def _digests() -> Any:
     return select(LEDGER.c.alert).where(LEDGER.c.step == "digest")
+
+
+def test_a_day_in_two_zones_is_over_where_it_ends_last(
+    world: AlertsWorld, receiver: Receiver
+) -> None:
+    """Whoever reads for clinics in two zones has one digest for both."""
+    far = an.a_clinic_configured("far", sends=["sessions"], timezone="America/New_York")
+    world.tell(replace(far, recorded_at=an.on(0)))
+    world.deliver_by(daily_cap=0)
+    world.a_recipient("boss", receiver.url)
+    world.tell(an_alert(1, an.on(1, 20)), an_alert(2, an.on(1, 20), clinic="far"))
+    world.clock.set(an.on(2, 1))
+    world.tick()
+    world.tick(0.02)
+    assert got(world, receiver) == []
+    world.live(1)
+    (digest,) = got(world, receiver)
+    assert len(digest["data"]["alerts"]) == 2
+
+
+def test_an_alert_says_what_became_of_telling_it(world: AlertsWorld, receiver: Receiver) -> None:
+    """Held, then sent in its digest; that changes the whole tag, and puts no action off."""
+    world.deliver_by(daily_cap=0)
+    boss = world.a_recipient("boss", receiver.url)
+    alerts(world, 1, an.on(1))
+    path, key = f"/v1/alerts/{alert_of(world, 0)}", world.a_key("read", "act")
+    before = world.get(path, key)
+    assert before.json is not None
+    (held,) = before.json["deliveries"]
+    day = an.on(1).date().isoformat()
+    assert (held["recipient"], held["status"], held["day"]) == (boss, "held", day)
+    world.live(2)
+    world.deliver()
+    after = world.get(path, key | {"If-None-Match": before.headers["ETag"]})
+    assert after.json is not None
+    (sent,) = after.json["deliveries"]
+    assert (sent["status"], sent["message"], sent["day"]) == ("sent", "digest", day)
+    done = world.post(f"{path}/acknowledge", {}, key | {"If-Match": before.headers["ETag"]})
+    assert done.status_code == 202

@@ -1,6 +1,8 @@
 """``rapport alerts`` and ``rapport rules``, as somebody at the terminal uses them."""
 
+import base64
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from services.alerts.bootstrap import EVERY_RULE
 from services.cli import main
 from shared.config import load
 from tests.support import events as an
+from tests.support.accounts import SECRET_KEY
 from tests.support.alerting import AlertsWorld, cancellations
 from tests.support.databases import migrated
 
@@ -26,6 +29,17 @@ def folder(tmp_path: Path) -> Path:
         world.tell(*cancellations(1))
         world.close()
     return tmp_path
+
+
+@pytest.fixture
+def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AlertsWorld]:
+    """Yield a world whose data folder the commands can open, with an armed clinic."""
+    monkeypatch.setenv("RAPPORT_SECRET_KEY", base64.b64encode(SECRET_KEY).decode())
+    with migrated(load({"RAPPORT_DATA_DIR": str(tmp_path)}).database) as db:
+        world = AlertsWorld(db, tmp_path)
+        world.arm()
+        yield world
+        world.close()
 
 
 def run(folder: Path, *arguments: str, typed: str | None = None) -> Result:
@@ -50,6 +64,9 @@ def test_one_alert_is_shown_whole(folder: Path) -> None:
     for part in (alert["evidence"][0]["event"], *alert["next_steps"], "opened"):
         assert part in shown
     as_json = json.loads(run(folder, "alerts", "show", alert["id"], "--json").stdout)
+    (delivery,) = as_json.pop("deliveries")
+    assert (delivery["recipient"], delivery["status"]) == (None, "without_recipient")
+    assert "there is no recipient for it" in shown
     assert as_json == {**alert, "notes": []}
 
 
@@ -104,3 +121,25 @@ def test_every_rule_is_listed_and_explained(folder: Path) -> None:
         told = json.loads(run(folder, "rules", "show", rule.name, "--json").stdout)
         assert told["settings"] == json.loads(json.dumps(dict(rule.defaults)))
         assert run(folder, "rules", "show", rule.name).exit_code == 0
+
+
+def test_it_is_said_why_somebody_was_not_told_at_once(line: AlertsWorld) -> None:
+    """Of the second notice of a day that has one: in the list, at the alert, of the recipient."""
+    folder, day = line.folder, an.on(1).date().isoformat()
+    line.deliver_by(daily_cap=1)
+    line.a_recipient("boss")
+    line.tell(*cancellations(1), *cancellations(1, first=1.1, client="cl_bert"))
+    assert f"held for the digest of {day}" in run(folder, "alerts", "list").stdout
+    (second,) = [one for one in line.shown() if one["client"] == "cl_bert"]
+    shown = run(folder, "alerts", "show", second["id"]).stdout
+    held = f"named in the digest when the day is over (digest of {day})"
+    assert f"boss  over the day's number of notices: {held}" in shown
+    assert second["id"] in run(folder, "recipient", "notices", "boss").stdout
+
+    def said() -> list[tuple[str, str | None, str | None]]:
+        found = json.loads(run(folder, "recipient", "notices", "boss", "--json").stdout)
+        return [(one["status"], one["message"], one["day"]) for one in found]
+
+    assert said() == [("held", "digest", day), ("pending", None, None)]
+    line.live(2)
+    assert said() == [("collected", "digest", day), ("pending", None, None)]
