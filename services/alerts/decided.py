@@ -12,8 +12,9 @@ from shared.values import frozen
 SOURCE: Final = "urn:rapport:alerts"
 """The CloudEvents source of what this service writes."""
 
-Telling = Literal["news", "history", "correction", "nobody"]
-"""``news`` is told; ``history`` waits in the ledger; ``correction`` is told to who was told."""
+Telling = Literal["news", "history", "correction", "instead", "nobody"]
+"""``news`` is told; ``history`` waits in the ledger; ``correction`` is told to who was told. With
+``instead`` others are told of what was told already, where it concerns everybody who was."""
 
 
 @frozen

@@ -195,7 +195,9 @@ def _stepped(
     if kind is None:
         return None, stands
     said_aloud = kind in ("opened", "escalated") and delivered(news.urgency)
-    told = said_aloud and not around.muted and absorbed is None
+    telling = _instead(known, concerned, around)
+    if said_aloud and not around.muted and absorbed is None:
+        telling = "history" if is_history else "news"
     step = Decided(
         subject=subject,
         alert=pair.alert,
@@ -211,10 +213,17 @@ def _stepped(
         escalated_at=escalated_at,
         concerned=concerned,
         body=body,
-        telling=("history" if is_history else "news") if told else "nobody",
+        telling=telling,
         terms=around.terms,
     )
     return _with_history(step, known, mine), stands
+
+
+def _instead(known: Known | None, concerned: frozenset[str], around: Circumstances) -> Telling:
+    """Return whether others may have to be told: it concerns somebody whom it did not before."""
+    if known is None or not known.told or around.muted:
+        return "nobody"
+    return "instead" if concerned - known.concerned - {UNKNOWN} else "nobody"
 
 
 def _absorption(
@@ -291,7 +300,9 @@ def _amended(subject: Subject, known: Known, around: Circumstances) -> list[Deci
     mine = [action for action in around.actions if action.alert == known.alert]
     if step.concerned == known.concerned and tells_of(known.body["history"], mine):
         return []
-    return [replace(step, body={**step.body, "state": known.body["state"]})]
+    # What was taken back concerns nobody else any more.
+    telling = "nobody" if known.retracted else _instead(known, step.concerned, around)
+    return [replace(step, body={**step.body, "state": known.body["state"]}, telling=telling)]
 
 
 def _with_history(step: Decided, known: Known | None, actions: Sequence[Action]) -> Decided:

@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 
 from sqlalchemy import Connection
 
-from services.alerts import ledger, taking_back
+from services.alerts import ledger, standing_in, taking_back
 from services.alerts.audience import audience
 from services.alerts.ledger import Entries, Entry
 from services.alerts.shares import Shares
@@ -83,6 +83,8 @@ class Aloud:
             found |= {(ledger.WEBHOOK, one): shares.entry(step, one) for one in who.recipients}
             if not who.recipients:
                 found[ledger.WEBHOOK, ledger.NOBODY] = Entry(who.outcome)
+        elif step.telling == "instead":
+            standing_in.tell(db, step, self._recipients(organisation))
         return found
 
 

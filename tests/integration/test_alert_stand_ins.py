@@ -1,0 +1,267 @@
+"""Who is told after all, when a matter that was told turns out to concern whoever was told."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.alerts import outbox
+from services.alerts.ledger import UNDELIVERABLE
+from services.alerts.rule import Audience, Urgency, Verdict
+from shared.alliance.history import Phase
+from shared.envelope import Envelope
+from tests.support import events as an
+from tests.support.alert_rules import Matter, a_step, an_episode
+from tests.support.alerting import AlertsWorld, held
+from tests.support.databases import DIALECTS, migrated, url_of
+from tests.support.receiver import Receiver, a_receiver
+
+BOSS, ADA = "th_boss", "th_ada"
+
+
+class Graver(Matter):
+    """Grows urgent with its assessment; leadership is told, at first supervisors too."""
+
+    tell: Mapping[Urgency, tuple[Audience, ...]] = {
+        "attention": ("supervisor", "leadership"),
+        "urgent": ("leadership",),
+    }
+
+    def judge(self, phase: Phase, settings: Mapping[str, Any], until: datetime) -> Verdict:
+        """Return one episode per boundary event."""
+        episodes = []
+        for matter in phase.boundary_events:
+            facts = {fact.type: fact for fact in matter.facts}
+            steps = [
+                a_step(urgency, facts[type].occurred_at, facts[type])
+                for type, urgency in URGENCIES.items()
+                if type in facts
+            ]
+            episodes.append(an_episode(self.name, phase, steps, matter.closed_at))
+        return Verdict(tuple(episodes))
+
+
+URGENCIES: Mapping[str, Urgency] = {"boundary.noted": "attention", "boundary.assessed": "urgent"}
+
+
+@pytest.fixture(params=DIALECTS)
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AlertsWorld]:
+    """Yield a world with an armed clinic."""
+    with migrated(url_of(request, tmp_path)) as db:
+        made = AlertsWorld(db, tmp_path, rules=(Graver(),))
+        made.arm()
+        yield made
+        made.close()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """Yield a running receiver: of who is told first, or of who stands in."""
+    with a_receiver() as running:
+        yield running
+
+
+@pytest.fixture
+def board() -> Iterator[Receiver]:
+    """Yield a running receiver of governance."""
+    with a_receiver() as running:
+        yield running
+
+
+def told(world: AlertsWorld) -> Envelope:
+    """Tell of a boundary event, and send what is to be sent; return the event."""
+    noted = an.a_boundary_noted()
+    world.tell(noted)
+    world.deliver()
+    return noted
+
+
+def corrected(world: AlertsWorld, noted: Envelope, concerns: str = BOSS, **more: Any) -> None:
+    """Say whom it concerns after all, and send what is to be sent."""
+    world.tell(an.a_correction(noted, concerns=concerns, **more))
+    world.deliver()
+
+
+def test_governance_is_told_once(world: AlertsWorld, receiver: Receiver, board: Receiver) -> None:
+    """The only leader was told, and is named afterwards: governance is told, and they nothing."""
+    world.a_recipient("boss", receiver.url, person=BOSS)
+    world.a_recipient("board", board.url, role="governance")
+    noted = told(world)
+    assert (len(receiver.messages), len(board.messages)) == (1, 0)
+    corrected(world, noted)
+    (message,) = board.messages
+    assert message.body["type"] == "rapport.alert.opened"
+    assert message.body == receiver.messages[0].body
+    corrected(world, noted, at=an.on(3))
+    world.live(2)
+    world.deliver()
+    assert (len(receiver.messages), len(board.messages)) == (1, 1)
+
+
+def test_the_alternate_comes_before_governance(
+    world: AlertsWorld, receiver: Receiver, board: Receiver
+) -> None:
+    """Whoever was named to stand in does; governance hears nothing."""
+    deputy = world.a_recipient("deputy", receiver.url, role="safeguarding")
+    world.a_recipient("boss", person=BOSS, alternate=deputy)
+    world.a_recipient("board", board.url, role="governance")
+    corrected(world, told(world))
+    assert (len(receiver.messages), len(board.messages)) == (1, 0)
+
+
+def test_where_somebody_else_was_told_nobody_stands_in(
+    world: AlertsWorld, receiver: Receiver, board: Receiver
+) -> None:
+    """Another leader knows of it already; once they are named as well, the third is told."""
+    world.a_recipient("boss", receiver.url, person=BOSS)
+    world.a_recipient("other", receiver.url, person=ADA)
+    noted = told(world)
+    world.a_recipient("third", board.url)
+    corrected(world, noted)
+    assert board.messages == []
+    corrected(world, noted, ADA, at=an.on(3))
+    assert len(board.messages) == 1
+    assert len(receiver.messages) == 2
+
+
+def test_who_stood_in_may_be_named_as_well(
+    world: AlertsWorld, receiver: Receiver, board: Receiver
+) -> None:
+    """Then the next one is told; where there is none, it is undeliverable and counted."""
+    deputy = world.a_recipient("deputy", receiver.url, role="safeguarding", person=ADA)
+    world.a_recipient("boss", person=BOSS, alternate=deputy)
+    world.a_recipient("board", board.url, role="governance", person="th_chair")
+    noted = told(world)
+    corrected(world, noted)
+    corrected(world, noted, ADA, at=an.on(3))
+    assert (len(receiver.messages), len(board.messages)) == (1, 1)
+    assert undeliverable(world) == 0
+    corrected(world, noted, "th_chair", at=an.on(4))
+    assert (len(receiver.messages), len(board.messages)) == (1, 1)
+    assert undeliverable(world) == 1
+
+
+def test_who_was_removed_before_they_were_named_knows_of_nothing_for_us(
+    world: AlertsWorld, receiver: Receiver, board: Receiver
+) -> None:
+    """Their recipient is gone, so nobody who reads was told: governance is."""
+    boss = world.a_recipient("boss", receiver.url, person=BOSS)
+    world.a_recipient("board", board.url, role="governance")
+    noted = told(world)
+    world.office.recipients.remove(world.organisation, boss)
+    corrected(world, noted)
+    assert (len(receiver.messages), len(board.messages)) == (1, 1)
+
+
+def test_who_knows_of_less_does_not_stand_for_who_knows_all(
+    world: AlertsWorld, receiver: Receiver, board: Receiver
+) -> None:
+    """A supervisor was told that it began; that it is urgent only who is named knows."""
+    world.a_recipient("supervisor", receiver.url, role="supervisor")
+    world.a_recipient("boss", receiver.url, person=BOSS)
+    world.a_recipient("board", board.url, role="governance")
+    noted = told(world)
+    world.tell(an.a_boundary_assessed(severity=4))
+    world.deliver()
+    corrected(world, noted, at=an.on(8))
+    assert [message.body["type"] for message in board.messages] == ["rapport.alert.escalated"]
+
+
+def test_a_removal_alone_makes_nobody_stand_in(
+    world: AlertsWorld, receiver: Receiver, board: Receiver
+) -> None:
+    """Whoever was told and is no recipient any more may know of it: it concerns nobody else."""
+    boss = world.a_recipient("boss", receiver.url, person=BOSS)
+    world.a_recipient("board", board.url, role="governance")
+    noted = told(world)
+    world.office.recipients.remove(world.organisation, boss)
+    world.tell(an.a_correction(noted, area="gifts"))
+    (alert,) = world.alerts()
+    key, path = world.a_key("read", "act", person=BOSS), f"/v1/alerts/{alert['id']}"
+    seen = key | {"If-Match": world.get(path, key).headers["ETag"]}
+    assert world.post(f"{path}/comment", {"code": "waiting"}, seen).status_code == 202
+    world.settle()
+    world.deliver()
+    assert board.messages == []
+
+
+def test_only_the_last_step_is_told(
+    world: AlertsWorld, receiver: Receiver, board: Receiver
+) -> None:
+    """Who stands in learns how it stands, and not the way there."""
+    world.a_recipient("boss", receiver.url, person=BOSS)
+    world.a_recipient("board", board.url, role="governance")
+    noted = told(world)
+    world.tell(an.a_boundary_assessed(severity=4))
+    world.deliver()
+    kinds = [message.body["type"] for message in receiver.messages]
+    assert kinds == ["rapport.alert.opened", "rapport.alert.escalated"]
+    corrected(world, noted, at=an.on(8))
+    assert [message.body["type"] for message in board.messages] == kinds[-1:]
+
+
+def test_what_was_taken_back_is_told_to_nobody_else(
+    world: AlertsWorld, receiver: Receiver, board: Receiver
+) -> None:
+    """An alert that a correction voids is no matter for whoever stands in, then or later."""
+    world.a_recipient("boss", receiver.url, person=BOSS)
+    world.a_recipient("board", board.url, role="governance")
+    noted = told(world)
+    world.tell(an.a_retraction(noted))
+    world.deliver()
+    world.tell(an.a_correction(noted, concerns=BOSS, at=an.on(5)))
+    world.deliver()
+    assert board.messages == []
+
+
+def test_a_matter_that_is_over_is_told_all_the_same(
+    world: AlertsWorld, receiver: Receiver, board: Receiver
+) -> None:
+    """Whoever closed it was the one whom it concerns: somebody else must know."""
+    world.a_recipient("boss", receiver.url, person=BOSS)
+    world.a_recipient("board", board.url, role="governance")
+    noted = told(world)
+    (alert,) = world.alerts()
+    key, path = world.a_key("read", "act", person=BOSS), f"/v1/alerts/{alert['id']}"
+    seen = key | {"If-Match": world.get(path, key).headers["ETag"]}
+    assert world.post(f"{path}/resolve", {"reason": "handled"}, seen).status_code == 202
+    world.settle()
+    assert world.shown()[0]["state"] == "resolved"
+    corrected(world, noted)
+    assert len(board.messages) == 1
+
+
+def test_without_consent_to_alerts_nobody_is_told(
+    world: AlertsWorld, receiver: Receiver, board: Receiver
+) -> None:
+    """While it is withdrawn nothing is told, to those who stand in neither."""
+    world.a_recipient("boss", receiver.url, person=BOSS)
+    world.a_recipient("board", board.url, role="governance")
+    noted = told(world)
+    world.tell(an.a_consent("withdrawn", an.on(9), scope="alerts"))
+    corrected(world, noted, at=an.on(10))
+    assert board.messages == []
+
+
+def test_reading_again_tells_nobody(
+    world: AlertsWorld, receiver: Receiver, board: Receiver
+) -> None:
+    """Every table that the stream can fill again is lost: the ledger says who stood in."""
+    world.a_recipient("boss", receiver.url, person=BOSS)
+    world.a_recipient("board", board.url, role="governance")
+    corrected(world, told(world))
+    world.tell(held(9))
+    before = world.ledger()
+    world.begun_again(batch_limit=1)
+    world.settle()
+    world.deliver()
+    assert world.ledger() == before
+    assert (len(receiver.messages), len(board.messages)) == (1, 1)
+
+
+def undeliverable(world: AlertsWorld) -> int:
+    """Return how many alerts could be told to nobody."""
+    with world.db.read() as db:
+        return outbox.untold(db, world.organisation)[UNDELIVERABLE]
