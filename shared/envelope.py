@@ -53,6 +53,8 @@ class Envelope:
         recorded_at: When Rapport took it (``ce_recordedtime``); aware UTC.
         kept_id: Its id, where that was kept beside the bytes: a fold names every fact, and
             need not hash each name again.
+        read_since: When it came to be read at its client, where it was sent about another who
+            was merged into that one.
     """
 
     organisation: str
@@ -61,6 +63,13 @@ class Envelope:
     content: str
     recorded_at: datetime
     kept_id: str | None = field(default=None, compare=False, repr=False)
+    read_since: datetime | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def known_since(self) -> datetime:
+        """Since when it is known of its client."""
+        since = self.read_since
+        return self.recorded_at if since is None else max(self.recorded_at, since)
 
     @property
     def client(self) -> str | None:

@@ -15,9 +15,10 @@ from services.alerts.tables import Tables
 from shared import metrics
 from shared.alliance.amendments import AMENDMENTS
 from shared.alliance.calendar import local_date
+from shared.alliance.mergers import merged_into
 from shared.clock import EPOCH
 from shared.envelope import Envelope
-from shared.storage import facts, shared_facts
+from shared.storage import facts, shared_facts, ties
 from shared.storage.facts import Arrival, Stored
 from shared.storage.replacing import Who
 from shared.stream.handling import Item
@@ -60,7 +61,7 @@ class Intake:
         """Store the facts of a batch; return whom they concern, each with its partition."""
         stored = self.store(db, batch)
         self._count(stored)
-        return {
+        return _tied(batch) | {
             who: arrival.partition
             for arrival in stored.new
             for who in self._concerned(db, arrival.partition, arrival.envelope)
@@ -69,7 +70,9 @@ class Intake:
     def store(self, db: Connection, batch: Sequence[Item]) -> Stored:
         """Store the facts of a batch, and who sent them; ticks are no facts."""
         told = [one for one in batch if one.envelope.event.type != TICK]
-        stored = facts.store(db, self._tables.facts, [one.arrival for one in told])
+        arrivals = [one.arrival for one in told]
+        ties.note(db, self._tables.ties, arrivals)
+        stored = facts.store(db, self._tables.facts, arrivals)
         shared_facts.note(db, self._tables.shared, stored.new)
         store.note_senders(
             db,
@@ -159,3 +162,13 @@ class Intake:
         metrics.LATE.labels(self._name).inc(
             sum(one.recorded_at - one.event.time > LATE_AFTER for one in late)
         )
+
+
+def _tied(batch: Sequence[Item]) -> dict[Who, int]:
+    """Return into whom clients are merged, by the records that stand under their keys."""
+    copied = [one.arrival for one in batch if one.arrival.elsewhere]
+    return {
+        (one.envelope.organisation, into): one.partition
+        for one in copied
+        if (into := merged_into(one.envelope.event)) is not None
+    }

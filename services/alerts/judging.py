@@ -49,6 +49,7 @@ class _Case:
     concerns: Matters
     latest_recorded: datetime
     until: datetime
+    present: datetime
 
 
 def judge_client(
@@ -58,26 +59,33 @@ def judge_client(
     rules: Sequence[Rule],
     alerts: Mapping[Key, Sequence[Known]],
     until: datetime,
+    *,
+    every: Sequence[Envelope] | None = None,
 ) -> Found:
     """Judge the whole life of one client.
 
     Args:
         organisation: Whose client it is.
         client: Opaque id.
-        envelopes: Everything that the stream holds about the client, people's actions too.
+        envelopes: Everything that is read at the client, people's actions too.
         rules: The rules that judge phases.
         alerts: Every alert ever known of the client.
         until: The present of its partition.
+        every: Everything about everybody whom mergers ever tied to the client: what people did
+            about an alert, and whom a matter concerns, counts whomever it was sent about.
     """
     facts = [one for one in envelopes if one.event.type not in ACTIONS]
+    known = envelopes if every is None else every
     case = _Case(
         organisation=organisation,
         history=fold_within(organisation.around, organisation.id, client, facts),
         alerts=alerts,
-        actions=actions_in(envelopes),
-        concerns=matters(facts),
-        latest_recorded=max((one.recorded_at for one in facts), default=EPOCH),
+        actions=actions_in(known),
+        concerns=matters(one for one in known if one.event.type not in ACTIONS),
+        latest_recorded=max((one.known_since for one in facts), default=EPOCH),
         until=until,
+        # The partition of another who is read here may be behind what stands here already.
+        present=until if every is None else max(until, *(one.recorded_at for one in every)),
     )
     groups: dict[tuple[str, str], list[Phase]] = defaultdict(list)
     for phase in case.history.phases:
@@ -261,7 +269,7 @@ def _judge_orphans(case: _Case, key: Key) -> Found:
 
 def _circumstances(case: _Case, clinic: str, phases: Sequence[Phase] = ()) -> Circumstances:
     return Circumstances(
-        until=case.until,
+        until=case.present,
         latest_recorded=case.latest_recorded,
         history_after=case.organisation.history_after(clinic),
         terms=case.organisation.terms(clinic),

@@ -14,11 +14,12 @@ from sqlalchemy import Connection, MetaData, Select, Table, and_, func, select
 from services.alerts import caseloads, ledger, store, tables
 from services.alerts.intake import FIRST
 from services.alerts.rule import Rule
+from services.alerts.showing import stale
 from services.alerts.voice import Settling, Silent
-from services.alerts.watcher import Watcher, presents, stale
+from services.alerts.watcher import Watcher, presents
 from shared import ids
 from shared.clock import EPOCH, from_micros
-from shared.storage import positions
+from shared.storage import positions, ties
 from shared.storage.accounts import Recipient
 from shared.storage.comparing import Pair, Row, clients_after
 from shared.storage.generations import Generation
@@ -51,8 +52,9 @@ class Judge(Watcher):
     def judge(self, db: Connection, partition: int, whose: str, clients: Sequence[str]) -> None:
         """Judge clients (or sources) at the present of their partition.
 
-        Who is held back is not judged, here as anywhere: it would be by a part of its facts, and
-        what seems to be silence would be settled for good. It is shown as the ledger has it.
+        Who is held back, or tied to somebody who is, is not judged, here as anywhere: it would be
+        by a part of its facts, and what seems to be silence would be settled for good. It is
+        shown as the ledger has it.
         """
         held = parking.held(db, self.name).clients
         clock = store.advance_clock(db, self._tables, {partition: EPOCH})
@@ -60,12 +62,12 @@ class Judge(Watcher):
         free = {who: at for who, at in places.items() if who not in held}
         staff = {who for who in free if ids.is_staff(who[1])}
         alone = {who: at for who, at in free.items() if who not in staff}
-        changed = self._judge_all(db, alone, clock)
+        changed, tied = self._judge_all(db, alone, clock, held)
         if self._caseload_rules:
             # Judged in the end, when every client's part of them is there.
             store.touch(db, self._tables, dict.fromkeys(changed, FIRST))
         self._judge_caseloads(db, staff, held)
-        waiting = [client for client in clients if (whose, client) in held]
+        waiting = [one for one in clients if (whose, one) in held or (whose, one) in tied]
         store.show_nothing(db, self._tables, [(whose, client) for client in waiting])
         for known in ledger.known_alerts(db, self._tables.inbox, whose, waiting).values():
             store.show(db, self._tables, places, stale(whose, known, (), afresh=True))
@@ -144,6 +146,15 @@ class Candidate:
         }
         return list(made.values())
 
+    def held(self, db: Connection) -> frozenset[Who]:
+        """Return who is held back, and everybody tied to them."""
+        held, found = parking.held(db, self._consumer).clients, set[Who]()
+        for organisation in {organisation for organisation, _ in held}:
+            names = [client for whose, client in held if whose == organisation]
+            tied = ties.of(db, self._tables.ties, organisation, names, lock=False)
+            found |= {(organisation, client) for client in tied.kin}
+        return held | found
+
     def settle(self, db: Connection) -> int:
         """Settle every step that these rules would take now, against the ledger.
 
@@ -213,6 +224,7 @@ def _nobody(_: str) -> Sequence[Recipient]:
 
 _COMPARED: Final = (
     "alerts_facts",
+    "alerts_ties",
     "alerts_phases",
     "alerts_extracts",
     "alerts_episodes",

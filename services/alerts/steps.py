@@ -282,7 +282,12 @@ def _closed(
         escalated_at=known.escalated_at,
         concerned=known.concerned - {UNKNOWN}
         | around.concerns(one["event"] for one in known.body["evidence"]),
-        body={**_own(known.body), "state": kind, "snoozed_until": None},
+        body={
+            **_own(known.body),
+            "client": subject.client,
+            "state": kind,
+            "snoozed_until": None,
+        },
         telling=telling,
         terms=around.terms,
     )

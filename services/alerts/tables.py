@@ -29,6 +29,7 @@ from shared.storage.facts import facts_table
 from shared.storage.positions import REBUILDABLE
 from shared.storage.shared_facts import sums_table
 from shared.storage.table_sets import Catalogue, TableSet
+from shared.storage.ties import ties_table
 
 NAME: Final = "alerts"
 """What these tables are together: they share one position, and stand or fall together."""
@@ -37,6 +38,9 @@ CONSUMER: Final = "alerts.v1"
 """Names the positions and the group of the first generation."""
 
 VERSION: Final = 1
+
+JUDGEMENT: Final = 2
+"""Rises whenever the same rules come to other alerts; 2 judges merged clients as one."""
 
 NOW: Final = 0
 """Due at once."""
@@ -69,6 +73,7 @@ class Tables:
         seen: Which types were seen from each clinic, and whether the stream says so.
         extracts: What rules about a therapist's caseload need to know of each client.
         shared: A sum over the facts about many clients that each partition holds.
+        ties: Which clients any merger ever tied to each other: they are judged as one.
     """
 
     generation: int
@@ -83,6 +88,7 @@ class Tables:
     seen: Table
     extracts: Table
     shared: Table
+    ties: Table
 
 
 @cache
@@ -109,6 +115,7 @@ def of(generation: int) -> Tables:
         seen=_seen(metadata, _named(declared, "seen")),
         extracts=_extracts(metadata, _named(declared, "extracts")),
         shared=sums_table(metadata, _named(declared, "shared")),
+        ties=ties_table(metadata, _named(declared, "ties")),
     )
 
 
@@ -120,7 +127,7 @@ def declared(generation: int) -> Catalogue:
 
 def judged_by(rules: Sequence[Rule]) -> TableSet:
     """Return the set as some rules fill it: others, or other versions, come to other alerts."""
-    code = ", ".join([f"watcher {VERSION}", *(f"{one.name} {one.version}" for one in rules)])
+    code = ", ".join([f"watcher {JUDGEMENT}", *(f"{one.name} {one.version}" for one in rules)])
     return TableSet(NAME, CONSUMER, code, declared)
 
 

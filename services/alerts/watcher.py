@@ -5,7 +5,7 @@ episodes, steps and the ledger, all or nothing. Telling happens later, from the 
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
@@ -14,21 +14,20 @@ from typing import Final
 from sqlalchemy import Connection
 
 from services.alerts import caseloads, ledger, store, tables
-from services.alerts.alert import ACTIONS
 from services.alerts.intake import FIRST, TICK, Intake
 from services.alerts.judging import Found, judge_client, judge_source
 from services.alerts.judging_caseloads import judge_caseload
-from services.alerts.ledger import Key
+from services.alerts.judging_units import Alerts, acted_on, belonging, judge_unit
 from services.alerts.organisations import Organisation, Organisations
 from services.alerts.rule import CaseloadRule, FeedRule, Rule
-from services.alerts.steps import Decided, Known
+from services.alerts.showing import shown, stale
 from services.alerts.store import Life, Places, Shown
+from services.alerts.units import Unit, behind, origins, units
 from services.alerts.voice import Aloud, Voice
 from shared import ids
 from shared.clock import EPOCH, parse_time
-from shared.envelope import Envelope
 from shared.errors import Unreadable, blamed_on
-from shared.storage import facts, generations, table_sets
+from shared.storage import generations, table_sets
 from shared.storage.accounts import Recipient
 from shared.storage.replacing import CHUNK, Who
 from shared.stream import parking
@@ -42,10 +41,19 @@ FUTURE: Final = timedelta(days=3_650)
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """What a judgement of several clients comes to; stale is what is not shown as it is."""
+    """What a judgement of several clients comes to.
+
+    Attributes:
+        all: What was found of each.
+        stale: What is not shown as it is.
+        places: Where each of them stands, whom mergers tie to them too.
+        waiting: Who could not be judged now, because somebody tied to them cannot.
+    """
 
     all: list[Found]
     stale: list[Shown]
+    places: dict[Who, int] = field(default_factory=dict)
+    waiting: list[Who] = field(default_factory=list)
 
 
 class Watcher:
@@ -112,10 +120,11 @@ class Watcher:
         if ids.is_staff(who[1]):
             self._judge_caseloads(db, {who}, ())
             return
-        judged = self._judged(db, who[0], {who: partition}, clock)
-        if last:
-            changed = self._keep(db, {who: partition}, judged)
-            self._judge_caseloads(db, changed, parking.held(db, self.name).clients)
+        held = parking.held(db, self.name).clients
+        judged = self._judged(db, who[0], {who: partition}, clock, held - {who})
+        if last and not judged.waiting:
+            changed = self._keep(db, judged)
+            self._judge_caseloads(db, changed, held)
 
     def clients_known(self, db: Connection) -> int:
         """Return how many clients were ever judged."""
@@ -149,21 +158,33 @@ class Watcher:
         store.touch(db, self._tables, later)
         staff = {who for who in free if ids.is_staff(who[1])}
         clients = {who: at for who, at in free.items() if who not in staff}
-        self._judge_caseloads(db, staff | self._judge_all(db, clients, clock), held)
+        changed, _ = self._judge_all(db, clients, clock, held)
+        self._judge_caseloads(db, staff | changed, held)
 
-    def _judge_all(self, db: Connection, whose: Places, clock: Mapping[int, datetime]) -> set[Who]:
+    def _judge_all(
+        self,
+        db: Connection,
+        whose: Places,
+        clock: Mapping[int, datetime],
+        held: Collection[Who],
+    ) -> tuple[set[Who], list[Who]]:
         """Judge clients, so many at once, and write what that comes to.
 
         Returns:
-            The therapists whose caseloads are otherwise now.
+            The therapists whose caseloads are otherwise now; and who stays due, because somebody
+            whom a merger ties to them cannot be judged.
         """
         changed: set[Who] = set()
+        waiting: list[Who] = []
         for organisation, every in groupby(sorted(whose), key=itemgetter(0)):
             named = list(every)
             for start in range(0, len(named), CHUNK):
                 some = {who: whose[who] for who in named[start : start + CHUNK]}
-                changed |= self._keep(db, some, self._judged(db, organisation, some, clock))
-        return changed
+                judged = self._judged(db, organisation, some, clock, held)
+                changed |= self._keep(db, judged)
+                waiting += [who for who in judged.waiting if who in some]
+        store.touch(db, self._tables, {who: whose[who] for who in waiting})
+        return changed, waiting
 
     def _judge_caseloads(
         self, db: Connection, whose: Collection[Who], held: Collection[Who]
@@ -182,8 +203,7 @@ class Watcher:
         for organisation, every in groupby(free, key=itemgetter(0)):
             therapists = [therapist for _, therapist in every]
             found = self._judged_caseloads(db, organisation, therapists, until)
-            places = {(organisation, one): FIRST for one in therapists}
-            self._keep(db, places, found)
+            self._keep(db, found)
 
     def _judged_caseloads(
         self, db: Connection, organisation: str, whose: Sequence[str], until: datetime
@@ -191,66 +211,95 @@ class Watcher:
         around = self._organisations.of(db, organisation, FIRST)
         every = caseloads.of_therapists(db, self._tables, organisation, whose, around.around)
         alerts = ledger.known_alerts(db, self._tables.inbox, organisation, whose)
-        found, afresh = _Judged([], []), not self._voice.aloud
+        places = {(organisation, one): FIRST for one in whose}
+        found, afresh = _Judged([], [], places), not self._voice.aloud
         for therapist, caseload in every.items():
             with blamed_on(organisation, therapist):
-                known = _acted_on(alerts[therapist], (), around)
+                known = acted_on(alerts[therapist], (), around)
                 one = judge_caseload(around, caseload, self._caseload_rules, known, until)
                 found.all.append(one)
                 found.stale.extend(stale(organisation, known, one.steps, afresh=afresh))
         return found
 
     def _judged(
-        self, db: Connection, organisation: str, whose: Places, clock: Mapping[int, datetime]
+        self,
+        db: Connection,
+        organisation: str,
+        whose: Places,
+        clock: Mapping[int, datetime],
+        held: Collection[Who],
     ) -> _Judged:
-        """Judge clients of one organisation; write nothing.
+        """Judge clients of one organisation, and whomever mergers tie to them; write nothing.
 
         Raises:
             ClientFault: naming the one who cannot be judged.
         """
-        clients = [client for _, client in whose]
-        read = self._organisations.at(db, organisation, set(whose.values()))
-        arrivals = facts.of_clients(db, self._tables.facts, organisation, clients)
-        alerts = ledger.known_alerts(db, self._tables.inbox, organisation, clients)
+        every = units(db, self._tables, organisation, whose)
+        free = self._free(db, every, held)
         found, afresh = _Judged([], []), not self._voice.aloud
-        for (_, client), partition in whose.items():
-            around, until = read[partition], clock[partition]
-            with blamed_on(organisation, client):
-                own = [arrival.envelope for arrival in arrivals[client]]
-                known = _acted_on(alerts[client], own, around)
-                for one in self._judge(around, client, own, known, until):
+        found.waiting.extend(who for one in every if one not in free for who in one.whose)
+        found.places.update(pair for one in free for pair in one.whose.items())
+        clients = [client for _, client in found.places]
+        read = self._organisations.at(db, organisation, set(found.places.values()))
+        alerts = ledger.known_alerts(db, self._tables.inbox, organisation, clients)
+        for unit in free:
+            # Whoever is to be judged is blamed: a record of theirs is what was just read.
+            with blamed_on(
+                organisation, next(one for org, one in unit.whose if (org, one) in whose)
+            ):
+                for one, known in self._judge(db, unit, read, alerts, clock):
                     found.all.append(one)
-                    if own or client in around.silences:
-                        others = stale(organisation, known, one.steps, afresh=afresh)
-                        found.stale.extend(others)
+                    found.stale.extend(stale(organisation, known, one.steps, afresh=afresh))
         return found
+
+    def _free(
+        self, db: Connection, every: Sequence[Unit], held: Collection[Who]
+    ) -> Sequence[Unit]:
+        """Return the units that can be judged now."""
+        if all(len(one.places) == 1 and not one.half_read for one in every):
+            return every
+        again = behind(db, self.name) if self._voice.aloud else ()
+        return [one for one in every if not one.waits(held, again)]
 
     def _judge(
         self,
-        around: Organisation,
-        client: str,
-        own: Sequence[Envelope],
-        known: Mapping[Key, Sequence[Known]],
-        until: datetime,
-    ) -> Iterable[Found]:
+        db: Connection,
+        unit: Unit,
+        read: Mapping[int, Organisation],
+        alerts: Mapping[str, Alerts],
+        clock: Mapping[int, datetime],
+    ) -> Iterable[tuple[Found, Alerts]]:
+        """Yield what is found of each of a unit, and the alerts known of them."""
+        if len(unit.places) > 1:
+            told = [
+                one.alert for of in unit.members for each in alerts[of].values() for one in each
+            ]
+            first = origins(db, unit.organisation, told)
+            presents = store.present(db, self._tables)
+            mine = belonging(unit, alerts, first)
+            yield from judge_unit(unit, read, self._rules, mine, presents)
+            return
+        ((client, partition),) = unit.places.items()
+        around, own, until = read[partition], unit.own[client], clock[partition]
+        known = acted_on(alerts[client], own, around)
         if own:
-            yield judge_client(around, client, own, self._rules, known, until)
+            yield judge_client(around, client, own, self._rules, known, until), known
         elif client not in around.silences:
             # Nothing is known of it (any more): let it be due no longer.
-            yield Found(Life((around.id, client), None, 0, (), ()), ())
+            yield Found(Life((around.id, client), None, 0, (), ()), ()), {}
         for rule in self._feed_rules if client in around.silences else ():
-            yield judge_source(around, client, rule, known, until)
+            yield judge_source(around, client, rule, known, until), known
 
-    def _keep(self, db: Connection, whose: Places, found: _Judged) -> set[Who]:
+    def _keep(self, db: Connection, found: _Judged) -> set[Who]:
         """Write what was judged, and what to tell; return whose caseloads are otherwise now."""
-        steps = [step for one in found.all for step in one.steps]
+        whose, steps = found.places, [step for one in found.all for step in one.steps]
         store.save(db, self._tables, whose, [one.life for one in found.all])
         changed = caseloads.save(db, self._tables, [one.life for one in found.all])
         kept = self._voice.keep(db, steps)
         if not self._voice.aloud:
             # What was shown may have been another's guess: it is in no ledger.
             store.show_nothing(db, self._tables, [one.life.who for one in found.all])
-        store.show(db, self._tables, whose, [*found.stale, *map(_shown, kept)])
+        store.show(db, self._tables, whose, [*found.stale, *map(shown, kept)])
         return changed
 
 
@@ -275,50 +324,3 @@ def present(item: Item) -> datetime:
     if latest - item.record.appended_at > FUTURE:
         raise Unreadable("it speaks of a time that cannot be the present")
     return latest
-
-
-def _acted_on(
-    alerts: Mapping[Key, Sequence[Known]], envelopes: Iterable[Envelope], around: Organisation
-) -> dict[Key, list[Known]]:
-    """Return the alerts, each that somebody has acted on taken as told."""
-    own = {one.event.data["alert"] for one in envelopes if one.event.type in ACTIONS}
-    acted = around.acted_on | own
-    return {
-        key: [one if one.alert not in acted else one.known_to_somebody() for one in known]
-        for key, known in alerts.items()
-    }
-
-
-def stale(
-    organisation: str,
-    alerts: Mapping[Key, Sequence[Known]],
-    steps: Sequence[Decided],
-    *,
-    afresh: bool,
-) -> list[Shown]:
-    """Return alerts that take no step now but are not shown as they are: after a rebuild.
-
-    Args:
-        organisation: Whose.
-        alerts: What is known of one client.
-        steps: Those that are taken now.
-        afresh: Whether what is shown of the client is forgotten first.
-    """
-    moving = {step.alert for step in steps}
-    return [
-        Shown(organisation, one.alert, one.number, one.body, one.concerned, hidden=False)
-        for known in alerts.values()
-        for one in known
-        if one.alert not in moving and not one.hidden and (afresh or one.shown != one.number)
-    ]
-
-
-def _shown(step: Decided) -> Shown:
-    return Shown(
-        step.subject.organisation,
-        step.alert,
-        step.number,
-        step.body,
-        step.concerned,
-        step.hidden,
-    )

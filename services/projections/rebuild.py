@@ -93,6 +93,10 @@ class Candidate:
             if what in old.tables and what != SUMS
         ]
 
+    def held(self, db: Connection) -> frozenset[Who]:
+        """Return who is held back: whoever is tied to them is folded all the same."""
+        return parking.held(db, self._consumer).clients
+
     def settle(self, db: Connection) -> int:
         """Do nothing: nobody is told anything of a timeline."""
         del db

@@ -180,15 +180,9 @@ def _alerts(
         valid_at: Only what was in effect by then.
         known_at: Only what was said by then.
     """
-    told = [
-        one
-        for client in clients
-        for one in models.alerts.query(db, viewer.organisation, client, known_at)
-    ]
-    told.sort(key=lambda one: (one[0]["effective_at"], one[0]["id"]))
     return [
         alert
-        for alert, evidence in told
+        for alert, evidence in models.alerts.query(db, viewer.organisation, clients, known_at)
         if (viewer.clinics is None or alert["clinic"] in viewer.clinics)
         and (valid_at is None or parse_time(alert["effective_at"]) <= valid_at)
         and _may_know(viewer, known, evidence)

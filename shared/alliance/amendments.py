@@ -217,12 +217,12 @@ def _latest_word(amendment: _Amendment) -> datetime:
     """Return when the last of an amendment and of all that retracts it was recorded."""
     seen: set[int] = set()
     ahead = [amendment]
-    latest = amendment.envelope.recorded_at
+    latest = amendment.envelope.known_since
     while ahead:
         one = ahead.pop()
         if id(one) not in seen:
             seen.add(id(one))
-            latest = max(latest, one.envelope.recorded_at)
+            latest = max(latest, one.envelope.known_since)
             ahead.extend(one.retracted_by)
     return latest
 

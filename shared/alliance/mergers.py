@@ -66,6 +66,15 @@ class Mergers:
             client = self.into[client]
         return client
 
+    def moved_at(self, client: str) -> datetime | None:
+        """Return when it was known that a client is read where it is; None: at itself."""
+        latest: datetime | None = None
+        said = {one.client: one.fact.known_at for one in self.stand if one.without is None}
+        while client in self.into:
+            latest = said[client] if latest is None else max(latest, said[client])
+            client = self.into[client]
+        return latest
+
     def read_together(self, client: str) -> frozenset[str]:
         """Return whose facts are read at a client; nobody's at one that is merged."""
         if client in self.into:
@@ -141,7 +150,8 @@ def together(
 ) -> tuple[Envelope, ...]:
     """Return everything that is read at a client, as if it had been sent about that one alone.
 
-    Each event keeps its id. What came under one (source, id) is one event, of which the first
+    Each event keeps its id, and is known of this client since the merger was: what was judged
+    before stays what it was. What came under one (source, id) is one event, of which the first
     recorded counts; if it says the same under another reference, that is no conflict. The
     mergers themselves, and what amends them, are left out.
 
@@ -157,7 +167,8 @@ def together(
         if one.event.subject in here and (known_at is None or one.recorded_at <= known_at):
             by_client[one.event.subject or ""].append(one)
     read = [one for some in by_client.values() for one in _without_mergers(some)]
-    return tuple(_at(client, one) for one in _one_event_each(read))
+    since = {one: found.moved_at(one) for one in by_client}
+    return tuple(_at(client, one, since[one.event.subject or ""]) for one in _one_event_each(read))
 
 
 _SPEAKING: Final = frozenset({MERGED, *AMENDMENTS})
@@ -239,8 +250,8 @@ def _said(envelope: Envelope) -> bytes:
     return orjson.dumps([event.type, event.time, data], option=orjson.OPT_SORT_KEYS)
 
 
-def _at(client: str, envelope: Envelope) -> Envelope:
+def _at(client: str, envelope: Envelope, since: datetime | None) -> Envelope:
     if envelope.event.subject == client:
         return envelope
     moved = replace(envelope.event, subject=client)
-    return replace(envelope, event=moved, kept_id=envelope.id)
+    return replace(envelope, event=moved, kept_id=envelope.id, read_since=since)

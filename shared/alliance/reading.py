@@ -31,7 +31,7 @@ class Fact:
         occurred_at: The (corrected) ``time``.
         recorded_at: When the original was recorded.
         known_at: When it came to stand as it does: the latest ``recorded_at`` of the original and
-            of the amendments that shape it.
+            of the amendments that shape it, and of the mergers by which it came to its client.
         source: The CloudEvents source as sent.
         id: The CloudEvents id as sent.
         sender: The registered source (``src_…``) it came through.
@@ -166,7 +166,7 @@ def first_recorded(envelope: Envelope) -> tuple[datetime, bool, str, str]:
 def _fact(key: Key, envelope: Envelope, amendments: Amendments | None) -> Fact | None:
     event = envelope.event
     occurred_at, data, corrected = event.time, event.data, False
-    known_at = envelope.recorded_at
+    known_at = envelope.recorded_at if envelope.read_since is None else envelope.known_since
     if amendments is not None and amendments.may_touch(key):
         shape = amendments.shape(key, envelope)
         if shape is None:

@@ -22,6 +22,7 @@ from shared.storage.generations import LEASE, Generation, Stage
 from shared.stream import parking, succession
 from shared.stream.bounded import BoundedStream
 from shared.stream.handling import Handler
+from shared.stream.parking import Who
 from shared.stream.ports import Partition, Stream
 from shared.stream.runner import Runner
 
@@ -67,6 +68,9 @@ class Candidate(Protocol):
 
     def pairs(self, db: Connection, old: Generation) -> Sequence[Pair]:
         """Return what is compared with another generation, the facts first."""
+
+    def held(self, db: Connection) -> frozenset[Who]:
+        """Return who is held back, and who is not folded because of them."""
 
     def settle(self, db: Connection) -> int:
         """Do what belongs into the transaction of the switch; return how much that was."""
@@ -247,7 +251,7 @@ class Rebuilding:
     def _differences(self, db: Connection) -> Sequence[Difference]:
         if self._comparison is None:
             return []
-        here, there = (parking.held(db, one.consumer).clients for one in (self._new, self._old))
+        here, there = self._candidate.held(db), parking.held(db, self._old.consumer).clients
         # Who was tried again since it was compared: no position moved with that.
         self._comparison.waiting |= here - there
         return self._comparison.differences(db, here)
@@ -262,8 +266,7 @@ class Rebuilding:
                 return True
             if self._comparison.waiting and self._looks < LOOKS:
                 self._looks += 1
-                held = parking.held(db, self._new.consumer).clients
-                self._comparison.look_again(db, held)
+                self._comparison.look_again(db, self._candidate.held(db))
                 return True
         return False
 

@@ -273,3 +273,18 @@ def test_who_is_held_back_is_said_and_not_folded(world: World) -> None:
     assert [one["parked"] for one in after] == [True]
     assert world.timeline(BEN)["parked"]["records"] == 1
     assert sessions(world.timeline(BEN)) == ["s1", "s2", "s3"]
+
+
+def test_an_alert_stands_where_it_was_said_last(world: World) -> None:
+    """Told of one, then of the other, then of the first again, it is never on both timelines."""
+    said = merger(ANN, BEN)
+    world.tell(held("s1", 1, ANN), held("s2", 2, BEN), said)
+    ann, ben = world.client(ANN), world.client(BEN)
+    for number, client in ((1, ann), (2, ben)):
+        step = an_alert_step(step="revised", client=client, number=number, at=an.on(21))
+        world.alert(step)
+    assert [one["client"] for one in world.timeline(BEN)["alerts"]] == [ben]
+    world.tell(an.a_retraction(said))
+    world.alert(an_alert_step(step="revised", client=ann, number=3, at=an.on(21)))
+    assert [one["client"] for one in world.timeline(ANN)["alerts"]] == [ann]
+    assert world.timeline(BEN)["alerts"] == []

@@ -190,7 +190,7 @@ def _alerts_stand_on_the_stream(world: World, told: Sequence[Any]) -> None:
         newest = {
             (organisation, alert["id"]): alert["state"]
             for organisation, client in {(row.organisation, row.client) for row in steps}
-            for alert, _ in read_models.of(FIRST).alerts.query(db, organisation, client)
+            for alert, _ in read_models.of(FIRST).alerts.query(db, organisation, [client])
         }
     states = {
         (row.organisation, row.alert): orjson.loads(row.body)["state"]

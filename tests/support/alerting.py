@@ -26,14 +26,15 @@ from services.alerts.rules.source_silent import SourceSilent
 from services.alerts.ticker import Ticker
 from services.alerts.watcher import Watcher
 from services.alerts.webhook import Sender
+from shared.alliance.mergers import merged_into
 from shared.clock import ManualClock
 from shared.envelope import Envelope
 from shared.storage.engine import Database
 from shared.stream.broadcast import copies
-from shared.stream.codec import decode, encode
+from shared.stream.codec import decode, encode, key_of
 from shared.stream.embedded import EmbeddedStream
 from shared.stream.following import Following
-from shared.stream.ports import ALERTS, EVENTS, Partition
+from shared.stream.ports import ALERTS, EVENTS, Outgoing, Partition
 from shared.stream.runner import Runner
 from shared.web.app import create_app
 from tests.support import alert_rules
@@ -149,7 +150,7 @@ class AlertsWorld:
             if envelope.client is None:
                 self.publisher.publish(copies(envelope, PARTITIONS), DEADLINE_S)
             else:
-                self.publisher.publish([encode(envelope, EVENTS)], DEADLINE_S)
+                self.publisher.publish(records(envelope), DEADLINE_S)
         latest = max((one.recorded_at for one in envelopes), default=START)
         self.clock.set(max(self.clock.now(), latest))
         if settle:
@@ -264,6 +265,15 @@ class AlertsWorld:
             found += [decode(record) for record in batch]
         reader.close()
         return found
+
+
+def records(envelope: Envelope) -> list[Outgoing]:
+    """Return the records of an event about a client: a merger stands under both keys."""
+    record = encode(envelope, EVENTS)
+    into = merged_into(envelope.event)
+    if into is None:
+        return [record]
+    return [record, replace(record, key=key_of(envelope.organisation, into))]
 
 
 def cancellations(count: int, *, first: float = 1, **stated: Any) -> list[Envelope]:

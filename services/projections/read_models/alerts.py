@@ -4,7 +4,7 @@ Steps may be redelivered, and may come in any order. All are kept, so that a tim
 what was known at an earlier time; the newest is chosen among them.
 """
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence, Set
 from datetime import datetime
 from typing import Any
 
@@ -65,15 +65,29 @@ class Alerts:
             self._choose_newest(db, organisation, alert)
 
     def query(
-        self, db: Connection, organisation: str, client: str, known_at: datetime | None = None
+        self,
+        db: Connection,
+        organisation: str,
+        clients: Collection[str],
+        known_at: datetime | None = None,
     ) -> list[tuple[dict[str, Any], Set[str]]]:
-        """Return the alerts of a client as they stood at ``known_at``, oldest first.
+        """Return the alerts of one client as they stood at ``known_at``, oldest first.
 
         With each come the boundary facts that it ever stood on: its history tells of them all.
+
+        Args:
+            db: The database.
+            organisation: Whose.
+            clients: Every reference that is read as that client; an alert may have been told of
+                others before, or be told of others now.
+            known_at: Only what was said by then.
         """
-        steps = self._steps
+        steps, named = self._steps, sorted(clients)
+        mine = select(steps.c.alert).where(
+            steps.c.organisation == organisation, steps.c.client.in_(named)
+        )
         asked = self._in_order(
-            select(steps).where(steps.c.organisation == organisation, steps.c.client == client)
+            select(steps).where(steps.c.organisation == organisation, steps.c.alert.in_(mine))
         )
         if known_at is not None:
             asked = asked.where(steps.c.recorded_at <= to_micros(known_at))
@@ -82,7 +96,8 @@ class Alerts:
             alert: dict[str, Any] = orjson.loads(row.body)
             _, evidence = found.get(row.alert, ({}, set()))
             found[row.alert] = (alert, evidence | set(boundary_evidence(alert)))
-        return sorted(found.values(), key=lambda one: (one[0]["effective_at"], one[0]["id"]))
+        here = (one for one in found.values() if one[0]["client"] in clients)
+        return sorted(here, key=lambda one: (one[0]["effective_at"], one[0]["id"]))
 
     def open_by_client(
         self,
