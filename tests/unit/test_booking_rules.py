@@ -122,3 +122,45 @@ def test_only_a_review_with_the_client_clears_it() -> None:
     first, _ = judged(REVIEW, PLANS, HELD, a_review(90)).episodes
     assert first.cleared_at == on(90)
     assert len(judged(REVIEW, PLANS, HELD, a_review(84, with_client=True)).episodes) == 1
+
+
+GOALS = an.a_clinic_configured(sends=["goals"])
+
+
+def a_goal(what: str, day: float, goal: str = "g1", **data: Any) -> Envelope:
+    """Return something about a goal."""
+    return an.an_event(f"goal.{what}", on(day), {**COMMON, "goal": goal, **data})
+
+
+AGREED = a_goal("agreed", 1, agreed_by=["client", "therapist"])
+
+
+def test_six_weeks_without_a_word_on_a_goal_are_told() -> None:
+    """From when it was agreed, or last rated; the day before says nothing."""
+    (episode,) = judged(REVIEW, GOALS, AGREED).episodes
+    assert episode.title == "An agreed goal was not rated for long"
+    assert episode.effective_at == on(43, hour=0)
+    rated = a_goal("rated", 20, value=6)
+    (later,) = judged(REVIEW, AGREED, rated).episodes
+    assert later.effective_at == on(62, hour=0)
+    assert "since its last rating" in later.steps[0].explanation
+    # Never sent is not never happened.
+    assert judged(REVIEW, AGREED).episodes == ()
+
+
+def test_a_goal_is_heard_of_by_a_rating_or_its_end() -> None:
+    """A rating clears it, and a goal that was closed is waited for no longer."""
+    first, _ = judged(REVIEW, GOALS, AGREED, a_goal("rated", 50, value=6)).episodes
+    assert first.cleared_at == on(50)
+    closed = a_goal("closed", 30, outcome="reached")
+    assert judged(REVIEW, GOALS, AGREED, closed).episodes == ()
+    again = a_goal("agreed", 60, agreed_by=["client"])
+    (anew,) = judged(REVIEW, GOALS, AGREED, closed, again).episodes
+    assert anew.effective_at > on(60 + 41)
+
+
+def test_all_goals_rated_at_once_are_rated() -> None:
+    """Where a clinic rates goals together, on the gbo, each of them was looked at."""
+    rated = [an.a_rating(6, at=on(day), instrument="gbo") for day in (30, 60)]
+    (episode,) = judged(REVIEW, GOALS, AGREED, *rated).episodes
+    assert episode.effective_at > on(60 + 41)

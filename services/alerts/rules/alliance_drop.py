@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from statistics import median
 from typing import Any, Final
 
 from services.alerts.episodes import Moment, cleared_after, verdict
 from services.alerts.example import Example, rated
 from services.alerts.rule import Audience, Family, Urgency, Verdict
-from shared.alliance.change import BASELINE, RECENT, control_chart
+from shared.alliance.drops import Needed, drop_at, needed, worse_by
 from shared.alliance.history import Phase
 from shared.alliance.series import Series, client_series
 from shared.alliance.wording import figure
@@ -56,58 +55,46 @@ class AllianceDrop:
         moments = [
             moment
             for series in client_series(phase, "alliance")
-            for moment in cleared_after(2, series.name, _each(series, _needed(series, chosen)))
+            for moment in cleared_after(
+                2,
+                series.name,
+                _each(series, needed(series, chosen["sigmas"], chosen["fall_percent"])),
+            )
         ]
         return verdict(self, phase, moments, until)
 
 
-def _each(
-    series: Series, needed: tuple[float, int, str] | None
-) -> Iterator[tuple[datetime, Moment | None]]:
+def _each(series: Series, counts: Needed | None) -> Iterator[tuple[datetime, Moment | None]]:
     for at in range(1, len(series.points)):
-        yield series.points[at].at, _dropped(series, at, needed) or _fell(series, at)
+        yield series.points[at].at, _dropped(series, at, counts) or _fell(series, at)
 
 
-def _needed(series: Series, chosen: Mapping[str, Any]) -> tuple[float, int, str] | None:
-    """Return how large a fall counts, from which rating on, and why; None: not analysable."""
-    change = series.scale.reliable_change
-    if change is not None:
-        return change.value, RECENT, "the reliable change"
-    chart = control_chart([point.value for point in series.points], series.scale)
-    if chart is None:
+def _dropped(series: Series, at: int, counts: Needed | None) -> Moment | None:
+    drop = drop_at(series, at, counts)
+    if drop is None or counts is None:
         return None
-    varies = chosen["sigmas"] * chart.sigma
-    least = (series.scale.maximum - series.scale.minimum) * chosen["fall_percent"] / 100
-    if varies < least:
-        return least, BASELINE, f"{figure(chosen['fall_percent'])} % of the scale"
-    return varies, BASELINE, f"{figure(chosen['sigmas'])} times the client's own variation"
-
-
-def _dropped(series: Series, at: int, needed: tuple[float, int, str] | None) -> Moment | None:
-    if needed is None or at < needed[1]:
-        return None
-    fall, _, because = needed
-    *recent, last = series.points[at - RECENT : at + 1]
-    level = median(point.value for point in recent)
-    fell = round(_worse(series) * (last.value - level), 6)
-    if fell < fall:
-        return None
+    last = series.points[at]
     return Moment(
         last.at,
         series.name,
         urgency="attention",
-        evidence=tuple(point.rating.fact for point in (*recent, last)),
+        evidence=tuple(point.rating.fact for point in (*drop.recent, last)),
         explanation=f"The latest alliance rating is {figure(last.value)}; the median of the "
-        f"{len(recent)} before is {figure(level)}: a fall of {figure(fell)}, at least {because} "
-        f"({figure(fall)}).",
-        numbers={"value": last.value, "level": level, "fell": fell, "needed": round(fall, 4)},
+        f"{len(drop.recent)} before is {figure(drop.level)}: a fall of {figure(drop.fell)}, at "
+        f"least {counts.because} ({figure(counts.fall)}).",
+        numbers={
+            "value": last.value,
+            "level": drop.level,
+            "fell": drop.fell,
+            "needed": round(counts.fall, 4),
+        },
     )
 
 
 def _fell(series: Series, at: int) -> Moment | None:
     before, last = series.points[at - 1 : at + 1]
     least = FROM_ONE_TO_THE_NEXT.get(last.rating.instrument_key)
-    fell = round(_worse(series) * (last.value - before.value), 6)
+    fell = worse_by(series, before.value, last.value)
     if least is None or fell < least:
         return None
     return Moment(
@@ -119,7 +106,3 @@ def _fell(series: Series, at: int) -> Moment | None:
         f"{figure(before.value)}: a fall of {figure(fell)}.",
         numbers={"value": last.value, "before": before.value, "fell": fell},
     )
-
-
-def _worse(series: Series) -> int:
-    return -1 if series.scale.direction == "higher" else 1

@@ -19,6 +19,51 @@ _WINDOW = "every goal of the phase that is agreed and not closed, to the client'
 
 
 @dataclass(frozen=True, slots=True)
+class Stretch:
+    """A goal from when it was agreed until it was closed.
+
+    Attributes:
+        goal: The sender's reference.
+        words: That it was agreed, agreed anew or rated, in fold order.
+        closed: What closed it; None while it is open.
+    """
+
+    goal: str
+    words: tuple[Fact, ...]
+    closed: Fact | None
+
+
+def stretches(phase: Phase) -> list[Stretch]:
+    """Return every stretch of every agreed goal of a phase, ratings of all goals among its words.
+
+    A goal that was only rated was agreed elsewhere, or never: it has none.
+    """
+    open_: dict[str, list[Fact]] = {}
+    found: list[Stretch] = []
+    for fact in sorted((*_words(phase), *_together(phase)), key=fold_order):
+        if fact.type == "rating.given":
+            for words in open_.values():
+                words.append(fact)
+            continue
+        goal = fact.data["goal"]
+        if fact.type == "goal.closed":
+            if goal in open_:
+                found.append(Stretch(goal, tuple(open_.pop(goal)), fact))
+        elif fact.type == "goal.agreed" or goal in open_:
+            open_.setdefault(goal, []).append(fact)
+    return [*found, *(Stretch(goal, tuple(words), None) for goal, words in open_.items())]
+
+
+def _words(phase: Phase) -> list[Fact]:
+    types = ("goal.agreed", "goal.rated", "goal.closed")
+    return [fact for type in types for fact in said(phase, type)]
+
+
+def _together(phase: Phase) -> list[Fact]:
+    return [one.fact for one in phase.ratings if one.instrument_key == RATED_TOGETHER]
+
+
+@dataclass(frozen=True, slots=True)
 class _Open:
     """An open goal, and the last fact that told of its progress, or else agreed it."""
 
@@ -65,12 +110,9 @@ def _figure(phase: Phase, at: datetime, settings: Settings) -> Figure:
 
 
 def _open_goals(phase: Phase, at: datetime) -> list[_Open]:
-    words = [
-        fact for type in ("goal.agreed", "goal.rated", "goal.closed") for fact in said(phase, type)
-    ]
     agreed: dict[str, Fact] = {}
     last: dict[str, Fact] = {}
-    for fact in sorted(words, key=fold_order):
+    for fact in sorted(_words(phase), key=fold_order):
         goal = fact.data["goal"]
         if fact.type == "goal.closed":
             agreed.pop(goal, None)
@@ -78,8 +120,7 @@ def _open_goals(phase: Phase, at: datetime) -> list[_Open]:
             last[goal] = fact
             if fact.type == "goal.agreed":
                 agreed[goal] = fact
-    together = [one.fact for one in phase.ratings if one.instrument_key == RATED_TOGETHER]
-    latest = together[-1:]
+    latest = _together(phase)[-1:]
     found = []
     for goal, fact in agreed.items():
         heard = max((last[goal], *latest), key=fold_order)
@@ -99,6 +140,7 @@ def _shown(goal: _Open) -> dict[str, Any]:
 
 GOALS_WITHOUT_PROGRESS = Measure(
     name="goals_without_progress",
+    rule="review-overdue",
     title="Agreed goals without a word on their progress",
     unit="goals",
     definition="open goals that were not rated, by goal.rated or the instrument gbo, in the weeks "
