@@ -2,19 +2,17 @@
 
 import csv
 import io
-import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import stdev
-from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from services.cli import main
 from services.cli.analysis.figures import rounded
 from services.cli.btheb import write_table
+from tests.support.analysing import analysed, found
 
 TWO: str = """client,occasion,score
 a,1,47.5
@@ -35,18 +33,9 @@ def analyse(tmp_path: Path) -> Analyse:
     """Return a way to write a table and run the command on it."""
 
     def run(text: str, *arguments: str) -> Result:
-        file = tmp_path / "scores.csv"
-        file.write_text(text, encoding="utf-8")
-        return CliRunner().invoke(main, ["analyse", str(file), *arguments])
+        return analysed(tmp_path, text, *arguments)
 
     return run
-
-
-def found(done: Result) -> dict[str, Any]:
-    """Return the JSON of a run that must have succeeded."""
-    assert done.exit_code == 0, done.output
-    said: dict[str, Any] = json.loads(done.stdout)
-    return said
 
 
 def test_reliable_change_of_a_table(analyse: Analyse) -> None:
@@ -202,57 +191,15 @@ def test_half_cases_are_rounded_as_by_hand(analyse: Analyse) -> None:
     assert (rounded(1e-7, 3), rounded(1e20, 1)) == ("0.000", "100000000000000000000.0")
 
 
-def test_a_table_of_a_spreadsheet_that_writes_commas(analyse: Analyse) -> None:
-    """Semicolons, a byte order mark, decimal commas, a point for missing, times in any order."""
-    table = "\ufeffclient;occasion;score\na;2;2,5\na;1;4,25\nb;1;.\n"
-    said = found(analyse(table, "--method", "jacobson-truax", "--better", "lower",
-                         "--reliable-change", "1", "--decimal", "comma", "--json"))  # fmt: skip
-    assert [(row["pre"], row["post"]) for row in said["rows"]] == [(4.25, 2.5), (None, None)]
-    assert (
-        "is not a number"
-        in analyse(
-            "client;occasion;score\na;1;1.234,5\n", "--method", "trend", "--decimal", "comma"
-        ).stderr
-    )
-
-
-@pytest.mark.parametrize(
-    ("occasions", "order", "noted"),
-    [
-        (("10", "9", "1.5"), ["1.5", "9", "10"], False),
-        (("s10", "s2", "s1"), ["s1", "s2", "s10"], False),
-        (("2026-02-01", "2026-01-31T10:00"), ["2026-01-31T10:00", "2026-02-01"], False),
-        (("pre", "fu", "post"), ["pre", "fu", "post"], True),
-        (("s1", "fu1"), ["s1", "fu1"], True),
-    ],
-)
-def test_the_order_of_occasions(
-    analyse: Analyse, occasions: tuple[str, ...], order: list[str], noted: bool
-) -> None:
-    """Numbers, dates and numbered names by themselves; other names as they come, which is said."""
-    table = "client,occasion,score\n" + "".join(f"a,{one},3\n" for one in occasions)
-    said = found(analyse(table, "--method", "jacobson-truax", "--better", "lower",
-                         "--reliable-change", "1", "--json"))  # fmt: skip
-    assert (said["rows"][0]["before"], said["rows"][0]["after"]) == (order[0], order[-1])
-    assert any("Occasions are names" in note for note in said["notes"]) is noted
-
-
-def test_names_are_in_the_order_that_every_client_agrees_with(analyse: Analyse) -> None:
-    """A first client without the middle occasion does not make it everybody's last."""
-    table = "client,occasion,score\na,pre,9\na,fu,1\nb,pre,9\nb,post,5\nb,fu,2\n"
-    asked = ("--method", "jacobson-truax", "--better", "lower", "--reliable-change", "1", "--json")
-    said = found(analyse(table, *asked))
-    assert [row["after"] for row in said["rows"]] == ["fu", "fu"]
-    turned = found(analyse(table + "c,fu,1\nc,pre,2\n", *asked))
-    assert "Not every client has them in that order" in turned["notes"][0]
-
-
-def test_an_occasion_may_be_named_by_its_number(analyse: Analyse) -> None:
-    """--pre 1 is found where the table writes 1.0, and both spellings are one occasion."""
-    table = "client,occasion,score\na,1.0,9\na,2,5\nb,1,9\nb,2.0,3\n"
-    said = found(analyse(table, "--method", "jacobson-truax", "--better", "lower", "--pre", "1",
-                         "--post", "2", "--reliable-change", "1", "--json"))  # fmt: skip
-    assert said["summary"]["analysed"] == 2
+def test_who_was_functional_before_is_counted(analyse: Analyse) -> None:
+    """Who starts in the functional range can improve, and not recover: the reader is told."""
+    table = "client,occasion,score\na,1,9\na,2,1\nb,1,20\nb,2,5\n"
+    asked = ("--method", "jacobson-truax", "--better", "lower", "--reliable-change", "6", "--json")
+    said = found(analyse(table, *asked, "--cutoff", "10"))
+    assert [row["category"] for row in said["rows"]] == ["improved", "recovered"]
+    assert said["notes"] == [
+        "1 of 2 were in the functional range before: they can improve, and not recover."
+    ]
 
 
 def test_a_criterion_can_be_left_out(analyse: Analyse) -> None:
@@ -308,6 +255,7 @@ def test_a_table_that_cannot_be_read(analyse: Analyse, text: str, said: str) -> 
         (["--method", "nix"], "Invalid value for '--method'"),
         (["--method", "trend", "--json", "--csv"], "take one"),
         (["--method", "trend", "--delimiter", ";;"], "take one character"),
+        (["--method", "trend", "--scale", "total"], "of which --instrument?"),
         (["--method", "jacobson-truax", "--better", "lower", "--reliability", "0.8",
           "--reliable-change", "5"], "--reliable-change, --reliability: take one"),
         (["--method", "jacobson-truax", "--better", "lower", "--reliability", "0.8",

@@ -1,16 +1,14 @@
 """``rapport analyse`` on published tables: it prints what was published."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pymannkendall
 import pytest
-from click.testing import CliRunner
 from scipy import stats
 
-from services.cli import main
+from tests.support.analysing import analysed, found
 from tests.support.published import (
     CLAUS_HAMD,
     LOAN_COSTS,
@@ -23,13 +21,8 @@ CATEGORIES = ("recovered", "improved", "unchanged", "deteriorated", "harmed")
 
 def run(folder: Path, rows: Sequence[tuple[object, ...]], *arguments: str) -> dict[str, Any]:
     """Return the JSON of a run on a table of client, occasion and score."""
-    file = folder / "scores.csv"
     lines = ["client,occasion,score", *(",".join(map(str, row)) for row in rows)]
-    file.write_text("\n".join(lines), encoding="utf-8")
-    done = CliRunner().invoke(main, ["analyse", str(file), "--json", *arguments])
-    assert done.exit_code == 0, done.output
-    said: dict[str, Any] = json.loads(done.stdout)
-    return said
+    return found(analysed(folder, "\n".join(lines), "--json", *arguments))
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
+from services.alerts.rules.alliance_drop import AllianceDrop
+from services.alerts.rules.dropout_risk import DropoutRisk
 from services.alerts.rules.session_gap import SessionGap
 from shared.envelope import Envelope
 from tests.support import events as an
 from tests.support.events import on
-from tests.support.phases import FAR, judged, urgencies, weekly
+from tests.support.phases import FAR, judged, ratings, the_phase, urgencies, weekly
 
 GAP = SessionGap()
 AGREED = an.a_care_event("started", on(-3), agreed_interval_days=7)
@@ -113,3 +115,18 @@ def test_a_session_that_was_called_off_is_not_said_to_be_booked() -> None:
     (episode,) = gap(*life)
     assert episode.steps[0].numbers["next_session_booked"] is False
     assert "No next session is booked" in episode.steps[0].explanation
+
+
+def test_beside_falling_ratings_such_a_gap_is_a_lapse() -> None:
+    """Alone it is information; with a drop in the same weeks, both are one risk."""
+    called_off = an.a_session_cancelled("s2", at=on(6), by="therapist")
+    life = [AGREED, *weekly("held"), booked("s2", 7, 0), called_off, booked("s3", 14, 7),
+            an.a_session_held("s3", on(14))]  # fmt: skip
+    falling = ratings(37, 36.5, 37.5, 37, 36.8, 30, every=3)
+    for more, expected in ((falling, [["attention"]]), (falling[:5], [])):
+        phase = the_phase(*life, *more)
+        found = {
+            rule.name: rule.judge(phase, {}, on(20)).episodes for rule in (GAP, AllianceDrop())
+        }
+        told = DropoutRisk().combine(phase, found, {}, on(20))
+        assert urgencies(told.episodes) == expected

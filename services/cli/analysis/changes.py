@@ -30,8 +30,17 @@ def _changes(table: ScoreTable, choices: Choices, *, method: str) -> Found:
     line = line_of(method, sample, choices)
     rows = [_row(client, pair, seen, line) for client, pair in pairs.items()]
     used = {"better": choices.better, **seen.used, **line.used}
-    notes = [] if line.drawn else ["No cut-off was given: nobody can be recovered or harmed."]
-    return Found(used, rows, _categories(rows), notes)
+    return Found(used, rows, _categories(rows), _notes(line, [pre for pre, _ in both]))
+
+
+def _notes(line: Line, before: Sequence[float]) -> list[str]:
+    if not line.drawn:
+        return ["No cut-off was given: nobody can be recovered or harmed."]
+    healthy = sum(line.before(score) == "functional" for score in before)
+    if not healthy:
+        return []
+    return [f"{healthy} of {len(before)} were in the functional range before: they can improve,"
+            " and not recover."]  # fmt: skip
 
 
 def _occasion(table: ScoreTable, named: str | None) -> str | None:

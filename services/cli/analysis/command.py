@@ -290,6 +290,8 @@ def _better(method: str, scale: Scale | None, said: Better | None) -> Better:
 
 
 def _scale(instrument: str | None, name: str | None) -> Scale | None:
+    if instrument is None and name is not None:
+        raise Undecided("--scale: of which --instrument?")
     if instrument is None:
         return None
     found = latest(instrument)

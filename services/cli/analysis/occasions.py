@@ -14,6 +14,12 @@ _NUMBER: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII
 _NUMBERED: Final = re.compile(r"(\D*?)[ _.-]*(\d+)", re.ASCII)
 """A name that ends in a number, such as ``s10``, ``T2`` or ``week 4``."""
 
+_DATED: Final = re.compile(r"\d+[./-]\d+[./-]\d+", re.ASCII)
+"""What may be a date; which of its numbers is the month, nobody knows."""
+
+SHOWN: Final = 20
+"""Names that are listed."""
+
 MOST: Final = 1e12
 """Larger numbers are no scores and no occasions."""
 
@@ -48,7 +54,10 @@ def ordered(by_client: Iterable[Sequence[str]]) -> Order:
     if (numbered := _numbered(every)) is not None:
         return Order(numbered, "occasions")
     names, agreed = _named(every, rows)
-    said = f"Occasions are names, taken in this order: {', '.join(names)}."
+    said = f"Occasions are names, taken in this order: {', '.join(names[:SHOWN])}"
+    said += ", …" if len(names) > SHOWN else "."
+    if any(_DATED.search(name) for name in names):
+        said += " Dates are read where they are written 2026-01-31, all of them."
     if not agreed:
         said += " Not every client has them in that order: write numbers or dates to be sure."
     return Order({name: float(at) for at, name in enumerate(names)}, "occasions", (said,))
