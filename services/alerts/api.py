@@ -133,6 +133,15 @@ class WholeAlertSchema(rapport.Alert):
     note_count = fields.Integer(required=True)
     notes = fields.List(fields.Nested(NoteSchema), required=True)
     deliveries = fields.List(fields.Nested(DeliverySchema), required=True)
+    not_acknowledged_by = fields.List(
+        fields.String(),
+        required=True,
+        metadata={
+            "description": "Who was told and has not acknowledged it since: opaque references of"
+            " people. Told of an escalation they are asked anew; a recipient that is no person's"
+            " cannot acknowledge."
+        },
+    )
 
 
 def blueprint(desk: Desk, rules: Sequence[Rule]) -> Blueprint:

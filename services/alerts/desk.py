@@ -11,7 +11,7 @@ import orjson
 from flask import Response, request
 from sqlalchemy import Connection
 
-from services.alerts import actions, inbox, notes, told
+from services.alerts import acknowledging, actions, inbox, notes, told
 from services.alerts.alert import etag
 from services.alerts.inbox import Viewer
 from services.alerts.notes import Notes
@@ -23,7 +23,8 @@ from shared.stream.ports import Publisher
 from shared.web.auth import caller, check_right
 from shared.web.errors import Problem
 
-TOLD: Final = "deliveries"
+MEANWHILE: Final = ("deliveries", "not_acknowledged_by")
+"""What is shown beside an alert, and goes on by itself."""
 
 
 class Desk:
@@ -59,14 +60,18 @@ class Desk:
         return {"alerts": alerts, "next": found.next, "parked": found.parked}
 
     def one(self, alert: str) -> dict[str, Any]:
-        """Return one alert with its notes, and what became of telling it.
+        """Return one alert with its notes, what became of telling it, and who has not answered.
 
         Raises:
             Problem: 404 where there is none that the caller may see.
         """
         with self._database.read() as db:
-            found = self._whole(db, _seen(db, alert))
-            return {**found, TOLD: told.of_alert(db, caller().organisation, alert)}
+            found, whose = self._whole(db, _seen(db, alert)), caller().organisation
+            return {
+                **found,
+                "deliveries": told.of_alert(db, whose, alert),
+                "not_acknowledged_by": acknowledging.not_yet(db, whose, found),
+            }
 
     def act(self, alert: str, name: str, said: actions.Said) -> Response:
         """Publish what the caller does about an alert; answer with the alert as it will be."""
@@ -125,8 +130,8 @@ def tag_of(shown: dict[str, Any]) -> str:
 
     What becomes of telling it goes on beside the alert: that alone puts nobody's action off.
     """
-    alert = {name: said for name, said in shown.items() if name != TOLD}
-    return f"{etag(alert)}.{etag({TOLD: shown[TOLD]})[:8]}"
+    alert = {name: said for name, said in shown.items() if name not in MEANWHILE}
+    return f"{etag(alert)}.{etag({name: shown[name] for name in MEANWHILE})[:8]}"
 
 
 def _viewer() -> Viewer:

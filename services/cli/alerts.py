@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from services.alerts import inbox, notes, tables, told
+from services.alerts import acknowledging, inbox, notes, tables, told
 from services.alerts.alert import State
 from services.alerts.api import explained
 from services.alerts.bootstrap import EVERY_RULE
@@ -128,13 +128,15 @@ def show_alert(office: Office, alert: str, organisation: str | None, as_json: bo
             raise click.UsageError(alert_notes.NO_ALERT)
         found = Notes(office.sealer, office.clock).whole(db, whose, bare)
         deliveries = told.of_alert(db, whose, alert)
+        waiting = acknowledging.not_yet(db, whose, found)
     if as_json:
-        whole = {**found, "deliveries": deliveries}
+        whole = {**found, "deliveries": deliveries, "not_acknowledged_by": waiting}
         click.echo(json.dumps(whole, indent=2, ensure_ascii=False))
         return
     _show(found)
     names = {one.id: one.name for one in office.accounts.recipients(whose)}
     _list(_console(), "Told", [_delivery(one, names) for one in deliveries])
+    _list(_console(), "Not acknowledged yet by", waiting)
 
 
 @click.group()

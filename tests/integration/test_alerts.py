@@ -38,7 +38,8 @@ def test_a_fact_becomes_an_alert_with_its_reasons(world: AlertsWorld) -> None:
     assert alert["next_steps"]
     assert [entry["step"] for entry in alert["history"]] == ["opened"]
     whole: Any = world.get(f"/v1/alerts/{alert['id']}").json
-    assert whole == {**alert, "notes": [], "deliveries": whole["deliveries"]}
+    beside = {"deliveries": whole["deliveries"], "not_acknowledged_by": []}
+    assert whole == {**alert, "notes": [], **beside}
 
 
 def test_it_escalates_resolves_and_each_step_is_published_once(world: AlertsWorld) -> None:

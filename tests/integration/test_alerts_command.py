@@ -67,7 +67,7 @@ def test_one_alert_is_shown_whole(folder: Path) -> None:
     (delivery,) = as_json.pop("deliveries")
     assert (delivery["recipient"], delivery["status"]) == (None, "without_recipient")
     assert "there is no recipient for it" in shown
-    assert as_json == {**alert, "notes": []}
+    assert as_json == {**alert, "notes": [], "not_acknowledged_by": []}
 
 
 def test_nothing_to_list_is_said_on_stderr(folder: Path) -> None:
