@@ -10,7 +10,7 @@ from services.alerts import caseloads, sightings, store
 from services.alerts.alert import ACTIONS
 from services.alerts.organisations import Organisations
 from services.alerts.rule import Rule
-from services.alerts.seen import WORDS, Sight
+from services.alerts.seen import SEEN, WORDS, Sight, said_anyway
 from services.alerts.tables import Tables
 from shared import metrics
 from shared.alliance.amendments import AMENDMENTS
@@ -32,7 +32,7 @@ FIRST: Final = 0
 
 FEED_TYPES: Final = frozenset({"feed.silent", "feed.resumed"})
 
-ORDERS: Final = frozenset({"rule.configured", "clinic.configured", "feed.seen", *AMENDMENTS})
+ORDERS: Final = frozenset({"rule.configured", "clinic.configured", SEEN, *AMENDMENTS})
 """What may change how rules are judged, without a client."""
 
 LATE_AFTER: Final = timedelta(days=1)
@@ -142,6 +142,21 @@ class Intake:
             both = {data["therapist"], data.get("cover") or data["therapist"]}
             found = store.clients_of(db, self._tables, organisation, partition, therapists=both)
             return found | self._caseload(organisation, partition, data)
+        if event.type == SEEN and self._arms_nothing(db, organisation, partition, data):
+            return set()
+        return self._at_a_clinic(db, partition, envelope)
+
+    def _arms_nothing(
+        self, db: Connection, organisation: str, partition: int, data: Mapping[str, Any]
+    ) -> bool:
+        """Return whether what was seen changes nobody's orders: thousands are judged for less."""
+        around = self._organisations.of(db, organisation, partition)
+        return said_anyway(around.facts, data["clinic"], data["type"])
+
+    def _at_a_clinic(self, db: Connection, partition: int, envelope: Envelope) -> set[Who]:
+        """Return whom an event concerns that is about a clinic, or about all of them."""
+        organisation, event = envelope.organisation, envelope.event
+        data = event.data
         everywhere = data.get("clinic") is None or event.type in AMENDMENTS
         clinics = None if everywhere else {data["clinic"]}
         found = store.clients_of(db, self._tables, organisation, partition, clinics=clinics)

@@ -22,8 +22,9 @@ from shared.clock import EPOCH, from_micros
 from shared.storage import positions, ties
 from shared.storage.accounts import Recipient
 from shared.storage.comparing import Pair, Row, clients_after
+from shared.storage.facts import FOLDED_AT_ONCE
 from shared.storage.generations import Generation
-from shared.storage.replacing import CHUNK, Who
+from shared.storage.replacing import Who
 from shared.stream import parking
 from shared.stream.handling import Item
 from shared.stream.parking import MANY
@@ -163,8 +164,8 @@ class Candidate:
         voice = Settling()
         judge = Judge(self._rules, _nobody, self._generation, voice)
         for (partition, organisation), whose in self._unsettled(db).items():
-            for start in range(0, len(whose), CHUNK):
-                judge.judge(db, partition, organisation, whose[start : start + CHUNK])
+            for start in range(0, len(whose), FOLDED_AT_ONCE):
+                judge.judge(db, partition, organisation, whose[start : start + FOLDED_AT_ONCE])
         for (_, partition), at in positions.all_of(db, self._consumer).items():
             ledger.set_mark(db, self._consumer, partition, at.next_offset)
         return voice.settled

@@ -29,6 +29,18 @@ def sights(facts: Iterable[Fact]) -> frozenset[Sight]:
     )
 
 
+def said_anyway(facts: Iterable[Fact], clinic: str, type: str) -> bool:
+    """Return whether a clinic itself has always said that it sends what was seen from there."""
+    sends = [
+        fact.data["sends"]
+        for fact in facts
+        if fact.type == "clinic.configured"
+        and fact.data["clinic"] == clinic
+        and "sends" in fact.data
+    ]
+    return bool(sends) and all(WORDS.get(type) in said for said in sends)
+
+
 def words_from(seen: Collection[Sight], clinic: str) -> frozenset[str]:
     """Return the words of ``sends`` that were seen from a clinic."""
     return frozenset(WORDS[type] for where, type in seen if where == clinic and type in WORDS)

@@ -29,7 +29,8 @@ from shared.clock import EPOCH, parse_time
 from shared.errors import Unreadable, blamed_on
 from shared.storage import generations, table_sets
 from shared.storage.accounts import Recipient
-from shared.storage.replacing import CHUNK, Who
+from shared.storage.facts import FOLDED_AT_ONCE
+from shared.storage.replacing import Who
 from shared.stream import parking
 from shared.stream.handling import Item
 from shared.stream.parking import MANY
@@ -178,8 +179,8 @@ class Watcher:
         waiting: list[Who] = []
         for organisation, every in groupby(sorted(whose), key=itemgetter(0)):
             named = list(every)
-            for start in range(0, len(named), CHUNK):
-                some = {who: whose[who] for who in named[start : start + CHUNK]}
+            for start in range(0, len(named), FOLDED_AT_ONCE):
+                some = {who: whose[who] for who in named[start : start + FOLDED_AT_ONCE]}
                 judged = self._judged(db, organisation, some, clock, held)
                 changed |= self._keep(db, judged)
                 waiting += [who for who in judged.waiting if who in some]

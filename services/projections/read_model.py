@@ -6,7 +6,7 @@ whose tables are its own, so that the next is built beside the one that serves a
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -112,6 +112,10 @@ class Chart:
             return self.own, NONE
         found = mergers(every, known_at=known_at, valid_at=valid_at)
         return together(every, found, self.client, known_at=known_at), found
+
+
+Charts = Callable[[Connection, str, Collection[str]], Iterator[list[Chart]]]
+"""Reads the charts of clients of an organisation who changed, a few at a time."""
 
 
 class ReadModel(Protocol):

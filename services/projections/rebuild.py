@@ -68,10 +68,10 @@ class Candidate:
         self, db: Connection, organisation: str, clients: Sequence[str], held: Collection[Who]
     ) -> None:
         batch = Batch(self._consumer, (), held)
-        every = self._models.facts.charts(db, organisation, clients).values()
-        charts = batch.foldable(every, clients)
-        for model in self._folding:
-            model.fold(db, organisation, charts)
+        for some in self._models.facts.charts(db, organisation, clients):
+            charts = batch.foldable(some, clients)
+            for model in self._folding:
+                model.fold(db, organisation, charts)
 
     def clients(self, db: Connection) -> int:
         """Return how many clients have facts, and how many organisations have facts of many."""

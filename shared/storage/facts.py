@@ -9,7 +9,7 @@ stands among the clients' facts.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
@@ -33,6 +33,10 @@ from shared.values import frozen
 
 MANY = ""
 """Stands in the column ``client`` for an event that concerns many clients."""
+
+FOLDED_AT_ONCE: Final = 100
+"""Own: so many clients are read and folded together. What concerns a clinic concerns thousands;
+all their facts at once took 400 MB for 11,000 clients."""
 
 _Row = tuple[Any, ...]
 _KEY = 5

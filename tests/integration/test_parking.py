@@ -1,6 +1,6 @@
 """A record that cannot be handled: parked with its client, while everybody else goes on."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -175,7 +175,7 @@ def test_a_fact_of_many_folds_nobody_who_is_held_back(world: World) -> None:
     world.tell(*sessions(1), *sessions(1, BEN))
     asked: list[str] = []
 
-    def charts(db: Connection, whose: str, clients: Collection[str]) -> Mapping[str, Chart]:
+    def charts(db: Connection, whose: str, clients: Collection[str]) -> Iterator[list[Chart]]:
         asked.extend(clients)
         return read_models.of(FIRST).facts.charts(db, whose, clients)
 

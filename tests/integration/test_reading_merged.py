@@ -244,7 +244,7 @@ def test_of_two_who_fold_tied_clients_one_waits(world: World) -> None:
     world.tell(held("s1", 1, ANN), held("s2", 2, BEN), merger(ANN, BEN))
     ann, ben = world.client(ANN), world.client(BEN)
     with closing(Database(world.db.url, busy_timeout_ms=100)) as another, world.db.write() as db:
-        read_models.of(FIRST).facts.charts(db, world.organisation, [ann])
+        assert [*read_models.of(FIRST).facts.charts(db, world.organisation, [ann])]
         with pytest.raises(DatabaseUnavailable):
             folded(another, world.organisation, ben)
 
@@ -254,7 +254,7 @@ def folded(database: Database, organisation: str, client: str) -> None:
     with database.write() as db:
         if database.dialect == "postgresql":
             db.execute(text("SET LOCAL lock_timeout = '100ms'"))
-        read_models.of(FIRST).facts.charts(db, organisation, [client])
+        assert [*read_models.of(FIRST).facts.charts(db, organisation, [client])]
 
 
 def test_who_is_held_back_is_said_and_not_folded(world: World) -> None:

@@ -4,7 +4,7 @@ A row says what the facts of its own matter say, and nothing of another: whoever
 the same bytes whatever else happened to the client (invariant 10).
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -30,7 +30,7 @@ from sqlalchemy import (
 
 from services.projections.cursors import beyond
 from services.projections.entries import listed
-from services.projections.read_model import Batch, Chart
+from services.projections.read_model import Batch, Chart, Charts
 from shared.alliance.boundaries import Entry, register, state_of
 from shared.alliance.matters import BOUNDARY, UNKNOWN, matters
 from shared.alliance.mergers import MERGED
@@ -89,7 +89,7 @@ class BoundaryEvents:
     def __init__(
         self,
         catalogue: Catalogue,
-        charts: Callable[[Connection, str, Collection[str]], Mapping[str, Chart]],
+        charts: Charts,
     ) -> None:
         """Declare the tables of a generation; read the facts of clients through ``charts``."""
         self._rows = _rows_table(catalogue, self.version)
@@ -102,8 +102,8 @@ class BoundaryEvents:
         """Say anew what stands of the boundary events of each touched client."""
         touched = batch.touched(lambda one: self._dated(db, one), (*TELLING, *CALENDAR))
         for organisation, clients in sorted(touched.items()):
-            charts = self._charts(db, organisation, sorted(clients)).values()
-            self.fold(db, organisation, batch.foldable(charts, clients))
+            for some in self._charts(db, organisation, clients):
+                self.fold(db, organisation, batch.foldable(some, clients))
 
     def fold(self, db: Connection, organisation: str, charts: Collection[Chart]) -> None:
         """Replace the rows of clients by what all their facts come to."""
@@ -132,7 +132,8 @@ class BoundaryEvents:
 
     def refresh(self, db: Connection, organisation: str, client: str) -> None:
         """Fold one client anew, and replace its rows."""
-        self.fold(db, organisation, self._charts(db, organisation, [client]).values())
+        for some in self._charts(db, organisation, [client]):
+            self.fold(db, organisation, some)
 
     def query(self, db: Connection, asked: Asked, ticks: Subquery) -> list[Row[Any]]:
         """Return a page, worst first: overdue, then open, then closed; grave, then old first.

@@ -1,8 +1,8 @@
 """One row per client in care: enough to put the worst first without folding anybody again."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 from services.projections.cursors import beyond
-from services.projections.read_model import Batch, Chart
+from services.projections.read_model import Batch, Chart, Charts
 from shared.alliance.history import History, fold_within
 from shared.alliance.mergers import NONE
 from shared.alliance.standing import by_raters
@@ -33,6 +33,8 @@ from shared.envelope import Envelope
 from shared.errors import blamed_on
 from shared.storage.replacing import Who, replace
 from shared.storage.table_sets import Catalogue
+
+SEEN: Final = "feed.seen"
 
 URGENT, ATTENTION, FALLING, LOW, REST = range(5)
 """The order of a caseload: worst first."""
@@ -71,7 +73,7 @@ class Caseload:
     def __init__(
         self,
         catalogue: Catalogue,
-        charts: Callable[[Connection, str, Collection[str]], Mapping[str, Chart]],
+        charts: Charts,
     ) -> None:
         """Declare the tables of a generation; read the facts of clients through ``charts``."""
         self._rows = _rows_table(catalogue, self.version)
@@ -84,8 +86,8 @@ class Caseload:
         """Fold each touched client once, and replace their rows."""
         touched = batch.touched(lambda one: self._concerned(db, one.envelope, one.partition))
         for organisation, clients in sorted(touched.items()):
-            charts = self._charts(db, organisation, sorted(clients)).values()
-            self.fold(db, organisation, batch.foldable(charts, clients))
+            for some in self._charts(db, organisation, clients):
+                self.fold(db, organisation, batch.foldable(some, clients))
 
     def fold(self, db: Connection, organisation: str, charts: Collection[Chart]) -> None:
         """Replace the rows of clients by what all their facts come to."""
@@ -109,7 +111,8 @@ class Caseload:
 
     def refresh(self, db: Connection, organisation: str, client: str) -> None:
         """Fold one client anew, and replace its rows."""
-        self.fold(db, organisation, self._charts(db, organisation, [client]).values())
+        for some in self._charts(db, organisation, [client]):
+            self.fold(db, organisation, some)
 
     @property
     def homes(self) -> Table:
@@ -214,6 +217,8 @@ class Caseload:
 
     def _concerned(self, db: Connection, envelope: Envelope, partition: int) -> Iterable[str]:
         """Return the clients whom a fact about many concerns, among those of its partition."""
+        if envelope.event.type == SEEN:
+            return ()  # It arms rules; no row depends on it.
         asked = select(self._places.c.client).where(
             self._places.c.organisation == envelope.organisation,
             self._places.c.partition == partition,

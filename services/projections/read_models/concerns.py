@@ -5,11 +5,11 @@ the evidence is known. This table joins the two.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection
 
 from sqlalchemy import Column, Connection, Index, Select, String, Table, select
 
-from services.projections.read_model import Batch, Chart
+from services.projections.read_model import Batch, Chart, Charts
 from shared.alliance.amendments import AMENDMENTS
 from shared.alliance.matters import BOUNDARY, matters
 from shared.alliance.mergers import MERGED
@@ -32,7 +32,7 @@ class Concerns:
     def __init__(
         self,
         catalogue: Catalogue,
-        charts: Callable[[Connection, str, Collection[str]], Mapping[str, Chart]],
+        charts: Charts,
     ) -> None:
         """Declare the tables of a generation; read the facts of clients through ``charts``."""
         self._rows = _table(catalogue, self.version)
@@ -47,8 +47,8 @@ class Concerns:
             if event.subject and event.type.startswith(_CHANGING):
                 touched[arrival.envelope.organisation].add(event.subject)
         for organisation, clients in sorted(touched.items()):
-            charts = self._charts(db, organisation, sorted(clients)).values()
-            self.fold(db, organisation, batch.foldable(charts, clients))
+            for some in self._charts(db, organisation, clients):
+                self.fold(db, organisation, batch.foldable(some, clients))
 
     def fold(self, db: Connection, organisation: str, charts: Collection[Chart]) -> None:
         """Replace the rows of clients by what all their facts come to."""

@@ -1,6 +1,6 @@
 """Every fact once, the conflicts that had no effect, and the last tick of each partition."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import (
@@ -100,20 +100,25 @@ class Facts:
 
     def charts(
         self, db: Connection, organisation: str, clients: Collection[str]
-    ) -> dict[str, Chart]:
-        """Return the charts of clients who changed, and of whomever mergers tie them to.
+    ) -> Iterator[list[Chart]]:
+        """Yield the charts of clients who changed, and of whomever mergers tie them to.
 
-        The database is being written to: whoever looks at any of those tied waits for the end,
-        so that of two who fold the same client one sees what the other has stored.
+        They come a few at a time: what concerns a whole clinic concerns thousands. The database
+        is being written to: whoever looks at any of those tied waits for the end, so that of two
+        who fold the same client one sees what the other has stored.
         """
         found = ties.of(db, self._ties, organisation, clients, lock=True)
-        return self._charts(db, organisation, clients, found)
+        wanted = sorted({*clients, *found.kin})
+        for start in range(0, len(wanted), facts.FOLDED_AT_ONCE):
+            some = wanted[start : start + facts.FOLDED_AT_ONCE]
+            charts = self._charts(db, organisation, some, found)
+            yield [charts[client] for client in some]
 
     def _charts(
         self, db: Connection, organisation: str, clients: Collection[str], tied: Ties
     ) -> dict[str, Chart]:
         """Return charts; what clients share is read once per partition."""
-        wanted = sorted({*clients, *tied.kin})
+        wanted = sorted({*clients, *(one for who in clients for one in tied.kin.get(who, ()))})
         arrivals = facts.of_clients(db, self.rows, organisation, wanted)
         places = {client: found[0].partition for client, found in arrivals.items() if found}
         own = {
