@@ -1,7 +1,7 @@
 """When rules are judged, and when not: arming, settings, shadow, consent, silent feeds."""
 
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +11,19 @@ from prometheus_client import REGISTRY
 from services.alerts import sightings, tables
 from services.alerts.gauges import Gauges
 from services.alerts.lease import Lease
+from services.alerts.rule import Verdict
 from services.alerts.rules.risk_item import RiskItem
-from services.alerts.seen import SEEN
+from services.alerts.seen import SEEN, WORDS, said_anyway
 from services.alerts.ticker import seen_event
+from shared.alliance.history import Phase
+from shared.alliance.reading import standing
 from shared.envelope import Envelope
 from shared.storage.engine import Database
 from shared.stream.broadcast import copies
 from shared.stream.codec import decode
 from shared.stream.ports import EVENTS
 from tests.support import events as an
+from tests.support.alert_rules import Cancelled
 from tests.support.alerting import PARTITIONS, RULES, AlertsWorld, cancellations, held, types
 from tests.support.databases import DIALECTS, migrated, url_of
 
@@ -162,6 +166,34 @@ def test_what_was_seen_arms_what_needs_it(world: AlertsWorld) -> None:
     assert said_of(world) == [(an.CLINIC, "session.cancelled")] * PARTITIONS
 
 
+class Counting(Cancelled):
+    """Counts how often it is asked."""
+
+    def __init__(self) -> None:
+        """Nobody has asked yet."""
+        self.times = 0
+
+    def judge(self, phase: Phase, settings: Mapping[str, Any], until: datetime) -> Verdict:
+        """Judge, and count it."""
+        self.times += 1
+        return super().judge(phase, settings, until)
+
+
+@pytest.mark.parametrize(("says", "again"), [(["sessions"], 0), (["ratings"], 1)])
+def test_what_a_clinic_says_it_sends_arms_nothing_by_being_seen(
+    db: Database, tmp_path: Path, says: list[str], again: int
+) -> None:
+    """Thousands of clients are not judged again for what changes nobody's orders."""
+    rule = Counting()
+    world = AlertsWorld(db, tmp_path, rules=[rule])
+    world.arm(*says)
+    world.tell(*cancellations(1))
+    before = rule.times
+    world.tick()
+    assert (rule.times - before, len(world.alerts())) == (again, 1)
+    world.close()
+
+
 def test_a_rating_arms_rules_of_ratings(db: Database, tmp_path: Path) -> None:
     """A clinic that never said that it sends ratings is judged by them once it has sent one."""
     world = AlertsWorld(db, tmp_path, rules=(*RULES, RiskItem()))
@@ -196,6 +228,17 @@ def test_a_sight_that_was_said_in_part_is_completed(world: AlertsWorld) -> None:
     world.tick()
     assert len(world.alerts()) == 1
     assert len(said_of(world)) == PARTITIONS + 1
+
+
+def test_who_once_sent_nothing_is_armed_by_being_seen() -> None:
+    """Only what a clinic has said all along it says anyway."""
+    said = [an.a_clinic_configured(at=an.on(day), sends=sends) for day, sends in
+            ((0, ["sessions"]), (5, ["sessions", "ratings"]))]  # fmt: skip
+    facts = standing([*said, an.a_clinic_configured(at=an.on(6))]).facts
+    asked = [(clinic, type) for clinic in (an.CLINIC, "oak") for type in WORDS]
+    assert {one for one in asked if said_anyway(facts, *one)} == {
+        (an.CLINIC, type) for type, word in WORDS.items() if word == "sessions"
+    }
 
 
 def test_what_was_seen_arms_nothing_that_is_switched_off(world: AlertsWorld) -> None:

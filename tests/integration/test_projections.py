@@ -1,7 +1,7 @@
 """The projections, from records on the stream to answers over HTTP, on both databases."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,17 +12,19 @@ from sqlalchemy import Connection, text
 
 from services.projections import read_models
 from services.projections.projector import CONSUMER
-from services.projections.read_model import Batch
+from services.projections.read_model import Batch, Chart
+from services.projections.read_models.caseload import Caseload
 from shared.envelope import Envelope
 from shared.errors import DatabaseUnavailable
 from shared.storage import positions
-from shared.storage.table_sets import FIRST
+from shared.storage.facts import FOLDED_AT_ONCE, Arrival
+from shared.storage.table_sets import FIRST, Catalogue
 from shared.stream.codec import encode
 from shared.stream.ports import EVENTS
 from tests.support import events as an
 from tests.support.databases import DIALECTS, migrated, url_of
 from tests.support.poison import NoTables
-from tests.support.projected import World, an_alert_step
+from tests.support.projected import PARTITIONS, World, an_alert_step
 
 
 @pytest.fixture(params=DIALECTS)
@@ -262,3 +264,30 @@ def test_what_concerns_many_counts_as_soon_as_it_is_stored(world: World) -> None
 
 def _absences(world: World) -> list[object]:
     return [span for phase in world.timeline()["phases"] for span in phase["away"]]
+
+
+def test_thousands_of_clients_are_read_a_few_at_a_time(world: World) -> None:
+    """What concerns a clinic concerns thousands; their facts at once would fill the memory."""
+    many = [f"cl_{number:05}" for number in range(2 * FOLDED_AT_ONCE + 1)]
+    with world.db.write() as db:
+        pages = [*read_models.of(FIRST).facts.charts(db, world.organisation, many)]
+    assert [len(page) for page in pages] == [FOLDED_AT_ONCE, FOLDED_AT_ONCE, 1]
+    assert [chart.client for page in pages for chart in page] == many
+
+
+def test_what_was_seen_folds_nobody(world: World) -> None:
+    """That a clinic was seen to send something arms rules; no row of a caseload depends on it."""
+    world.tell(an.a_session_held("s1", an.on(7)))
+    asked: list[str] = []
+
+    def charts(db: Connection, whose: str, clients: Collection[str]) -> Iterator[list[Chart]]:
+        asked.extend(clients)
+        yield from read_models.of(FIRST).facts.charts(db, whose, clients)
+
+    clinic = {"clinic": an.CLINIC}
+    for type, data in (("feed.seen", {"type": "session.held"}), ("clinic.configured", {})):
+        event = an.an_event(type, an.on(8), {**clinic, **data}, client=None, sender="rapport")
+        arrivals = [Arrival(one, world.placed(event), b"") for one in range(PARTITIONS)]
+        with world.db.write() as db:
+            Caseload(Catalogue(FIRST), charts).apply(db, Batch("test", (), (), arrivals))
+        assert asked == ([] if type == "feed.seen" else [world.client()])
