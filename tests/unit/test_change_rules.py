@@ -189,3 +189,31 @@ def test_two_notes_in_four_weeks(
 def _anchor() -> Envelope:
     """Return something that makes a phase even where nothing was rated."""
     return an.a_session_scheduled("anchor", on(3))
+
+
+def on_the_arm(client: float, therapist: float) -> list[Envelope]:
+    """Return three weekly sessions rated by both on the ARM-5, means of 1 to 7."""
+    made = []
+    for week in range(3):
+        about = {"instrument": "arm-5", "at": on(week * 7, 12), "session": f"s{week}"}
+        made.append(an.a_rating(client, **about))  # type: ignore[arg-type]
+        made.append(an.a_rating(therapist, rater="therapist", **about))  # type: ignore[arg-type]
+    return made
+
+
+@pytest.mark.parametrize(
+    ("client", "therapist", "expected"),
+    [
+        (4.6, 5.8, [["attention"]]),
+        (4.8, 5.8, []),
+        (5.0, 6.2, [["attention"]]),
+        (4.2, 5.4, [["attention"]]),
+        (5.2, 6.4, [["attention"]]),
+    ],
+)
+def test_exactly_twenty_percent_apart(
+    client: float, therapist: float, expected: list[list[str]]
+) -> None:
+    """1.2 of the ARM-5's 6 points are a fifth, whatever floats make of thirds."""
+    told = judged(RaterDivergence(), *on_the_arm(client, therapist), client_below_percent=80)
+    assert urgencies(told.episodes) == expected

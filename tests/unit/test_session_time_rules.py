@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from services.alerts.rule import Episode
 from services.alerts.rules.sessions_starting_late import SessionsStartingLate
 from services.alerts.rules.shortened_sessions import ShortenedSessions
@@ -99,3 +101,18 @@ def test_what_others_ended_is_not_counted() -> None:
             for week in range(3)
         ]
         assert judged(SHORT, *whole, *short).episodes == ()
+
+
+@pytest.mark.parametrize(("minutes", "told"), [(11.7, 0), (11.6, 1)])
+def test_exactly_nine_tenths_are_not_short(minutes: float, told: int) -> None:
+    """Of 13 minutes 11.7 are nine tenths, whatever floats make of 11.7 ÷ 13; 11.6 are less."""
+    lengths = [13.0] * 4 + [minutes] * 2
+    life = [
+        event
+        for n, length in enumerate(lengths)
+        for event in (
+            an.a_session_scheduled(f"s{n}", on(n * 7)),
+            an.a_session_held(f"s{n}", on(n * 7), minutes=length),
+        )
+    ]
+    assert len(judged(ShortenedSessions(), *life).episodes) == told

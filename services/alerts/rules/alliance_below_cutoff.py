@@ -10,6 +10,7 @@ from services.alerts.episodes import Moment, cleared_after, verdict
 from services.alerts.example import Example, rated
 from services.alerts.rule import Audience, Family, Urgency, Verdict
 from shared.alliance.change import RECENT, meets
+from shared.alliance.drops import worse_by
 from shared.alliance.history import Phase
 from shared.alliance.series import Point, Series, client_series
 from shared.alliance.wording import figure
@@ -65,20 +66,18 @@ def _each(
 ) -> Iterator[tuple[datetime, Moment | None]]:
     # Kept in order: sorting them anew for each median is most of the work on a long life.
     values: list[float] = []
-    percents: list[float] = []
     for at, point in enumerate(series.points):
         below = meets(cutoff, point.value)
-        before = (median(values), median(percents)) if below and values else None
+        before = median(values) if below and values else None
         yield point.at, _below(series, cutoff, at, before, chosen) if below else None
         insort(values, point.value)
-        insort(percents, point.percent)
 
 
 def _below(
     series: Series,
     cutoff: Cutoff,
     at: int,
-    before: tuple[float, float] | None,
+    before: float | None,
     chosen: Mapping[str, Any],
 ) -> Moment:
     """Return the moment of a rating below the cut-off.
@@ -87,8 +86,7 @@ def _below(
         series: The ratings.
         cutoff: The instrument's.
         at: Which of them.
-        before: Median of the ratings before it, and in percent of the best possible; None for
-            the first of them.
+        before: Median of the ratings before it; None for the first of them.
         chosen: The rule's settings.
     """
     points = series.points[: at + 1]
@@ -96,7 +94,7 @@ def _below(
     window = points[-chosen["window_ratings"] :]
     below = [point for point in window if meets(cutoff, point.value)]
     sustained = len(below) >= chosen["below_ratings"]
-    lower = before is not None and last.percent < before[1]
+    lower = before is not None and worse_by(series, before, last.value) > 0
     dropped = _dropped(series, points)
     urgency: Urgency = "attention" if (sustained and lower) or dropped else "information"
     many = f"{len(below)} of the last {len(window)} alliance ratings are below the cut-off"
@@ -108,13 +106,13 @@ def _below(
         title=f"{many}, and below the client's usual level" if sustained and lower else "",
         explanation=f"The client's latest alliance rating is {figure(last.value)}; the cut-off is "
         f"{figure(cutoff.value)} ({many})."
-        + ("" if before is None else f" The median of the ratings before is {figure(before[0])}."),
+        + ("" if before is None else f" The median of the ratings before is {figure(before)}."),
         numbers={
             "value": last.value,
             "cutoff": cutoff.value,
             "below": len(below),
             "ratings": len(window),
-            "usual": None if before is None else before[0],
+            "usual": before,
         },
     )
 
@@ -125,5 +123,5 @@ def _dropped(series: Series, points: Sequence[Point]) -> bool:
     change = series.scale.reliable_change
     if change is None or not earlier:
         return False
-    fell = median(point.value for point in earlier[-RECENT:]) - last.value
-    return (fell if series.scale.direction == "higher" else -fell) >= change.value
+    level = median(point.value for point in earlier[-RECENT:])
+    return worse_by(series, level, last.value) >= change.value

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from services.alerts.episodes import Moment, verdict
 from services.alerts.example import Example, measured
@@ -24,6 +24,10 @@ class _Pair:
     @property
     def at(self) -> datetime:
         return max(self.client.occurred_at, self.therapist.occurred_at)
+
+
+DECIMALS: Final = 5
+"""Percents are kept to one decimal more: 86.666667 − 66.666667 is 20."""
 
 
 class RaterDivergence:
@@ -96,7 +100,7 @@ def _moments(name: str, pairs: list[_Pair], chosen: Mapping[str, Any]) -> Iterat
     running: list[_Pair] = []
     without = 0
     for pair in pairs:
-        apart = pair.high - pair.low >= chosen["percent_apart"]
+        apart = round(pair.high - pair.low, DECIMALS) >= chosen["percent_apart"]
         if not apart or pair.low >= chosen["client_below_percent"]:
             running, without = [], without + 1
             if without == 2:

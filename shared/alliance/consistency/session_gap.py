@@ -17,6 +17,9 @@ from shared.alliance.wording import counted, figure
 from shared.values import frozen
 
 DAY: Final = timedelta(days=1)
+DECIMALS: Final = 9
+"""Beyond them, a ratio is noise of floats."""
+
 LEAVE: Final = frozenset({"annual_leave", "parental", "study", "other"})
 """Absences that are announced leave; a sickness stops no clock: the client is still unseen."""
 
@@ -272,7 +275,7 @@ def _figure(phase: Phase, at: datetime, settings: Settings) -> Figure:
 
 def _ratio(gap: Gap, interval: Interval, at: datetime, still: Sequence[Stretch]) -> float:
     spent = ran(gap.anchor.at, at, [(start, end) for _, start, end in still])
-    return spent / DAY / interval.days
+    return round(spent / DAY / interval.days, DECIMALS)
 
 
 def _ended(phase: Phase, ended: Sequence[Gap]) -> Iterator[dict[str, Any]]:

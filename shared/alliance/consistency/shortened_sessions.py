@@ -17,6 +17,9 @@ FIRST: Final = 4
 LAST: Final = 4
 """So many latest sessions after those are compared with it (own)."""
 
+DECIMALS: Final = 9
+"""Beyond them, a share is noise of floats."""
+
 _MINUTE: Final = timedelta(minutes=1)
 
 
@@ -55,7 +58,11 @@ class Lengths:
         """Return which of the last were shorter than a share of the usual length."""
         if self.usual_minutes <= 0:
             return ()
-        return [one for one in self.last if _minutes(one) / self.usual_minutes < least_share]
+        return [one for one in self.last if self.share(one) < least_share]
+
+    def share(self, session: Session) -> float:
+        """Return a length as a share of the usual one: 11.7 of 13 minutes are 0.9, no less."""
+        return round(_minutes(session) / self.usual_minutes, DECIMALS)
 
 
 def _figure(phase: Phase, _at: datetime, settings: Settings) -> Figure:
@@ -76,7 +83,7 @@ def _figure(phase: Phase, _at: datetime, settings: Settings) -> Figure:
     usual = lengths.usual_minutes
     if usual <= 0:
         return not_analysable("the first sessions have no length", window, not_counted)
-    shares = [_minutes(session) / usual for session in last]
+    shares = [lengths.share(session) for session in last]
     short = lengths.short(settings["least_share"])
     n, of = len(short), len(last)
     return Figure(
