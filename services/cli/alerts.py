@@ -179,18 +179,36 @@ def show_rule(rule: str, as_json: bool) -> None:
     if found is None:
         raise click.UsageError("there is no such rule; see: rapport rules list")
     told = explained(found)
-    if not as_json:
-        told["tell"] = [f"{urgency}: {', '.join(to)}" for urgency, to in told["tell"].items()]
-        bounds = told.pop("bounds")
-        told["settings"] = [
+    if as_json:
+        show_one(told, as_json=True)
+    else:
+        _explain(told)
+
+
+def _explain(told: dict[str, Any]) -> None:
+    """Print a rule for people to read: what it asks somebody to do has a line for each step."""
+    tell, settings, bounds, steps, example = (
+        told.pop(name) for name in ("tell", "settings", "bounds", "next_steps", "example")
+    )
+    show_one(told, as_json=False)
+    console = _console()
+    shown = {"information": "information, shown and never delivered"}
+    _list(
+        console,
+        "Tells",
+        [f"{shown.get(urgency, urgency)}: {', '.join(to)}" for urgency, to in tell.items()],
+    )
+    _list(
+        console,
+        "Settings",
+        [
             f"{name}={value} ({bounds[name][0]:g} to {bounds[name][1]:g})"
-            for name, value in told["settings"].items()
-        ]
-    example = [] if as_json else told.pop("example")
-    show_one(told, as_json=as_json)
+            for name, value in settings.items()
+        ],
+    )
+    _list(console, "Next steps", steps)
     if example:
-        console = _console()
-        console.print(Text("\nExample (made up)", style="bold"))
+        console.print(Text("Example (made up)", style="bold"))
         for line in example:
             console.print(_example_line(line), soft_wrap=True)
 

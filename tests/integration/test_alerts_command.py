@@ -120,7 +120,9 @@ def test_every_rule_is_listed_and_explained(folder: Path) -> None:
         assert rule.name in listed
         told = json.loads(run(folder, "rules", "show", rule.name, "--json").stdout)
         assert told["settings"] == json.loads(json.dumps(dict(rule.defaults)))
-        assert run(folder, "rules", "show", rule.name).exit_code == 0
+        shown = run(folder, "rules", "show", rule.name)
+        assert shown.exit_code == 0
+        assert set(rule.next_steps) <= {line.strip() for line in shown.stdout.splitlines()}
 
 
 def test_it_is_said_why_somebody_was_not_told_at_once(line: AlertsWorld) -> None:

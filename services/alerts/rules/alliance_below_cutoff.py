@@ -28,7 +28,7 @@ class AllianceBelowCutoff:
     """
 
     name: str = "alliance-below-cutoff"
-    version: int = 1
+    version: int = 2
     family: Family = "trust"
     title: str = "The client rated the alliance below the cut-off"
     needs: frozenset[str] = frozenset({"ratings"})

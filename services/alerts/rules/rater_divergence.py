@@ -40,7 +40,7 @@ class RaterDivergence:
     """
 
     name: str = "rater-divergence"
-    version: int = 1
+    version: int = 2
     family: Family = "trust"
     title: str = "Therapist and client see the alliance differently"
     needs: frozenset[str] = frozenset({"ratings"})

@@ -30,7 +30,7 @@ class SessionGap:
 
     The clock stands still in pauses, announced leave and closures, and in the interval before a
     session that the client cancelled, or that was not held for a reason that is nobody's lapse: a
-    first sickness in eight, an emergency, weather, equipment, a closed day, nobody knows by whom.
+    first sickness in eight, an emergency, weather, equipment, a closed day, or somebody unknown.
     It starts anew at a session that the client cancelled or missed. While a next session is
     booked for no later than twice the interval, the gap is information: it is shown, and nobody
     is asked for what has been done already. Without an agreed interval, the median of the phase's

@@ -22,7 +22,7 @@ class ShortenedSessions:
     """
 
     name: str = "shortened-sessions"
-    version: int = 1
+    version: int = 2
     family: Family = "consistency"
     title: str = "Sessions were shorter than they were at first"
     needs: frozenset[str] = frozenset({"sessions"})
