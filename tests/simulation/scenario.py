@@ -38,6 +38,9 @@ SOURCE: Final = "urn:ehr"
 LONGEST_LATENESS: Final = timedelta(days=4)
 """Well below the 14 days after which a step is history: lateness decides nothing about news."""
 
+MERGED_OF: Final = 1 / 3
+"""Of so many clients some facts come under another reference, before the two are merged."""
+
 SENT_EVERY: Final = (timedelta(minutes=1), timedelta(days=2), timedelta(days=7))
 """Some systems tell at once, others now and then: much is on its way together, and alerts fall due
 before what clears them is told."""
@@ -77,25 +80,52 @@ def scenario(number: int) -> Scenario:
     chance = random.Random(f"scenario {number}")
     silent_after_hours = chance.choice((8_784, 8_784, 96))
     tellings = {
-        name: tuple(_organisation(chance, clients, chance.choice(SENT_EVERY)))
+        name: tuple(_organisation(chance, clients, chance.choice(SENT_EVERY), number))
         for name, clients in zip(ORGANISATIONS, (chance.randint(1, 2), 1), strict=True)
     }
     return Scenario(number, tellings, silent_after_hours)
 
 
-def _organisation(chance: random.Random, clients: int, sent_every: timedelta) -> Iterator[Telling]:
+def _organisation(
+    chance: random.Random, clients: int, sent_every: timedelta, scenario: int
+) -> Iterator[Telling]:
     documents = [_document("clinic.configured", "configured", None, BEGIN - timedelta(hours=1),
                            timezone="Europe/London",
                            sends=["sessions", "ratings", "boundary"])]  # fmt: skip
     for number in range(clients):
         course = Course(chance, f"c-{number}", f"t-{chance.randint(1, 2)}")
         course.live()
-        documents += course.documents
+        documents += _merged(course, random.Random(f"mergers of {number} in {scenario}"))
     tellings = [_telling(document, chance, sent_every) for document in documents]
     yield from sorted(tellings, key=lambda one: (one.send_at, one.document["id"]))
     yield Telling(_document("clinic.closed", "heartbeat", None, HEARTBEAT_AT,
                             **{"from": "2026-12-24", "until": "2026-12-26",
                                "reason": "closure"}), HEARTBEAT_AT)  # fmt: skip
+
+
+def _merged(course: "Course", chance: random.Random) -> list[Document]:
+    """Return what is told of a client, in one of three cases under two references at first.
+
+    Some of it comes under the other; then it turns out that they are one, or seems to.
+    """
+    told = course.documents
+    if chance.random() >= MERGED_OF:
+        return told
+    one, other = course.client, f"{course.client}-again"
+    moved = {each["id"] for each in told[1:] if chance.random() < 0.5}
+    found = [
+        {**each, "subject": other} if each["data"].get("target", each)["id"] in moved else each
+        for each in told
+    ]
+    client, into = chance.sample((one, other), 2)
+    when = course.week(chance.uniform(0.5, 4.5))
+    name = f"{one}/client.merged/again"
+    found.append(_document("client.merged", name, client, when, into=into))
+    if chance.random() < 0.3:
+        found.append(_document("record.retracted", f"{name}/back", client,
+                               when + timedelta(days=5), reason="entered_in_error",
+                               target={"id": name, "type": "rapport.client.merged"}))  # fmt: skip
+    return found
 
 
 def _telling(document: Document, chance: random.Random, sent_every: timedelta) -> Telling:
@@ -113,7 +143,7 @@ class Course:
         """Begin with nothing."""
         self.documents: list[Document] = []
         self._chance = chance
-        self._client = client
+        self.client = client
         self._therapist = therapist
         self._first = BEGIN + timedelta(
             days=chance.randint(0, 4),
@@ -133,9 +163,7 @@ class Course:
         """Add an event about the client."""
         about = {"therapist": self._therapist, **data}
         self.documents.append(
-            _document(
-                event_type, f"{self._client}/{event_type}/{name}", self._client, when, **about
-            )
+            _document(event_type, f"{self.client}/{event_type}/{name}", self.client, when, **about)
         )
 
     def week(self, number: float) -> datetime:
@@ -203,7 +231,7 @@ class Course:
                   target=self._target(event_type, name), data=said)  # fmt: skip
 
     def _target(self, event_type: str, name: str) -> Document:
-        return {"id": f"{self._client}/{event_type}/{name}", "type": f"rapport.{event_type}"}
+        return {"id": f"{self.client}/{event_type}/{name}", "type": f"rapport.{event_type}"}
 
 
 _STORIES: Final[tuple[Callable[[Course], None], ...]] = (
