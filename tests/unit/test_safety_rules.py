@@ -257,3 +257,30 @@ def test_opaque_ids_decide_nothing(swapped: bool) -> None:
 def test_it_says_that_rapport_is_no_crisis_service() -> None:
     """The steps to take say so, whatever else they say."""
     assert any("not a crisis service" in step for step in RISK.next_steps)
+
+
+def test_all_risk_items_of_a_form_are_named_together() -> None:
+    """Several steps that come at once are told as one: it names every item above zero."""
+    items = {str(number): 0 for number in range(1, 35)} | {"6": 3, "9": 2, "22": 1, "34": 1}
+    form = an.a_rating(None, at=on(1), instrument="core-om", items=items)
+    (episode,) = judged(RISK, form).episodes
+    told = {step.numbers["item"]: step.explanation for step in episode.steps}
+    assert told["6"] == (
+        "Item 6 of core-om, about risk to others, was answered with 3 of 4. It was not seen "
+        "before. In the same form: item 9 with 2, item 22, about risk to others, with 1 and item "
+        "34 with 1."
+    )
+    assert episode.steps[-1].numbers["item"] == "6"
+    alone = an.a_rating(None, at=on(1), instrument="phq-9", items={"9": 1})
+    (one,) = judged(RISK, alone).episodes
+    assert "In the same form" not in one.steps[0].explanation
+
+
+def test_one_item_that_clears_and_another_that_rises_are_one_episode() -> None:
+    """In one form: risk has moved, and has not gone."""
+    none = {str(number): 0 for number in range(1, 35)}
+    first = an.a_rating(None, at=on(1), instrument="core-om", items=none | {"9": 2})
+    then = an.a_rating(None, at=on(8), instrument="core-om", items=none | {"34": 2})
+    (episode,) = judged(RISK, first, then).episodes
+    assert episode.cleared_at is None
+    assert [step.numbers["item"] for step in episode.steps] == ["9", "34"]

@@ -1,5 +1,6 @@
 """A risk item of a questionnaire was answered above zero."""
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -9,7 +10,7 @@ from services.alerts.episodes import Moment, verdict
 from services.alerts.example import Example, answered
 from services.alerts.rule import Audience, Family, Urgency, Verdict
 from shared.alliance.history import Phase, Rating
-from shared.alliance.wording import figure
+from shared.alliance.wording import figure, listed
 
 
 class RiskItem:
@@ -23,7 +24,7 @@ class RiskItem:
     """
 
     name: str = "risk-item"
-    version: int = 1
+    version: int = 2
     family: Family = "outcome"
     title: str = "A risk item was answered above zero"
     needs: frozenset[str] = frozenset({"ratings"})
@@ -66,6 +67,8 @@ class RiskItem:
             for (series, item), seen in answers.items()
             for moment in _moments(f"{series}|{item}", item, seen, chosen)
         ]
+        # Of one form the highest answer is told last, and what cleared ends nothing before.
+        moments.sort(key=lambda one: (one.at, one.numbers.get("value", math.inf)))
         return verdict(self, phase, moments, until, ends_with_phase=False)
 
 
@@ -112,9 +115,26 @@ def _urgency(value: float, before: float | None, chosen: Mapping[str, Any]) -> U
 def _explanation(rating: Rating, item: str, value: float, before: float | None) -> str:
     asked = rating.instrument.items[item] if rating.instrument else None
     highest = asked.maximum if asked else value
-    about = ", about risk to others," if asked and asked.risk == "others" else ""
     earlier = " It was not seen before." if before is None else f" Before: {figure(before)}."
     return (
-        f"Item {item} of {rating.instrument_key}{about} was answered with {figure(value)} of "
-        f"{figure(highest)}.{earlier}"
+        f"Item {item} of {rating.instrument_key}{_about(rating, item)} was answered with "
+        f"{figure(value)} of {figure(highest)}.{earlier}{_beside(rating, item)}"
     )
+
+
+def _about(rating: Rating, item: str) -> str:
+    asked = rating.instrument.items[item] if rating.instrument else None
+    return ", about risk to others," if asked and asked.risk == "others" else ""
+
+
+def _beside(rating: Rating, item: str) -> str:
+    """Return the other risk items of the same form that were answered above zero.
+
+    One step of several that came at once is told: whoever reads it learns of all of them.
+    """
+    others = [
+        f"item {one}{_about(rating, one)} with {figure(value)}"
+        for one, value in sorted(rating.score.risk.items(), key=lambda pair: int(pair[0]))
+        if one != item and value > 0
+    ]
+    return f" In the same form: {listed(others)}." if others else ""
