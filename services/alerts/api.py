@@ -41,6 +41,10 @@ class InboxArgumentsSchema(Schema):
     client = fields.String(
         validate=validate.Length(1, 64), metadata={"description": "Opaque id (cl_…)."}
     )
+    group = fields.String(
+        validate=validate.Length(1, 64),
+        metadata={"description": "Those of one absence: the `group` of an alert, or of a notice."},
+    )
     cursor = fields.String(
         validate=validate.Length(1, 400),
         metadata={"description": "`next` of the page before, with the same other parameters."},
@@ -121,6 +125,9 @@ class DeliverySchema(Schema):
     )
     day = fields.String(
         required=True, allow_none=True, metadata={"description": "The day of the digest."}
+    )
+    under = fields.String(
+        required=True, allow_none=True, metadata={"description": "The alert that tells of it."}
     )
     attempts = fields.Integer(required=True)
     settled_at = fields.String(required=True, allow_none=True, metadata={"format": "date-time"})

@@ -160,6 +160,8 @@ class Deliverer:
 def message(row: Due) -> Message:
     """Return what a recipient is sent: ids alone, and the same bytes at every attempt."""
     about = {"alert": row.alert, "step": row.id, "urgency": row.body["urgency"]}
+    if row.body.get("group") is not None:
+        about["group"] = row.body["group"]
     if row.kind in notices.KINDS:
         about = {name: said for name, said in row.body.items() if name != "urgency"}
     body = {

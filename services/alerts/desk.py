@@ -25,6 +25,7 @@ from shared.web.errors import Problem
 
 MEANWHILE: Final = ("deliveries", "not_acknowledged_by")
 """What is shown beside an alert, and goes on by itself."""
+FILTERS: Final = ("state", "family", "clinic", "client", "group")
 
 
 class Desk:
@@ -47,7 +48,7 @@ class Desk:
 
     def page(self, asked: dict[str, Any]) -> dict[str, Any]:
         """Return a page of the inbox."""
-        filters = {name: asked.get(name) for name in ("state", "family", "clinic", "client")}
+        filters = {name: asked.get(name) for name in FILTERS}
         try:
             with self._database.read() as db:
                 found = inbox.page(

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select
 
+from services.alerts.ledger import LEDGER, STREAM
 from services.alerts.tables import Tables, shown
 from shared.alliance.matters import UNKNOWN
 from shared.stream import parking
@@ -54,7 +55,7 @@ def page(
     Args:
         db: Any transaction.
         viewer: Who asks.
-        filters: ``state``, ``family``, ``clinic``, ``client``: only those alerts.
+        filters: ``state``, ``family``, ``clinic``, ``client``, ``group``: only those alerts.
         limit: How many.
         cursor: Where the page before ended.
 
@@ -66,7 +67,8 @@ def page(
     asked = select(inbox.effective_at, inbox.alert, inbox.body).where(_visible(tables, viewer))
     for name, value in filters.items():
         if value is not None:
-            asked = asked.where(inbox[name] == value)
+            of = _of_group(tables, value) if name == "group" else inbox[name] == value
+            asked = asked.where(of)
     if cursor is not None:
         at, alert = _read(cursor)
         later = and_(inbox.effective_at == at, inbox.alert > alert)
@@ -104,6 +106,18 @@ def _visible(tables: Tables, viewer: Viewer) -> ColumnElement[bool]:
         )
         conditions.append(inbox.alert.not_in(hidden))
     return and_(*conditions)
+
+
+def _of_group(tables: Tables, group: str) -> ColumnElement[bool]:
+    """Return whether an alert, as it is shown, belongs to a group."""
+    inbox = tables.inbox.c
+    return exists().where(
+        LEDGER.c.organisation == inbox.organisation,
+        LEDGER.c.alert == inbox.alert,
+        LEDGER.c.number == inbox.number,
+        LEDGER.c.channel == STREAM,
+        LEDGER.c.group_id == group,
+    )
 
 
 def _written(at: int, alert: str) -> str:

@@ -29,7 +29,6 @@ from sqlalchemy import (
     bindparam,
     cast,
     exists,
-    func,
     or_,
     select,
 )
@@ -52,6 +51,8 @@ HELD: Final = "held"
 """Came over the recipient's daily cap: the digest of its day is to come."""
 COLLECTED: Final = "collected"
 """Named in a message (``notices``) that is under way: it is settled with that."""
+GROUPED: Final = "grouped"
+"""Told by the notice of another alert of its group, which is named beside it."""
 COVERED: Final = "covered"
 """Was still held when a later step of its alert was told at once, which says as much."""
 UNDELIVERABLE, WITHOUT_RECIPIENT = "undeliverable", "without_recipient"
@@ -112,15 +113,20 @@ LEDGER = Table(
     Column("settled_at", BigInteger),
     Column("day", String(10)),
     Column("message", String(36)),
+    Column("group_id", String(36)),
+    Column("under", String(36)),
     PrimaryKeyConstraint("organisation", "alert", "step", "channel", "recipient"),
     Index(None, "status", "channel", "due_at"),
     Index(None, "organisation", "recipient", "day"),
     Index(None, "organisation", "message"),
+    Index(None, "organisation", "group_id"),
+    Index(None, "organisation", "under"),
 )
 """Unique per (alert, step, channel, recipient): nobody is told anything twice.
 
 ``day`` is the date, in the clinic's zone, on which a row counts towards the recipient's daily cap;
-``message`` names the message of many alerts that tells it, if one does.
+``message`` names the message of many alerts that tells it, if one does; ``under`` the alert of its
+group whose notice does.
 """
 
 OF_ITS_STEP: Final = and_(
@@ -139,11 +145,15 @@ class Entry:
         status: One of the words above.
         day: The date on which it counts towards the daily cap; None: it never does.
         due_at: When it is told, where that is not at once.
+        group: The group of alerts that it belongs to, if any.
+        under: The alert of its group that tells of it, where it is ``grouped``.
     """
 
     status: str
     day: str | None = None
     due_at: int | None = None
+    group: str | None = None
+    under: str | None = None
 
 
 Entries = Mapping[tuple[str, str], Entry]
@@ -263,24 +273,13 @@ def keep(db: Connection, steps: Sequence[tuple[Decided, Entries]]) -> None:
             "due_at": AT_ONCE if entry.status == PENDING else entry.due_at,
             "attempts": 0,
             "day": entry.day,
+            "group_id": entry.group,
+            "under": entry.under,
         }
         for step, entries in steps
         for (channel, recipient), entry in entries.items()
     ]
     insert(db, LEDGER, rows)
-
-
-def waiting_history(db: Connection, organisation: str) -> int:
-    """Return how many alerts still hold that were history when they became known.
-
-    They were told to nobody and wait in the ledger for their summary.
-    """
-    asked = select(func.count(LEDGER.c.alert.distinct())).where(
-        LEDGER.c.organisation == organisation,
-        LEDGER.c.channel == SUMMARY,
-        LEDGER.c.status == WAITING,
-    )
-    return db.execute(asked).scalar_one()
 
 
 @cache

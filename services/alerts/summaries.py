@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import Connection, Row, and_, bindparam, select
+from sqlalchemy import Connection, Row, and_, bindparam, func, select
 
 from services.alerts import ledger, notices
 from services.alerts.audience import audience
@@ -65,6 +65,19 @@ def sum_up(
             _write(db, organisation, clinic, named, present)
             notices += len(named)
     return notices
+
+
+def waiting_history(db: Connection, organisation: str) -> int:
+    """Return how many alerts still hold that were history when they became known.
+
+    They were told to nobody and wait in the ledger for their summary.
+    """
+    asked = select(func.count(LEDGER.c.alert.distinct())).where(
+        LEDGER.c.organisation == organisation,
+        LEDGER.c.channel == ledger.SUMMARY,
+        LEDGER.c.status == ledger.WAITING,
+    )
+    return db.execute(asked).scalar_one()
 
 
 def _waiting(tables: Tables) -> Any:

@@ -1,19 +1,24 @@
 """What the ledger promised and nobody has sent yet, when it is not to be said any more."""
 
-from typing import Final
+from collections.abc import Collection
+from typing import Any, Final
 
-from sqlalchemy import Connection, and_, bindparam, select
+from sqlalchemy import Connection, Row, and_, bindparam, select
 
 from services.alerts import notices
 from services.alerts.decided import Decided
 from services.alerts.ledger import (
+    AT_ONCE,
     CANCELLED,
     COLLECTED,
     COVERED,
+    GROUPED,
     HELD,
     LEDGER,
     NOBODY,
+    OF_ITS_STEP,
     PENDING,
+    STEPS,
     SUMMARY,
     WAITING,
     WEBHOOK,
@@ -81,9 +86,51 @@ def to_correct(db: Connection, step: Decided) -> list[str]:
         .where(mine, LEDGER.c.status == PENDING, LEDGER.c.attempts == 0, LEDGER.c.holder.is_(None))
         .values(status=CANCELLED)
     )
-    db.execute(LEDGER.update().where(mine, LEDGER.c.status == HELD).values(status=CANCELLED))
+    silent = LEDGER.c.status.in_((HELD, GROUPED))
+    db.execute(LEDGER.update().where(mine, silent).values(status=CANCELLED))
     collected = select(LEDGER.c.message).where(mine, LEDGER.c.status == COLLECTED).distinct()
     for message in db.scalars(collected.order_by(LEDGER.c.message)).all():
         notices.take_out(db, organisation, message, {alert}, step.decided_at)
     told = select(LEDGER.c.recipient).where(mine, LEDGER.c.status.not_in((CANCELLED, COVERED)))
     return sorted(db.scalars(told.distinct()))
+
+
+def speak_for_themselves(
+    db: Connection,
+    organisation: str,
+    alert: str,
+    *,
+    only: str | None = None,
+    but: Collection[str] = (),
+) -> None:
+    """Let another alert of a group be told where the one that spoke for it does no more.
+
+    The first that was silent under it speaks for the others from now on: each recipient is told
+    at once, whatever else they were told on that day.
+
+    Args:
+        db: The transaction in which it falls silent.
+        organisation: Whose.
+        alert: The one that spoke for others.
+        only: To whom it does no more; None: to everybody.
+        but: To whom it still does.
+    """
+    under = and_(
+        LEDGER.c.organisation == organisation,
+        LEDGER.c.under == alert,
+        LEDGER.c.status == GROUPED,
+        LEDGER.c.recipient.not_in(but),
+    )
+    if only is not None:
+        under = and_(under, LEDGER.c.recipient == only)
+    asked = select(LEDGER).join(STEPS, OF_ITS_STEP).where(under)
+    turn = (STEPS.c.decided_at, STEPS.c.effective_at, STEPS.c.rule, LEDGER.c.alert)
+    firsts: dict[str, Row[Any]] = {}
+    for row in db.execute(asked.order_by(*turn)).all():
+        firsts.setdefault(row.recipient, row)
+    for first in firsts.values():
+        its = (one == getattr(first, one.name) for one in LEDGER.primary_key.columns)
+        now = {"status": PENDING, "due_at": AT_ONCE, "under": None}
+        db.execute(LEDGER.update().where(*its).values(now))
+        others = LEDGER.update().where(under, LEDGER.c.recipient == first.recipient)
+        db.execute(others.values(under=first.alert))

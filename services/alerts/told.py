@@ -16,6 +16,7 @@ from services.alerts.ledger import (
     COLLECTED,
     COVERED,
     GIVEN_UP,
+    GROUPED,
     HELD,
     LEDGER,
     NOBODY,
@@ -40,6 +41,7 @@ WORDS: Final[Mapping[str, str]] = {
     CANCELLED: "not sent after all",
     HELD: "over the day's number of notices: named in the digest when the day is over",
     COLLECTED: "named in a message that is on its way",
+    GROUPED: "told by the notice of another alert of its group",
     COVERED: "not sent by itself: a later step was told at once",
     WAITING: "history when it became known: a summary is to come",
     SUMMED_UP: "history when it became known: named in a summary",
@@ -87,7 +89,8 @@ def said_of(delivery: Mapping[str, Any]) -> str:
         notices.SUMMARY_OF_HISTORY: "summary of what was history",
     }
     message = delivery["message"]
-    return f"{delivery['words']} ({named[message]})" if message else str(delivery["words"])
+    more = named[message] if message else delivery["under"]
+    return f"{delivery['words']} ({more})" if more else str(delivery["words"])
 
 
 def _asked(organisation: str) -> Select[Any]:
@@ -115,6 +118,7 @@ def _entry(row: Row[Any]) -> dict[str, Any]:
         "words": WORDS[row.status],
         "message": notices.DIGEST if row.status == HELD else row.named_in,
         "day": day,
+        "under": row.under,
         "attempts": row.attempts,
         "settled_at": None if row.settled_at is None else format_time(from_micros(row.settled_at)),
     }

@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 from sqlalchemy import Connection
 
 from services.alerts import ledger, standing_in, taking_back
+from services.alerts.alert import RANKS
 from services.alerts.audience import audience
 from services.alerts.ledger import Entries, Entry
 from services.alerts.shares import Shares
@@ -23,10 +24,6 @@ from shared.storage.accounts import Recipient
 from shared.storage.generations import State
 
 _ON_THE_STREAM: Final = (ledger.STREAM, ledger.NOBODY)
-_TO_NOBODY: Final[Entries] = {
-    _ON_THE_STREAM: Entry(ledger.PENDING),
-    (ledger.WEBHOOK, ledger.NOBODY): Entry(ledger.SETTLED),
-}
 
 
 class Voice(Protocol):
@@ -57,18 +54,25 @@ class Aloud:
     def keep(self, db: Connection, steps: Sequence[Decided]) -> Sequence[Decided]:
         """Write steps into the ledger, and whom each is to be told to."""
         shares = Shares(db)
-        kept = [(step, self._entries(db, step, shares)) for step in sorted(steps, key=_in_turn)]
+        ordered = sorted(steps, key=_in_turn)
+        # What is taken back tells of nothing any more, also not of others of its group.
+        self._keep(db, [one for one in ordered if one.telling == "correction"], shares)
+        self._keep(db, [one for one in ordered if one.telling != "correction"], shares)
+        return steps
+
+    def _keep(self, db: Connection, steps: Sequence[Decided], shares: Shares) -> None:
+        kept = [(step, self._entries(db, step, shares)) for step in steps]
         ledger.keep(db, kept)
         for step, entries in kept:
             taking_back.overtake(db, step, entries)
             metrics.ALERT_STEPS.labels(step.body["family"], step.kind).inc()
-        return steps
 
     def _entries(self, db: Connection, step: Decided, shares: Shares) -> Entries:
-        found = {_ON_THE_STREAM: Entry(ledger.PENDING)}
+        found = {_ON_THE_STREAM: Entry(ledger.PENDING, group=step.body["group"])}
         organisation = step.subject.organisation
         if step.telling == "correction":
             told = taking_back.to_correct(db, step)
+            taking_back.speak_for_themselves(db, organisation, step.alert)
             found |= {(ledger.WEBHOOK, one): Entry(ledger.PENDING) for one in told}
         elif step.telling == "history" and step.body["state"] != "resolved":
             found[ledger.SUMMARY, ledger.NOBODY] = Entry(ledger.WAITING)
@@ -89,10 +93,13 @@ class Aloud:
 
 
 def _in_turn(step: Decided) -> tuple[Any, ...]:
-    """Order steps that are decided together by what they say: the first have the day's places."""
+    """Order steps that are decided together by what they say.
+
+    The first have the day's places, and speak for their groups: the most urgent ones.
+    """
     latest = max((one["occurred_at"] for one in step.body["evidence"]), default="")
-    subject = step.subject
-    return (step.decided_at, step.effective_at, latest, step.body["rule"], subject.client)
+    urgency, rule = RANKS[step.body["urgency"]], step.body["rule"]
+    return (-urgency, step.decided_at, step.effective_at, latest, rule, step.subject.client)
 
 
 class Silent:
@@ -125,11 +132,20 @@ class Settling:
         found = [_settled(step) for step in steps]
         for step in steps:
             if step.telling == "correction":
-                taking_back.to_correct(db, step)
-            taking_back.overtake(db, step, _TO_NOBODY)
-        ledger.keep(db, [(step, _TO_NOBODY) for step in found])
+                told = taking_back.to_correct(db, step)
+                whose = step.subject.organisation
+                taking_back.speak_for_themselves(db, whose, step.alert, but=told)
+            taking_back.overtake(db, step, {})
+        ledger.keep(db, [(step, _to_nobody(step)) for step in found])
         self.settled += len(found)
         return found
+
+
+def _to_nobody(step: Decided) -> Entries:
+    return {
+        _ON_THE_STREAM: Entry(ledger.PENDING, group=step.body["group"]),
+        (ledger.WEBHOOK, ledger.NOBODY): Entry(ledger.SETTLED),
+    }
 
 
 def _settled(step: Decided) -> Decided:

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from services.alerts import notices, outbox
+from services.alerts import notices, outbox, taking_back
 from services.alerts.audience import audience
 from services.alerts.ledger import (
     AT_ONCE,
@@ -43,13 +43,19 @@ def withhold(
     if not outbox.withheld(db, due, me, now):
         return
     if due.kind not in notices.KINDS:
-        _tell_instead(db, due, now, recipients)
+        _silent_now(db, due, now, recipients)
         return
     rows = notices.told_in(db, due.organisation, due.alert)
     theirs = _theirs(db, rows, recipients)
     notices.say_the_rest(db, due.organisation, due.alert, {row.alert for row in theirs}, now)
     for row in theirs:
-        _tell_instead(db, due_of(row), now, recipients)
+        _silent_now(db, due_of(row), now, recipients)
+
+
+def _silent_now(db: Connection, due: Due, now: datetime, recipients: Sequence[Recipient]) -> None:
+    """Tell others of what somebody is not told, and them of what it would have spoken for."""
+    taking_back.speak_for_themselves(db, due.organisation, due.alert, only=due.recipient)
+    _tell_instead(db, due, now, recipients)
 
 
 def _theirs(

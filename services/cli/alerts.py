@@ -63,6 +63,7 @@ alerts.add_command(alert_notes.erase)
 @click.option("--family", type=click.Choice(get_args(Family)), help="What they are about.")
 @click.option("--clinic", help="Only of this clinic.")
 @click.option("--client", help="Only of this client (opaque id).")
+@click.option("--group", help="Only of this group: those of one therapist's absence.")
 @click.option("--limit", type=click.IntRange(1, SHOWN), default=50, show_default=True)
 @organisation_option
 @json_option
@@ -73,6 +74,7 @@ def list_alerts(
     family: str | None,
     clinic: str | None,
     client: str | None,
+    group: str | None,
     limit: int,
     organisation: str | None,
     as_json: bool,
@@ -89,6 +91,7 @@ def list_alerts(
         "family": family,
         "clinic": clinic,
         "client": client,
+        "group": group,
     }
     whose = office.organisation(organisation).id
     tables.prepare(office.db, EVERY_RULE)

@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from services.alerts import ledger, tables
+from services.alerts import summaries, tables
 from services.alerts.bootstrap import EVERY_RULE
 from services.alerts.watcher import Watcher
 from services.projections import read_models
@@ -72,7 +72,7 @@ def history_waiting(stream: Stream, database: Database, organisation: str) -> tu
         if now_left != left:
             left, moved_at = now_left, time.monotonic()
     with database.read() as db:
-        return ledger.waiting_history(db, organisation), left == 0
+        return summaries.waiting_history(db, organisation), left == 0
 
 
 def _next(at: Mapping[tuple[str, int], positions.Position], place: Partition) -> int:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from services.alerts.gauges import Gauges
-from services.alerts.ledger import WEBHOOK, waiting_history
+from services.alerts.ledger import WEBHOOK
+from services.alerts.summaries import waiting_history
 from tests.support import events as an
 from tests.support.alerting import AlertsWorld, cancellations, held, sample
 from tests.support.databases import DIALECTS, migrated, url_of

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from services.alerts import summaries
-from services.alerts.ledger import waiting_history
 from services.alerts.outbox import untold
 from services.alerts.tables import shown
 from shared.clock import format_time
@@ -48,7 +47,7 @@ def got(world: AlertsWorld, receiver: Receiver) -> list[dict[str, Any]]:
 def waiting(world: AlertsWorld) -> int:
     """Return how many alerts wait for their summary."""
     with world.db.read() as db:
-        return waiting_history(db, world.organisation)
+        return summaries.waiting_history(db, world.organisation)
 
 
 def test_what_still_holds_is_named_once(world: AlertsWorld, receiver: Receiver) -> None:

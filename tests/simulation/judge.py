@@ -11,6 +11,7 @@ from services.alerts import tables
 from services.alerts.ledger import (
     COLLECTED,
     GIVEN_UP,
+    GROUPED,
     HELD,
     LEDGER,
     NOBODY,
@@ -115,10 +116,15 @@ def _everything_was_told(world: World, told: Sequence[Any]) -> None:
     """
     arrived = {(one.url, one.message.id) for one in world.receivers.received}
     named = {(row.organisation, row.alert): row for row in told if row.kind in KINDS}
+    speaking = {(row.organisation, row.alert, row.recipient) for row in told
+                if row.channel == WEBHOOK and row.status in (SENT, GIVEN_UP, HELD)}  # fmt: skip
     for row in told:
         assert row.status not in (PENDING, COLLECTED), f"never sent: {row}"
         if row.status == HELD:
             assert row.due_at > to_micros(END), f"its day is over: {row}"
+        if row.status == GROUPED:
+            spoke = (row.organisation, row.under, row.recipient)
+            assert spoke in speaking, f"nobody speaks for it: {row}"
         if row.channel != WEBHOOK or row.recipient == NOBODY:
             continue
         if row.message is not None and row.status in (SENT, GIVEN_UP):

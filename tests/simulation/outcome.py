@@ -10,7 +10,7 @@ import orjson
 from sqlalchemy import select
 
 from services.alerts import tables
-from services.alerts.ledger import GIVEN_UP, HELD, SENT, SUMMARY, WEBHOOK
+from services.alerts.ledger import GIVEN_UP, GROUPED, HELD, SENT, SUMMARY, WEBHOOK
 from services.projections.timelines import Timelines, Viewer
 from shared.ids import CLIENT, event_id
 from shared.storage.registry import Registry
@@ -30,6 +30,8 @@ SAID: Final = ("client", "rule", "urgency", "effective_at")
 FEED_RULE: Final = "source-silent"
 """Depends on when records arrived, as it should."""
 
+TOLD: Final = (SENT, GIVEN_UP, HELD, GROUPED)
+"""By itself, later in the digest of its day, or by another alert of its group."""
 
 Told = Mapping[str, frozenset[str] | None]
 
@@ -124,7 +126,7 @@ def _told(
     readers: dict[str, set[str]] = {}
     history: set[str] = set()
     for row in ledger(world):
-        if row.channel == WEBHOOK and row.status in (SENT, GIVEN_UP, HELD):
+        if row.channel == WEBHOOK and row.status in TOLD:
             readers.setdefault(row.alert, set()).add(one.recipients.get(row.recipient, "?"))
         elif row.channel == SUMMARY:
             history.add(row.alert)
