@@ -65,6 +65,7 @@ def test_a_recipient_gets_ids_alone_signed(world: AlertsWorld, receiver: Receive
     assert body["data"] == {
         "alert": alert["id"],
         "step": alert["history"][0]["id"],
+        "group": alert["group"],
         "urgency": "attention",
     }
     assert message.id == alert["history"][0]["id"]
@@ -146,7 +147,8 @@ def test_a_failing_recipient_delays_nobody(world: AlertsWorld, receiver: Receive
         world.deliver_by(daily_cap=100)
         people = [f"cl_{n}" for n in range(30)]
         for person in people:
-            world.tell(*cancellations(1, client=person), settle=False)
+            mine = cancellations(1, client=person, therapist=f"th_of_{person}")
+            world.tell(*mine, settle=False)
         world.settle()
         for _ in range(6):
             world.deliverer.step(world.clock.now())

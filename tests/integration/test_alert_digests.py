@@ -64,9 +64,10 @@ def receiver() -> Iterator[Receiver]:
 
 
 def an_alert(client: int, at: datetime, **stated: Any) -> Envelope:
-    """Return what opens an alert of a client at attention."""
+    """Return what opens an alert of a client at attention: each of another therapist's absence."""
+    who = {"client": f"cl_{client}", "therapist": f"th_{client}"}
     return an.a_session_cancelled(
-        f"x{client}", at=at, by="therapist", client=f"cl_{client}", recorded_at=at, **stated
+        f"x{client}", at=at, by="therapist", recorded_at=at, **who, **stated
     )
 
 

@@ -39,7 +39,7 @@ def test_slow_recipients_make_no_old_signatures(world: AlertsWorld, receiver: Re
     """Each attempt is signed at its own time, however long those before it took."""
     world.a_recipient("boss", receiver.url)
     for client in ("cl_a", "cl_b", "cl_c"):
-        world.tell(*cancellations(1, client=client))
+        world.tell(*cancellations(1, client=client, therapist=f"th_of_{client}"))
     seconds = count(0, 20)
     slow = Deliverer(
         world.db,

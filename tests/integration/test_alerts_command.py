@@ -130,7 +130,9 @@ def test_it_is_said_why_somebody_was_not_told_at_once(line: AlertsWorld) -> None
     folder, day = line.folder, an.on(1).date().isoformat()
     line.deliver_by(daily_cap=1)
     line.a_recipient("boss")
-    line.tell(*cancellations(1), *cancellations(1, first=1.1, client="cl_bert"))
+    line.tell(
+        *cancellations(1), *cancellations(1, first=1.1, client="cl_bert", therapist="th_ruth")
+    )
     assert f"held for the digest of {day}" in run(folder, "alerts", "list").stdout
     (second,) = [one for one in line.shown() if one["client"] == "cl_bert"]
     shown = run(folder, "alerts", "show", second["id"]).stdout
