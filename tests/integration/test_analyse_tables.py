@@ -80,3 +80,29 @@ def test_dates_of_other_countries_are_not_guessed(analyse: Analyse) -> None:
     said = found(analyse(table, "--method", "trend", "--json"))
     assert "slope_per_occasion" in said["rows"][0]
     assert "Dates are read where they are written 2026-01-31" in said["notes"][0]
+
+
+WIDE = "id,age,s1,s2,s10\na,30,9,5,2\nb,41,8,,7\n"
+
+
+def test_a_wide_table_has_a_line_for_each_client(analyse: Analyse) -> None:
+    """Its columns of scores are the occasions, in the order in which they were named."""
+    asked = ("--method", "jacobson-truax", "--better", "lower", "--reliable-change", "3",
+             "--client", "id", "--json")  # fmt: skip
+    said = found(analyse(WIDE, *asked, "--wide", "s1, s2,s10"))
+    assert [(row["pre"], row["after"], row["post"]) for row in said["rows"]] == [
+        (9, "s10", 2), (8, "s10", 7),
+    ]  # fmt: skip
+    part = found(analyse(WIDE, *asked, "--wide", "s1,s2"))
+    assert part["summary"]["not_analysable"] == 1
+    long = "client,occasion,score\na,s1,9\na,s2,5\na,s10,2\nb,s1,8\nb,s10,7\n"
+    same = found(analyse(long, *[one for one in asked if one not in ("--client", "id")]))
+    assert same["rows"] == said["rows"]
+
+
+def test_a_wide_table_that_cannot_be_read(analyse: Analyse) -> None:
+    """A column that is not there, a client who has two lines: each is said."""
+    asked = ("--method", "trend", "--client", "id", "--wide", "s1,s3")
+    assert "there is no column 's3'; it has: id, age, s1" in analyse(WIDE, *asked).stderr
+    twice = analyse("id,s1\na,9\na,8\n", "--method", "trend", "--client", "id", "--wide", "s1")
+    assert "client a has occasion s1 in line 2 as well" in twice.stderr

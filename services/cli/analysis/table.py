@@ -26,11 +26,20 @@ class TableFault(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """What the columns are called in the table's first line."""
+    """What the columns are called in the table's first line.
+
+    Attributes:
+        client: Who it is about.
+        occasion: When, in a table with a line for each client and occasion.
+        score: The score there.
+        wide: The scores of a table with a line for each client, in the order of their occasions;
+            where given, the two before are not looked at.
+    """
 
     client: str
     occasion: str
     score: str
+    wide: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,19 +144,44 @@ class _Reading:
     lines: dict[tuple[str, str], int]
 
 
-def _places(names: Sequence[str], columns: Columns) -> tuple[int, int, int]:
-    wanted = {"client": columns.client, "occasion": columns.occasion, "score": columns.score}
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Where in a line the client stands, and its scores.
+
+    Attributes:
+        client: Index of the client.
+        scores: (index of the occasion, or its name; index of the score) of each score.
+    """
+
+    client: int
+    scores: tuple[tuple[int | str, int], ...]
+
+    @property
+    def least(self) -> int:
+        """How many columns a line needs."""
+        numbers = (one for pair in self.scores for one in pair if isinstance(one, int))
+        return max(self.client, *numbers) + 1
+
+
+def _places(names: Sequence[str], columns: Columns) -> _Places:
+    wanted = [("client", columns.client)]
+    if columns.wide:
+        wanted += [("wide", name) for name in columns.wide]
+    else:
+        wanted += [("occasion", columns.occasion), ("score", columns.score)]
     faults = [
         f"there is no column {name!r}; it has: {', '.join(names)}. Name yours with --{option}"
-        for option, name in wanted.items()
+        for option, name in wanted
         if name not in names
     ]
-    faults += [f"there are several columns {name!r}" for name in wanted.values()
+    faults += [f"there are several columns {name!r}" for _, name in wanted
                if names.count(name) > 1]  # fmt: skip
     if faults:
         raise TableFault(faults)
-    client, occasion, score = (names.index(name) for name in wanted.values())
-    return client, occasion, score
+    client, *others = (names.index(name) for _, name in wanted)
+    if columns.wide:
+        return _Places(client, tuple(zip(columns.wide, others, strict=True)))
+    return _Places(client, ((others[0], others[1]),))
 
 
 def _lines(text: TextIO, delimiter: str) -> Iterator[tuple[int, list[str]]]:
@@ -157,13 +191,21 @@ def _lines(text: TextIO, delimiter: str) -> Iterator[tuple[int, list[str]]]:
             yield line, row
 
 
-def _take(
-    line: int, row: Sequence[str], places: tuple[int, int, int], reading: _Reading
-) -> list[str]:
+def _take(line: int, row: Sequence[str], places: _Places, reading: _Reading) -> list[str]:
     """Take one line; return what is wrong with it."""
-    if len(row) <= max(places):
-        return [f"line {line}: it has {len(row)} columns, {max(places) + 1} are needed"]
-    client, occasion, written = (row[place].strip() for place in places)
+    if len(row) < places.least:
+        return [f"line {line}: it has {len(row)} columns, {places.least} are needed"]
+    faults: list[str] = []
+    for at, score in places.scores:
+        occasion = row[at] if isinstance(at, int) else at
+        told = (row[places.client].strip(), occasion.strip(), row[score].strip())
+        faults += _take_score(line, *told, reading)
+    return faults
+
+
+def _take_score(
+    line: int, client: str, occasion: str, written: str, reading: _Reading
+) -> list[str]:
     if not client or not occasion:
         return [f"line {line}: the {'client' if not client else 'occasion'} is empty"]
     before = reading.lines.setdefault((client, occasion), line)

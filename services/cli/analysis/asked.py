@@ -1,0 +1,122 @@
+"""From what was asked on the command line to what an analysis needs."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from services.cli.analysis.choices import Choices, Undecided
+from shared.alliance.change import meets
+from shared.change.reliable import Better, Population, reliable_change, z_of
+from shared.change.sudden import Criteria
+from shared.instrument import Scale, latest
+
+CRITERIA: Final = ("points", "share", "stability")
+
+_Pair = tuple[float, float]
+
+
+def choices_of(method: str, options: Mapping[str, Any]) -> Choices:
+    """Return the choices that some options come to.
+
+    Raises:
+        Undecided: when something must be said first, or was said twice.
+    """
+    _check(options)
+    scale = _scale(options["instrument"], options["scale"])
+    change = options["reliable_change"]
+    if change is None and scale is not None and scale.reliable_change is not None:
+        change = scale.reliable_change.value
+    own_line = options["cutoff"] is None and options["cutoff_type"] is None
+    published = scale.cutoff_for(options["rater"]) if scale is not None and own_line else None
+    points = _points(options, change)
+    sem = scale.sem if scale is not None else None
+    return Choices(
+        better=_better(method, scale, options["better"]),
+        pre=options["pre"],
+        post=options["post"],
+        sd=options["sd"],
+        reliability=options["reliability"],
+        reliability_after=options["reliability_after"],
+        reliable_change=change,
+        z=options["z"],
+        cutoff=options["cutoff"],
+        functional=None if published is None else lambda score: not meets(published, score),
+        cutoff_kind=options["cutoff_type"],
+        clinical_population=_population(options["clinical"]),
+        functional_population=_population(options["functional"]),
+        criteria=_criteria(options, points),
+        baseline=options["baseline"],
+        floor=sem or 0.0 if options["floor"] is None else options["floor"],
+        last=options["last"],
+        confidence=options["confidence"],
+        thresholds=_thresholds(points, options["sd"] or (scale.sd if scale else None)),
+    )
+
+
+def _check(options: Mapping[str, Any]) -> None:
+    """Refuse two answers to one question, of which one would be passed over in silence."""
+    for one, other in (
+        ("reliable_change", "reliability"),
+        ("cutoff", "cutoff_type"),
+    ):
+        if options[one] is not None and options[other] is not None:
+            names = ", ".join(f"--{name.replace('_', '-')}" for name in (one, other))
+            raise Undecided(f"{names}: take one")
+
+
+def _points(options: Mapping[str, Any], change: float | None) -> float | None:
+    """Return the least change in points: as said, a reliable change, or computed from noise."""
+    if options["points"] is not None or change is not None:
+        return float(options["points"] or change or 0)
+    if options["sd"] is None or options["reliability"] is None:
+        return None
+    return reliable_change(
+        options["sd"], options["reliability"], options["z"] or z_of(options["confidence"])
+    )
+
+
+def _criteria(options: Mapping[str, Any], points: float | None) -> Criteria:
+    said = {"points": points, "share": options["share"], "stability": options["alpha"]}
+    if set(CRITERIA) <= set(options["without"]):
+        raise Undecided("--without: leave one criterion in")
+    return Criteria(*(None if name in options["without"] else said[name] for name in CRITERIA))
+
+
+def _better(method: str, scale: Scale | None, said: Better | None) -> Better:
+    if said is not None:
+        return said
+    if scale is not None and scale.direction == "descriptive":
+        raise Undecided("that scale is descriptive: no way of it is better")
+    if scale is not None:
+        return "higher" if scale.direction == "higher" else "lower"
+    if method in ("trend", "control-chart"):
+        return "higher"  # Neither of them asks.
+    raise Undecided(
+        "which way is better? --better lower (symptoms), --better higher (alliance,"
+        " wellbeing), or an --instrument that says so"
+    )
+
+
+def _scale(instrument: str | None, name: str | None) -> Scale | None:
+    if instrument is None and name is not None:
+        raise Undecided("--scale: of which --instrument?")
+    if instrument is None:
+        return None
+    found = latest(instrument)
+    if found is None:
+        raise Undecided(f"there is no instrument {instrument!r}")
+    if name is None:
+        return found.leading
+    scale = found.scale(name)
+    if scale is None:
+        every = ", ".join(scale.name for scale in found.scales)
+        raise Undecided(f"{instrument} has no scale {name!r}; it has: {every}")
+    return scale
+
+
+def _population(given: _Pair | None) -> Population | None:
+    return None if given is None else Population(*given)
+
+
+def _thresholds(points: float | None, sd: float | None) -> dict[str, float]:
+    found = {} if sd is None else {"1_sd": sd, "2_sd": 2 * sd}
+    return found if points is None else {"points": points, **found}
