@@ -74,7 +74,9 @@ def test_three_working_days_without_a_contact_are_told() -> None:
     (episode,) = contacts()
     assert episode.effective_at == on(4, hour=0)
     assert judged(CONTACT, *MISSED).episodes == ()
-    assert contacts(until=on(4, hour=0) + GRACE - SECOND) == ()
+    assert contacts(until=on(4, hour=0) - SECOND) == ()
+    assert len(contacts(until=on(4, hour=0))) == 1
+    assert contacts(until=on(4, hour=0) + GRACE - SECOND, grace_hours=48) == ()
 
 
 def test_whoever_reaches_the_client_clears_it() -> None:
@@ -83,7 +85,9 @@ def test_whoever_reaches_the_client_clears_it() -> None:
     (episode,) = contacts(an_attempt(2, reached=False), an_attempt(9, reached=True))
     assert episode.steps[0].numbers == {"working_days": 3, "attempts": 1}
     assert episode.cleared_at == on(9)
-    assert contacts(an_attempt(5, reached=True)) == ()
+    assert contacts(an_attempt(5, reached=True), grace_hours=48) == ()
+    (late,) = contacts(an_attempt(5, reached=True))
+    assert late.cleared_at == on(5)
     assert contacts(an.a_session_held("s2", on(2))) == ()
 
 

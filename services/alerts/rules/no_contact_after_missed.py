@@ -19,12 +19,13 @@ class NoContactAfterMissed:
 
     That a client misses a session is no lapse of anybody, and may be the first sign that
     something is wrong; what is watched is whether somebody asked. Only where contacts are sent:
-    never sent is not never happened. Clears when somebody reaches the client, or a session is
-    held. The deadline is own, not validated.
+    never sent is not never happened. Told at the deadline, without grace: a client who may not
+    be well waits for no late entry. Clears when somebody reaches the client, or a session is held.
+    The deadline is own, not validated.
     """
 
     name: str = "no-contact-after-missed"
-    version: int = 1
+    version: int = 2
     family: Family = "consistency"
     title: str = "The client missed a session, and was not reached since"
     needs: frozenset[str] = frozenset({"sessions", "contacts"})
@@ -40,10 +41,10 @@ class NoContactAfterMissed:
         "Get in touch with the client: are they well, and what would help them to come?",
         "Where somebody has, see that it is recorded.",
     )
-    defaults: Mapping[str, Any] = {"contact_within_working_days": 3, "grace_hours": 48}
+    defaults: Mapping[str, Any] = {"contact_within_working_days": 3, "grace_hours": 0}
     always_news: bool = False
     example: Example = (
-        held(0), missed(7, "client"), spoken(8, reached=False), looked_at(13),
+        held(0), missed(7, "client"), spoken(8, reached=False), looked_at(11),
         spoken(14, reached=True),
     )  # fmt: skip
 
