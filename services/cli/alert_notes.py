@@ -32,13 +32,16 @@ def write(office: Office, alert: str, by: str, organisation: str | None, as_json
     """
     whose = office.organisation(organisation).id
     person = office.person(whose, by)
+    viewer = Viewer(whose, None, person)
+    tables.prepare(office.db, EVERY_RULE)
+    with office.db.read() as db:
+        _must_be_seen(db, viewer, alert)
     # An argument would stand in the shell's history, and in the list of processes.
     text: str = click.prompt("Note", err=True).strip()
     if not is_short(text):
         raise click.UsageError(f"a note is one line of at most {LENGTH_LIMIT} characters")
-    tables.prepare(office.db, EVERY_RULE)
     with office.db.write() as db:
-        _must_be_seen(db, Viewer(whose, None, person), alert)
+        _must_be_seen(db, viewer, alert)
         kept = Notes(office.sealer, office.clock).write(db, whose, alert, person or "", text)
     show_one(kept, as_json=as_json)
 

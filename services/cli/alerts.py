@@ -22,6 +22,7 @@ from services.cli.common import (
     Office,
     json_option,
     organisation_option,
+    person_option,
     said_plainly,
     show,
     show_one,
@@ -65,6 +66,7 @@ alerts.add_command(alert_notes.erase)
 @click.option("--client", help="Only of this client (opaque id).")
 @click.option("--group", help="Only of this group: those of one therapist's absence.")
 @click.option("--limit", type=click.IntRange(1, SHOWN), default=50, show_default=True)
+@person_option
 @organisation_option
 @json_option
 @with_office
@@ -76,6 +78,7 @@ def list_alerts(
     client: str | None,
     group: str | None,
     limit: int,
+    person: str | None,
     organisation: str | None,
     as_json: bool,
 ) -> None:
@@ -94,9 +97,10 @@ def list_alerts(
         "group": group,
     }
     whose = office.organisation(organisation).id
+    viewer = Viewer(whose, None, office.reader(whose, person))
     tables.prepare(office.db, EVERY_RULE)
     with office.db.read() as db:
-        found = inbox.page(db, Viewer(whose), filters, limit=limit)
+        found = inbox.page(db, viewer, filters, limit=limit)
         listed = notes.counted(db, whose, found.alerts)
         held = told.held_of(db, whose, [one["id"] for one in listed])
     if as_json:
@@ -113,10 +117,13 @@ def list_alerts(
 
 @alerts.command("show")
 @click.argument("alert", metavar="ALERT")
+@person_option
 @organisation_option
 @json_option
 @with_office
-def show_alert(office: Office, alert: str, organisation: str | None, as_json: bool) -> None:
+def show_alert(
+    office: Office, alert: str, person: str | None, organisation: str | None, as_json: bool
+) -> None:
     """Show one ALERT with its evidence, next steps, history and notes, and who was told when.
 
     \b
@@ -124,9 +131,10 @@ def show_alert(office: Office, alert: str, organisation: str | None, as_json: bo
       rapport alerts show 5b0a9d0e-6d0c-5f0e-9d58-0e7f4c1f8a55
     """
     whose = office.organisation(organisation).id
+    viewer = Viewer(whose, None, office.reader(whose, person))
     tables.prepare(office.db, EVERY_RULE)
     with office.db.read() as db:
-        bare = inbox.one(db, Viewer(whose), alert)
+        bare = inbox.one(db, viewer, alert)
         if bare is None:
             raise click.UsageError(alert_notes.NO_ALERT)
         found = Notes(office.sealer, office.clock).whole(db, whose, bare)

@@ -17,6 +17,7 @@ from services.cli.common import (
     Office,
     json_option,
     organisation_option,
+    person_option,
     show_one,
     with_office,
 )
@@ -93,6 +94,7 @@ def boundary() -> None:
 @click.option("--overdue", is_flag=True, help="Only those whose assessment is overdue.")
 @click.option("--limit", type=click.IntRange(1, SHOWN), default=50, show_default=True)
 @role_option
+@person_option
 @organisation_option
 @json_option
 @with_office
@@ -101,12 +103,14 @@ def list_(
     /,
     limit: int,
     role: str | None,
+    person: str | None,
     organisation: str | None,
     as_json: bool,
     **chosen: Any,
 ) -> None:
     """List boundary events, worst first: overdue, open, closed; grave, then old first."""
-    viewer = Viewer(office.organisation(organisation).id, role=role)
+    whose = office.organisation(organisation).id
+    viewer = Viewer(whose, person=office.reader(whose, person), role=role)
     read_models.prepare(office.db)
     filters = {**chosen, "overdue": True if chosen["overdue"] else None}
     page = Register(office.db).page(viewer, filters, limit=limit)
@@ -119,14 +123,21 @@ def list_(
 @boundary.command("show")
 @click.argument("id", metavar="ID")
 @role_option
+@person_option
 @organisation_option
 @json_option
 @with_office
 def show(
-    office: Office, id: str, role: str | None, organisation: str | None, as_json: bool
+    office: Office,
+    id: str,
+    role: str | None,
+    person: str | None,
+    organisation: str | None,
+    as_json: bool,
 ) -> None:
     """Draw the whole life of one boundary event, with its deadline and its patterns."""
-    found = _found(office, office.organisation(organisation).id, id, role)
+    whose = office.organisation(organisation).id
+    found = _found(office, whose, id, role, office.reader(whose, person))
     if as_json:
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
         return
@@ -263,9 +274,11 @@ def _tell(
     show_one(told, as_json=how["as_json"])
 
 
-def _found(office: Office, whose: str, id: str, role: str | None = None) -> dict[str, Any]:
+def _found(
+    office: Office, whose: str, id: str, role: str | None = None, person: str | None = None
+) -> dict[str, Any]:
     read_models.prepare(office.db)
-    found = Register(office.db).one(Viewer(whose, role=role), id)
+    found = Register(office.db).one(Viewer(whose, person=person, role=role), id)
     if found is None:
         raise click.UsageError("there is no such boundary event; see: rapport boundary list")
     return found

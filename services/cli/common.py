@@ -35,6 +35,9 @@ _Result = TypeVar("_Result")
 organisation_option = click.option(
     "--organisation", "-o", metavar="ID|NAME", help="Needed only where there are several."
 )
+person_option = click.option(
+    "--person", metavar="REF", help="Show what this member of staff may see, and no more."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -76,6 +79,16 @@ class Office:
             return None
         wanted = (STAFF, reference)
         return self.registry.opaque(organisation, [wanted])[wanted]
+
+    def reader(self, organisation: str, reference: str | None) -> str | None:
+        """Return the opaque id of a member of staff who is known already."""
+        if reference is None:
+            return None
+        wanted = (STAFF, reference)
+        found = self.registry.find(organisation, [wanted])
+        if wanted not in found:
+            raise click.UsageError("nobody of the staff is known by this reference")
+        return found[wanted]
 
     @property
     def address(self) -> str:

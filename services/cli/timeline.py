@@ -8,7 +8,13 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from services.cli.common import Office, json_option, organisation_option, with_office
+from services.cli.common import (
+    Office,
+    json_option,
+    organisation_option,
+    person_option,
+    with_office,
+)
 from services.projections import read_models, terminal
 from services.projections.drawing import svg
 from services.projections.timelines import Timelines, Viewer
@@ -41,6 +47,7 @@ class Time(click.ParamType[datetime]):
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
     help="Write the drawing there instead of printing anything.",
 )
+@person_option
 @json_option
 @with_office
 def timeline(
@@ -50,11 +57,13 @@ def timeline(
     valid_at: datetime | None,
     known_at: datetime | None,
     picture: Path | None,
+    person: str | None,
     as_json: bool,
 ) -> None:
     """Draw the alliance timeline of CLIENT: an opaque id (cl_…), or your own reference.
 
-    It is read from the database, with everything in it: whoever may run this command may see it.
+    It is read from the database: whoever may run this command may see everything in it, with
+    --person what that member of staff may see.
 
     \b
     Examples:
@@ -65,7 +74,10 @@ def timeline(
     whose = office.organisation(organisation).id
     read_models.prepare(office.db)
     found = Timelines(office.db, office.registry).read(
-        Viewer(whose), _opaque(office, whose, client), valid_at=valid_at, known_at=known_at
+        Viewer(whose, person=office.reader(whose, person)),
+        _opaque(office, whose, client),
+        valid_at=valid_at,
+        known_at=known_at,
     )
     if found is None:
         raise click.UsageError("there is no such client; the organisation never sent one")

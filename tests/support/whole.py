@@ -63,7 +63,7 @@ class WholeLine:
         self.accounts = Accounts(self.database, sealer, clock)
         self.registry = Registry(self.database, sealer, clock)
         self.recipients = Recipients(self.database, sealer, clock)
-        enrolment = Enrolment(self.database, sealer, clock)
+        self.enrolment = enrolment = Enrolment(self.database, sealer, clock)
         self.organisation = enrolment.create_organisation("Whole").id
         self.source, self.secret = enrolment.create_source(self.organisation, "files")
         _, self.token = enrolment.create_key(self.organisation, ["read", "act"])
