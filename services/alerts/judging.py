@@ -50,6 +50,7 @@ class _Case:
     latest_recorded: datetime
     until: datetime
     present: datetime
+    kept_from: frozenset[str]
 
 
 def judge_client(
@@ -76,16 +77,19 @@ def judge_client(
     """
     facts = [one for one in envelopes if one.event.type not in ACTIONS]
     known = envelopes if every is None else every
+    concerns = matters(one for one in known if one.event.type not in ACTIONS)
     case = _Case(
         organisation=organisation,
         history=fold_within(organisation.around, organisation.id, client, facts),
         alerts=alerts,
         actions=actions_in(known),
-        concerns=matters(one for one in known if one.event.type not in ACTIONS),
+        concerns=concerns,
         latest_recorded=max((one.known_since for one in facts), default=EPOCH),
         until=until,
         # The partition of another who is read here may be behind what stands here already.
         present=until if every is None else max(until, *(one.recorded_at for one in every)),
+        # That there is such a client at all would say that there is such a matter.
+        kept_from=concerns.kept_from(one.id for one in facts),
     )
     groups: dict[tuple[str, str], list[Phase]] = defaultdict(list)
     for phase in case.history.phases:
@@ -275,7 +279,7 @@ def _circumstances(case: _Case, clinic: str, phases: Sequence[Phase] = ()) -> Ci
         terms=case.organisation.terms(clinic),
         actions=case.actions,
         group=lambda held: group_of(held, phases),
-        concerns=case.concerns.people,
+        concerns=lambda events: case.concerns.people(events) | case.kept_from,
         muted=case.history.given.get(ALERTS_CONSENT) == "withdrawn",
     )
 

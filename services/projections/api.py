@@ -218,8 +218,8 @@ def _caseload(database: Database, asked: dict[str, Any]) -> dict[str, Any]:
     limit: int = asked["limit"]
     after = _after(asked["cursor"], filters) if "cursor" in asked else None
     # One more than asked for: whether it is there says whether there is a next page.
-    query = Asked(who.organisation, who.clinics, **filters, after=after, limit=limit + 1)
     person = who.person
+    query = Asked(who.organisation, who.clinics, person, **filters, after=after, limit=limit + 1)
     with database.read() as db:
         models = read_models.serving(db)
         cleared = None if person is None else models.concerns.query(who.organisation, person)

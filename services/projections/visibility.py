@@ -18,6 +18,7 @@ from shared.alliance.amendments import CORRECTED, KINDS
 from shared.alliance.matters import (
     NOTED,
     Matters,
+    by_names,
     noted_fields,
     taken_back,
     target_of,
@@ -59,7 +60,7 @@ def within(envelopes: Sequence[Envelope], clinics: frozenset[str]) -> tuple[Enve
     everywhere. An amendment goes with what it amends, whichever clinic sent it.
     """
     corrected = {fact.event: fact.data.get("clinic") for fact in standing(envelopes).facts}
-    by_name = {(one.event.source, one.event.id): one for one in envelopes}
+    by_name = by_names(envelopes)
     about = {one.id: target_of(one, by_name) or one for one in envelopes}
 
     def happened_there(envelope: Envelope) -> bool:

@@ -14,6 +14,7 @@ from shared.alliance.clinics import Surroundings
 from shared.alliance.matters import BOUNDARY, NOTED, Matters
 from shared.alliance.reading import Fact, standing
 from shared.alliance.registers import boundary_event
+from shared.alliance.settings import settings_of
 from shared.alliance.things import BoundaryEvent, Clinic
 from shared.envelope import Envelope
 from shared.ids import derived_id
@@ -29,6 +30,9 @@ ASSESSED_IN: Final[Mapping[str, int]] = {
     "severity_4_working_days": 0,
 }
 """Own, not validated: working days in which an event of a severity is assessed (domain.md 4)."""
+
+UNASSESSED: Final = "boundary-unassessed"
+"""The rule of ``rule.configured`` that holds them where an organisation sets its own."""
 
 KINDS: Final = 3
 WITHIN_WEEKS: Final = 8
@@ -205,7 +209,7 @@ def register(
             Entry(
                 id=name_of(organisation, client, ref),
                 event=event,
-                deadline=deadline(event, around.clinic(calendar)),
+                deadline=_deadline_at(event, around, calendar),
                 calendar=calendar,
                 clinics=frozenset(
                     fact.data["clinic"]
@@ -223,6 +227,28 @@ def register(
             )
         )
     return tuple(found)
+
+
+def _deadline_at(event: BoundaryEvent, around: Surroundings, calendar: str) -> Deadline | None:
+    """Return a deadline under the settings in force when it falls due, as the rule judges it.
+
+    Where they were changed so that it falls due in time under neither, the newer count.
+    """
+    said = [
+        one for one in around.rules
+        if one.data["rule"] == UNASSESSED and one.data.get("clinic") in (None, calendar)
+    ]  # fmt: skip
+    due: Deadline | None = None
+    for n in range(len(said) + 1):
+        days = settings_of(UNASSESSED, ASSESSED_IN, calendar, said[:n])
+        due = deadline(event, around.clinic(calendar), days)
+        since, until = said[n - 1 : n], said[n : n + 1]
+        if due is None or (
+            all(one.occurred_at <= due.due_at for one in since)
+            and all(due.due_at < one.occurred_at for one in until)
+        ):
+            break
+    return due
 
 
 def _events(own: Sequence[Envelope]) -> dict[str, BoundaryEvent]:

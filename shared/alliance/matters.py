@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from shared.alliance.amendments import AMENDMENTS, CORRECTED, RETRACTED
+from shared.alliance.reading import first_recorded
 from shared.envelope import Envelope
 
 BOUNDARY: Final = "boundary."
@@ -21,6 +22,10 @@ CONCERNED: Final = (BOUNDARY, CORRECTED, RETRACTED)
 
 UNKNOWN: Final = "*"
 """Whom it concerns is not known (yet): nobody whose key belongs to a person reads it."""
+
+
+Named = Mapping[tuple[str, str], Sequence[Envelope]]
+"""(source, id) → the events of that name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,17 @@ class Matters:
         """Return whom the matter of an event ever named; None where that is not known."""
         ref = self.refs.get(event)
         return None if ref is None else self.concerns.get(ref)
+
+    def kept_from(self, events: Iterable[str]) -> frozenset[str]:
+        """Return from whom each of some events is kept: who must not know that there are any.
+
+        Among them is ``UNKNOWN`` where they are kept from everybody whose key belongs to a person.
+        """
+        found = {event: self.concerned(event) for event in events}
+        if not found or not found.keys() <= self.refs.keys():
+            return frozenset()
+        named = [people for people in found.values() if people is not None]
+        return frozenset.intersection(*named) if named else frozenset({UNKNOWN})
 
     def people(self, events: Iterable[str]) -> frozenset[str]:
         """Return whom the boundary events among ``events`` concern.
@@ -112,7 +128,15 @@ def noted_fields(envelope: Envelope) -> Mapping[str, Any] | None:
     return said if said is not None and "area" in said else None
 
 
-def target_of(envelope: Envelope, by_name: Mapping[tuple[str, str], Envelope]) -> Envelope | None:
+def by_names(envelopes: Iterable[Envelope]) -> Named:
+    """Return (source, id) → the events of that name: several where clients were merged."""
+    found: dict[tuple[str, str], list[Envelope]] = defaultdict(list)
+    for one in envelopes:
+        found[one.event.source, one.event.id].append(one)
+    return found
+
+
+def target_of(envelope: Envelope, by_name: Named) -> Envelope | None:
     """Return what an amendment amends in the end, if that has arrived.
 
     That is an event; or, where a thing was taken back as a whole, what took it back.
@@ -124,8 +148,23 @@ def target_of(envelope: Envelope, by_name: Mapping[tuple[str, str], Envelope]) -
         target = at.event.data["target"]
         if "kind" in target:
             break
-        at = by_name.get((target.get("source") or at.event.source, target["id"]))
+        name = (target.get("source") or at.event.source, target["id"])
+        at = _meant(at, by_name.get(name, ()))
     return None if at is envelope else at
+
+
+def _meant(amendment: Envelope, several: Sequence[Envelope]) -> Envelope | None:
+    """Return which of several events of one name an amendment means.
+
+    Clients who were merged may have used one id for different events: then it means one of the
+    type that it names, and of its own client before another's.
+    """
+    if len(several) < 2:
+        return next(iter(several), None)
+    named = type_of_target(amendment.event.data)
+    fitting = [one for one in several if one.event.type == named] or several
+    own = [one for one in fitting if one.event.subject == amendment.event.subject]
+    return min(own or fitting, key=first_recorded)
 
 
 def taken_back(envelope: Envelope) -> set[tuple[str, str]]:
@@ -158,7 +197,7 @@ class _Same:
 
 def _placed(facts: Sequence[Envelope], same: _Same) -> dict[str, str | None]:
     """Return event id → matter, following amendments of amendments to what they amend."""
-    by_name = {(f.event.source, f.event.id): f for f in facts}
+    by_name = by_names(facts)
     refs: dict[str, str | None] = {}
     for envelope in facts:
         if not envelope.event.type.startswith(CONCERNED):

@@ -133,3 +133,30 @@ def test_a_cursor_belongs_to_its_question(world: World) -> None:
 def test_what_cannot_be_asked_is_refused(world: World, query: str) -> None:
     """A limit out of range, an unknown standing or parameter is 422."""
     assert world.get(f"/v1/clients?{query}").status_code == 422
+
+
+def test_a_client_known_by_a_hidden_matter_alone_is_hidden(world: World) -> None:
+    """Whom a matter concerns does not learn from the caseload that there is its client."""
+    world.tell(seen("cl_a", 1), an.a_boundary_noted(concerns="th_eve", client="cl_b"))
+    assert world.caseload(person="th_eve") == ["cl_a"]
+    assert world.caseload(person="th_ada") == world.caseload() == ["cl_a", "cl_b"]
+    world.tell(seen("cl_b", 9))
+    assert world.caseload(person="th_eve") == ["cl_a", "cl_b"]
+
+
+def test_a_matter_that_cannot_be_placed_hides_its_client_from_everybody_bound(
+    world: World,
+) -> None:
+    """Of a step without a beginning nobody knows whom it concerns: no key of a person shows it."""
+    world.tell(an.a_boundary_assessed("b1", client="cl_b"))
+    assert (world.caseload(person="th_ada"), world.caseload()) == ([], ["cl_b"])
+
+
+def test_a_place_known_by_a_hidden_matter_alone_is_hidden(world: World) -> None:
+    """Seen elsewhere too, the client is shown there, and not where the matter is all there is."""
+    there: dict[str, Any] = {"clinic": "oak", "therapist": "th_eve", "client": "cl_b"}
+    world.tell(seen("cl_b", 1), an.a_boundary_noted(concerns="th_eve", care="c2", **there))
+    assert world.caseload("?therapist=th_eve") == ["cl_b"]
+    assert world.caseload("?therapist=th_eve", person="th_eve") == []
+    assert world.caseload(person="th_eve") == ["cl_b"]
+    assert world.caseload(person="th_eve", clinics=["oak"]) == []

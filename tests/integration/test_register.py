@@ -226,3 +226,36 @@ def test_a_client_of_whom_only_that_was_said_is_unknown(world: World) -> None:
     path = f"/v1/clients/{world.client('cl_ben')}/timeline"
     assert world.get(path, world.key(person=EVE)).status_code == 404
     assert world.get(path, world.key(person=ADA)).status_code == 200
+
+
+def a_setting(days: int, *, at: float, clinic: str | None = None, **more: Any) -> Envelope:
+    """Return how many working days the assessment of severity 2 may take."""
+    data = {"rule": "boundary-unassessed", "settings": {"severity_2_working_days": days}, **more}
+    stated = data if clinic is None else {**data, "clinic": clinic}
+    return an.an_event("rule.configured", an.on(at), stated, client=None, sender="rapport")
+
+
+def working_days(world: World, ref: str) -> int:
+    """Return how many working days a deadline of the register counts."""
+    found: int = one(world, ref)["deadline"]["working_days"]
+    return found
+
+
+def test_deadlines_are_the_organisations_own(world: World) -> None:
+    """Set for everybody, or for a clinic, the days count, from before or after it was noted."""
+    world.tell(an.a_boundary_noted("b1", at=an.on(1), severity=2))
+    assert working_days(world, "b1") == 5
+    world.tell(a_setting(2, at=-10))
+    assert working_days(world, "b1") == 2
+    world.tell(a_setting(4, at=-9, clinic=an.CLINIC))
+    assert working_days(world, "b1") == 4
+    world.tell(a_setting(9, at=-8, clinic="oak"))
+    assert working_days(world, "b1") == 4
+
+
+def test_a_deadline_keeps_the_settings_under_which_it_fell_due(world: World) -> None:
+    """What is set later changes nothing about what was due before, as with the alert of it."""
+    world.tell(an.a_boundary_noted("b1", at=an.on(1), severity=2))
+    world.tell(a_setting(1, at=60))
+    world.tell(an.a_boundary_noted("b2", at=an.on(70), severity=2))
+    assert (working_days(world, "b1"), working_days(world, "b2")) == (5, 1)

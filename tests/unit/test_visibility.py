@@ -90,3 +90,28 @@ def test_consent_counts_everywhere() -> None:
     elm = frozenset({an.CLINIC})
     assert within([held, withdrawn], elm) == (held, withdrawn)
     assert within([withdrawn], elm) == ()
+
+
+def test_an_id_of_two_clients_means_each_ones_own() -> None:
+    """Of merged clients who used one id for different events, an amendment means its own.
+
+    Taken for the other's, what takes back a matter would be shown to whom the matter concerns.
+    """
+    noted = an.a_boundary_noted(concerns=EVE, id="x", client="cl_ann")
+    held = an.a_session_held("s1", an.on(1), id="x", client="cl_ben")
+    gone = an.a_retraction(noted, id="r", client="cl_ann")
+    again = an.a_retraction(held, id="r", client="cl_ben")
+    for order in ([noted, held], [held, noted]):
+        assert seen(*order, gone, again) == {held.id, again.id}
+        assert seen(*order, gone, again, person="th_ada") == {
+            noted.id, held.id, gone.id, again.id
+        }  # fmt: skip
+
+
+def test_an_amendment_under_the_other_reference_is_of_the_type_it_names() -> None:
+    """Said under the other reference, it means what fits it, whose own id stands for another."""
+    noted = an.a_boundary_noted(concerns=EVE, id="x", client="cl_ann")
+    held = an.a_session_held("s1", an.on(1), id="x", client="cl_ben")
+    gone = an.a_retraction(noted, id="r", client="cl_ben")
+    for order in ([noted, held], [held, noted]):
+        assert seen(*order, gone) == {held.id}

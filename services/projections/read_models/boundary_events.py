@@ -31,9 +31,10 @@ from sqlalchemy import (
 from services.projections.cursors import beyond
 from services.projections.entries import listed
 from services.projections.read_model import Batch, Chart, Charts
-from shared.alliance.boundaries import Entry, register, state_of
+from shared.alliance.boundaries import UNASSESSED, Entry, register, state_of
 from shared.alliance.matters import BOUNDARY, UNKNOWN, matters
 from shared.alliance.mergers import MERGED
+from shared.alliance.settings import CONFIGURED
 from shared.clock import to_micros
 from shared.errors import blamed_on
 from shared.storage.facts import Arrival
@@ -49,7 +50,7 @@ UNSAID: Final = 2
 TELLING: Final = (BOUNDARY, "consent.", "record.", MERGED)
 """First words of what can change a row."""
 
-CALENDAR: Final = ("clinic.configured", "clinic.closed")
+CALENDAR: Final = ("clinic.configured", "clinic.closed", CONFIGURED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ class BoundaryEvents:
     """The boundary register."""
 
     name = "boundary_events"
-    version = 1
+    version = 2
     folds = True
 
     def __init__(
@@ -202,11 +203,14 @@ class BoundaryEvents:
     def _dated(self, db: Connection, arrival: Arrival) -> Collection[str]:
         """Return the clients of a partition whose deadlines a fact about many may move."""
         rows, envelope = self._rows.c, arrival.envelope
+        type, data = envelope.event.type, envelope.event.data
+        if type == CONFIGURED and data["rule"] != UNASSESSED:
+            return ()
         asked = select(rows.client).where(
             rows.organisation == envelope.organisation, rows.partition == arrival.partition
         )
-        if envelope.event.type in CALENDAR:
-            asked = asked.where(rows.calendar == envelope.event.data["clinic"])
+        if type in CALENDAR and data.get("clinic") is not None:
+            asked = asked.where(rows.calendar == data["clinic"])
         return db.execute(asked.distinct()).scalars().all()
 
 

@@ -1,6 +1,6 @@
 """One row per client in care: enough to put the worst first without folding anybody again."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -26,6 +26,7 @@ from sqlalchemy import (
 from services.projections.cursors import beyond
 from services.projections.read_model import Batch, Chart, Charts
 from shared.alliance.history import History, fold_within
+from shared.alliance.matters import UNKNOWN, matters
 from shared.alliance.mergers import NONE
 from shared.alliance.standing import by_raters
 from shared.clock import to_micros
@@ -35,6 +36,9 @@ from shared.storage.replacing import Who, replace
 from shared.storage.table_sets import Catalogue
 
 SEEN: Final = "feed.seen"
+
+_PLACE: Final = ("organisation", "client", "clinic", "therapist")
+"""What names a place."""
 
 URGENT, ATTENTION, FALLING, LOW, REST = range(5)
 """The order of a caseload: worst first."""
@@ -47,6 +51,7 @@ class Asked:
     Attributes:
         organisation: Whose clients.
         clinics: The clinics that the caller may see; None: all.
+        person: Without where only what concerns them is known; None: nobody in particular.
         clinic: Only clients in care there.
         therapist: Only clients in care with them.
         standing: Only clients who stand so.
@@ -56,6 +61,7 @@ class Asked:
 
     organisation: str
     clinics: frozenset[str] | None = None
+    person: str | None = None
     clinic: str | None = None
     therapist: str | None = None
     standing: str | None = None
@@ -67,7 +73,7 @@ class Caseload:
     """Who is in care where, how they stand, and since when nobody has seen them."""
 
     name = "caseload"
-    version = 2
+    version = 3
     folds = True
 
     def __init__(
@@ -79,8 +85,9 @@ class Caseload:
         self._rows = _rows_table(catalogue, self.version)
         self._places = _places_table(catalogue, self.version)
         self._homes = _homes_table(catalogue, self.version)
+        self._hidden = _hidden_table(catalogue, self.version)
         self._charts = charts
-        self.tables = (self._rows, self._places, self._homes)
+        self.tables = (self._rows, self._places, self._homes, self._hidden)
 
     def apply(self, db: Connection, batch: Batch) -> None:
         """Fold each touched client once, and replace their rows."""
@@ -92,6 +99,7 @@ class Caseload:
     def fold(self, db: Connection, organisation: str, charts: Collection[Chart]) -> None:
         """Replace the rows of clients by what all their facts come to."""
         homes: dict[Who, list[dict[str, Any]]] = {}
+        hidden: dict[Who, list[dict[str, Any]]] = {}
         rows: dict[Who, list[dict[str, Any]]] = {}
         places: dict[Who, list[dict[str, Any]]] = {}
         for chart in charts:
@@ -104,10 +112,12 @@ class Caseload:
                 if mergers is not NONE:
                     homes[who] = _homes(who, mergers.read_at(chart.client))
                 places[who] = _places(history, chart.partition or 0)
+                hidden[who] = _hidden(history, chart, places[who])
                 rows[who] = [_row(history)] if places[who] else []
         replace(db, self._rows, rows)
         replace(db, self._places, places)
         replace(db, self._homes, homes)
+        replace(db, self._hidden, hidden)
 
     def refresh(self, db: Connection, organisation: str, client: str) -> None:
         """Fold one client anew, and replace its rows."""
@@ -207,6 +217,10 @@ class Caseload:
 
     def _visible(self, asked: Asked) -> list[ColumnElement[bool]]:
         which: list[ColumnElement[bool]] = [self._places.c.open == 1]
+        if asked.person is not None:
+            hidden, places = self._hidden.c, self._places.c
+            theirs = hidden.person.in_([asked.person, UNKNOWN])
+            which.append(~exists().where(theirs, *(hidden[one] == places[one] for one in _PLACE)))
         if asked.clinics is not None:
             which.append(self._places.c.clinic.in_(sorted(asked.clinics)))
         if asked.clinic is not None:
@@ -274,6 +288,25 @@ def _places(history: History, partition: int) -> list[dict[str, Any]]:
     return list(found.values())
 
 
+def _hidden(
+    history: History, chart: Chart, places: Iterable[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return from whom a place is kept: all that is known there is a matter that concerns them."""
+    known = matters(chart.every)
+    if not known.refs:
+        return []
+    at: dict[tuple[str, str], set[str]] = {}
+    for phase in history.phases:
+        for fact in phase.facts:
+            clinic = fact.data.get("clinic", phase.clinic.ref)
+            at.setdefault((clinic, phase.therapist), set()).add(fact.event)
+    return [
+        {**{name: place[name] for name in _PLACE}, "person": person}
+        for place in places
+        for person in sorted(known.kept_from(at.get((place["clinic"], place["therapist"]), ())))
+    ]
+
+
 def _homes(who: Who, read_at: str) -> list[dict[str, Any]]:
     """Return at whom a merged client is read; nothing for everybody else."""
     organisation, client = who
@@ -311,6 +344,12 @@ def _places_table(catalogue: Catalogue, version: int) -> Table:
         Index(f"{name}_clinic", "organisation", "partition", "clinic"),
         Index(f"{name}_therapist", "organisation", "partition", "therapist"),
     )
+
+
+def _hidden_table(catalogue: Catalogue, version: int) -> Table:
+    """Declare from whom a place is kept: a person, or everybody whose key belongs to one."""
+    columns = (Column(name, String(64), primary_key=True) for name in (*_PLACE, "person"))
+    return Table(catalogue.named("caseload_hidden", version), catalogue.metadata, *columns)
 
 
 def _homes_table(catalogue: Catalogue, version: int) -> Table:
