@@ -26,7 +26,7 @@ from sqlalchemy import (
 from services.projections.cursors import beyond
 from services.projections.read_model import Batch, Chart, Charts
 from shared.alliance.history import History, fold_within
-from shared.alliance.matters import UNKNOWN, matters
+from shared.alliance.matters import UNKNOWN, Matters, matters
 from shared.alliance.mergers import NONE
 from shared.alliance.standing import by_raters
 from shared.clock import to_micros
@@ -112,7 +112,9 @@ class Caseload:
                 if mergers is not NONE:
                     homes[who] = _homes(who, mergers.read_at(chart.client))
                 places[who] = _places(history, chart.partition or 0)
-                hidden[who] = _hidden(history, chart, places[who])
+                known = matters(chart.every)
+                if known.refs:  # What was ever said of a matter stays, so nobody else has rows.
+                    hidden[who] = _hidden(history, known, places[who])
                 rows[who] = [_row(history)] if places[who] else []
         replace(db, self._rows, rows)
         replace(db, self._places, places)
@@ -289,12 +291,9 @@ def _places(history: History, partition: int) -> list[dict[str, Any]]:
 
 
 def _hidden(
-    history: History, chart: Chart, places: Iterable[Mapping[str, Any]]
+    history: History, known: Matters, places: Iterable[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
     """Return from whom a place is kept: all that is known there is a matter that concerns them."""
-    known = matters(chart.every)
-    if not known.refs:
-        return []
     at: dict[tuple[str, str], set[str]] = {}
     for phase in history.phases:
         for fact in phase.facts:
