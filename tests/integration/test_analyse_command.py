@@ -214,6 +214,13 @@ def test_a_criterion_can_be_left_out(analyse: Analyse) -> None:
     assert given["used"]["points"] == 7
 
 
+def test_a_trend_of_very_many_scores_is_refused(analyse: Analyse) -> None:
+    """Every pair is looked at: who has more is asked which to take."""
+    table = "client,occasion,score\n" + "".join(f"a,{n},{n % 7}\n" for n in range(2_001))
+    assert "--last 2000" in analyse(table, "--method", "trend").stderr
+    assert analyse(table, "--method", "trend", "--last", "50").exit_code == 0
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

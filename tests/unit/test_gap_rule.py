@@ -98,6 +98,9 @@ def test_a_booked_session_that_falls_away_makes_it_attention() -> None:
         on(10.5) + END, on(12), on(14) + END,
     ]  # fmt: skip
     assert "No next session is booked" in episode.steps[1].explanation
+    evidence = [[fact.type for fact in step.evidence] for step in episode.steps]
+    assert evidence[0] == ["session.held", "care.started", "session.scheduled"]
+    assert evidence[1] == ["session.held", "care.started", "session.cancelled"]
     (again,) = gap(*life, booked("s4", 14.2, 13), an.a_session_held("s4", on(14.2)),
                    until=on(20))  # fmt: skip
     assert urgencies([again]) == [["information"]]
@@ -130,3 +133,12 @@ def test_beside_falling_ratings_such_a_gap_is_a_lapse() -> None:
         }
         told = DropoutRisk().combine(phase, found, {}, on(20))
         assert urgencies(told.episodes) == expected
+
+
+def test_it_is_known_no_sooner_than_what_it_stands_on() -> None:
+    """A cancellation that was entered a week late made no attention before it was entered."""
+    entered = on(19)
+    off = an.a_session_cancelled("s3", at=on(12), by="therapist", recorded_at=entered)
+    (episode,) = gap(booked("s3", 14, 7), off)
+    assert episode.steps[1].effective_at == on(12)
+    assert episode.steps[1].known_at == entered

@@ -1,6 +1,7 @@
 """More time since the last held session than was agreed."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -10,15 +11,18 @@ from services.alerts.rule import Audience, Family, Urgency, Verdict
 from shared.alliance.consistency.session_gap import (
     Gap,
     Interval,
+    Stretch,
     changes,
     due_at,
     gaps,
     left_out,
     next_booked,
     numbers,
+    said_at,
     stopped,
 )
 from shared.alliance.history import Phase
+from shared.alliance.reading import Fact
 from shared.alliance.wording import excused, figure
 
 ANY_HOUR: Final = timedelta(days=1)
@@ -99,10 +103,17 @@ def _deadlines(
         if urgency == "attention":
             urgency, later = _while_booked(phase, gap, at, chosen)
             if later is not None:
-                not_counted = left_out(gap, later, still)
-                yield _moment(phase, gap, interval, "attention", ratio, later, not_counted, chosen)
-        not_counted = left_out(gap, at, still)
-        yield _moment(phase, gap, interval, urgency, ratio, at, not_counted, chosen)
+                moment = _moment(phase, gap, interval, "attention", ratio, later, still, chosen)
+                yield _with(moment, said_at(phase, later))
+        moment = _moment(phase, gap, interval, urgency, ratio, at, still, chosen)
+        booked = next_booked(phase, at) if urgency == "information" else None
+        yield moment if booked is None else _with(moment, (booked.fact,))
+
+
+def _with(moment: Moment, facts: Iterable[Fact]) -> Moment:
+    """Return a moment that stands on some facts more: it is known no sooner than they are."""
+    more = tuple(fact for fact in facts if fact not in moment.evidence)
+    return replace(moment, evidence=(*moment.evidence, *more))
 
 
 def _while_booked(
@@ -126,8 +137,8 @@ def _while_booked(
 
 
 def _booked(phase: Phase, moment: datetime, latest: datetime) -> bool:
-    start = next_booked(phase, moment)
-    return start is not None and start <= latest
+    found = next_booked(phase, moment)
+    return found is not None and found.start <= latest
 
 
 def _moment(
@@ -137,10 +148,10 @@ def _moment(
     urgency: Urgency,
     ratio: float,
     at: datetime,
-    not_counted: Mapping[str, int],
+    still: Sequence[Stretch],
     chosen: Mapping[str, Any],
 ) -> Moment:
-    anchor = gap.anchor
+    anchor, not_counted = gap.anchor, left_out(gap, at, still)
     limit = figure(ratio * interval.days)
     rhythm = "agreed" if interval.agreed else "usual at first (median of four gaps)"
     beside = numbers(phase, gap, interval, at)

@@ -10,6 +10,8 @@ from shared.change.chart import Chart, individuals_chart
 from shared.change.trend import mann_kendall, theil_sen
 
 DAYS_PER_4_WEEKS: Final = 28
+MOST: Final = 2_000
+"""Scores of one client that a trend looks at; two million pairs."""
 
 
 def _sudden(table: ScoreTable, choices: Choices) -> Found:
@@ -111,6 +113,11 @@ def _trends(table: ScoreTable, choices: Choices) -> Found:
     rows: list[Row] = []
     for course in table.courses:
         scored = course.scored[-choices.last :]
+        if len(scored) > MOST:
+            raise Undecided(
+                f"client {course.client} has {len(scored)} scores, and a trend looks at every"
+                f" pair of them: take the last ones, --last {MOST}"
+            )
         times = [time / scale for _, time, _ in scored]
         values = [score for _, _, score in scored]
         slope, test = theil_sen(times, values, choices.confidence), mann_kendall(values)

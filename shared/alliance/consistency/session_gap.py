@@ -120,10 +120,26 @@ def left_out(gap: Gap, moment: datetime, still: Sequence[Stretch]) -> dict[str, 
     return found
 
 
-def next_booked(phase: Phase, moment: datetime) -> datetime | None:
-    """Return when, as was known at a moment, the next session after it was to begin."""
-    starts = (_standing(session, moment) for session in phase.sessions)
-    return min((start for start in starts if start is not None and start > moment), default=None)
+@frozen
+class Booked:
+    """A session as it was booked: its start, and the last word on it."""
+
+    start: datetime
+    fact: Fact
+
+
+def next_booked(phase: Phase, moment: datetime) -> Booked | None:
+    """Return the next session after a moment, as was known then."""
+    found = [_standing(session, moment) for session in phase.sessions]
+    ahead = [one for one in found if one is not None and one.start > moment]
+    return min(ahead, key=lambda one: (one.start, one.fact.source, one.fact.id), default=None)
+
+
+def said_at(phase: Phase, moment: datetime) -> tuple[Fact, ...]:
+    """Return what was said of sessions at a moment."""
+    return tuple(
+        fact for one in phase.sessions for fact in one.facts if fact.occurred_at == moment
+    )
 
 
 def changes(phase: Phase, start: datetime, end: datetime) -> list[datetime]:
@@ -133,14 +149,14 @@ def changes(phase: Phase, start: datetime, end: datetime) -> list[datetime]:
     return sorted(at for at in said | due if start < at < end)
 
 
-def _standing(session: Session, moment: datetime) -> datetime | None:
-    """Return when a session was to begin, as was known at a moment; None: it was not booked."""
+def _standing(session: Session, moment: datetime) -> Booked | None:
+    """Return a session as it was known at a moment; None where it was not booked."""
     known = [fact for fact in session.facts if fact.occurred_at <= moment]
     if not known:
         return None
     if len(known) < len(session.facts):
         session = session_of(session.ref, known, session.care, session.therapist)
-    return session.due_at if session.state == "scheduled" else None
+    return Booked(session.due_at, session.facts[-1]) if session.state == "scheduled" else None
 
 
 def numbers(phase: Phase, gap: Gap, interval: Interval, moment: datetime) -> dict[str, Any]:
