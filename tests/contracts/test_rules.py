@@ -19,8 +19,8 @@ import services.alerts.rules as family
 from services.alerts.bootstrap import EVERY_RULE
 from services.alerts.episodes import RANK
 from services.alerts.playing import played
-from services.alerts.rule import Audience, Episode, Family, Rule, Urgency
-from services.alerts.rules import RULES
+from services.alerts.rule import Audience, Episode, Family, Rule, Urgency, Verdict
+from services.alerts.rules import COMBINED_RULES, RULES
 from shared import ids
 from shared.alliance.history import Phase
 from shared.clock import format_time
@@ -41,6 +41,24 @@ MOMENTS = st.integers(0, 260).map(on)
 
 EACH = pytest.mark.parametrize("rule", RULES, ids=[rule.name for rule in RULES])
 
+OF_PHASES: tuple[Rule, ...] = (*RULES, *COMBINED_RULES)
+"""Those that judge phases, some of them from the episodes of the others."""
+
+EACH_OF_PHASES = pytest.mark.parametrize("rule", OF_PHASES, ids=[rule.name for rule in OF_PHASES])
+
+
+def judged(rule: Rule, phase: Phase, until: datetime) -> Verdict:
+    """Return what a rule says of a phase, by its defaults; a combined one from its parts."""
+    combined = next((one for one in COMBINED_RULES if one is rule), None)
+    if combined is None:
+        return rule.judge(phase, rule.defaults, until)
+    parts = {
+        one.name: one.judge(phase, one.defaults, until).episodes
+        for one in RULES
+        if one.name in combined.parts
+    }
+    return combined.combine(phase, parts, rule.defaults, until)
+
 
 @cache
 def made_up(seed: int) -> tuple[Phase, ...]:
@@ -52,7 +70,7 @@ def every_verdict(rule: Rule) -> Iterator[tuple[Phase, tuple[Episode, ...]]]:
     """Yield what a rule finds in the phases of the made-up courses of care."""
     for seed in SEEDS:
         for phase in made_up(seed):
-            yield phase, rule.judge(phase, rule.defaults, FAR).episodes
+            yield phase, judged(rule, phase, FAR).episodes
 
 
 def every_episode(rule: Rule) -> Iterator[tuple[Phase, Episode]]:
@@ -133,7 +151,7 @@ def test_an_empty_phase_has_no_episode(rule: Rule) -> None:
         assert (verdict.episodes, verdict.due_at) == ((), None)
 
 
-@EACH
+@EACH_OF_PHASES
 def test_it_finds_something_in_made_up_lives(rule: Rule) -> None:
     """The made-up courses of care are rich enough for the tests below to mean something."""
     found = list(every_episode(rule))
@@ -141,7 +159,7 @@ def test_it_finds_something_in_made_up_lives(rule: Rule) -> None:
     assert any(episode.cleared_at for _, episode in found)
 
 
-@EACH
+@EACH_OF_PHASES
 def test_episodes_are_well_made(rule: Rule) -> None:
     """Evidence is never empty, urgency never falls, keys differ, episodes follow each other."""
     for phase, episodes in every_verdict(rule):
@@ -176,7 +194,7 @@ def _steps_are_well_made(rule: Rule, phase: Phase, episode: Episode) -> None:
         assert one.known_at <= other.known_at
 
 
-@EACH
+@EACH_OF_PHASES
 def test_texts_name_nobody_and_hold_numbers(rule: Rule) -> None:
     """Titles, explanations and figures hold no id and no name; an explanation has its numbers."""
     for phase, episode in every_episode(rule):
@@ -204,9 +222,8 @@ def test_it_is_a_function_of_the_set(seed: int, until: datetime) -> None:
              for one in other]  # fmt: skip
     chance.shuffle(other)
     phases = zip(phases_of(life), phases_of(other), strict=True)
-    for (one, two), rule in product(phases, RULES):
-        first = rule.judge(one, rule.defaults, until)
-        second = rule.judge(two, rule.defaults, until)
+    for (one, two), rule in product(phases, OF_PHASES):
+        first, second = judged(rule, one, until), judged(rule, two, until)
         assert [*map(without_known_at, first.episodes)] == [
             *map(without_known_at, second.episodes)
         ]
@@ -217,9 +234,9 @@ def test_it_is_a_function_of_the_set(seed: int, until: datetime) -> None:
 @given(story=stories(most=25), until=MOMENTS)
 def test_it_bears_contradictions(story: Story, until: datetime) -> None:
     """Ties, contradictions and amendments never stop a rule, and judging twice is the same."""
-    for phase, rule in product(phases_of(story.all), RULES):
-        verdict = rule.judge(phase, rule.defaults, until)
-        assert verdict == rule.judge(phase, rule.defaults, until)
+    for phase, rule in product(phases_of(story.all), OF_PHASES):
+        verdict = judged(rule, phase, until)
+        assert verdict == judged(rule, phase, until)
         assert verdict.due_at is None or verdict.due_at > until
         for episode in verdict.episodes:
             due = [step.effective_at for step in episode.steps if step.deadline]
