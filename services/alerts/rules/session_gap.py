@@ -101,7 +101,7 @@ def _deadlines(
         if at is None or (upcoming is not None and upcoming <= at):
             return
         if urgency == "attention":
-            urgency, later = _while_booked(phase, gap, at, chosen)
+            urgency, later = _while_booked(phase, gap, at, still, chosen)
             if later is not None:
                 moment = _moment(phase, gap, interval, "attention", ratio, later, still, chosen)
                 yield _with(moment, said_at(phase, later))
@@ -117,14 +117,14 @@ def _with(moment: Moment, facts: Iterable[Fact]) -> Moment:
 
 
 def _while_booked(
-    phase: Phase, gap: Gap, at: datetime, chosen: Mapping[str, Any]
+    phase: Phase, gap: Gap, at: datetime, still: Sequence[Stretch], chosen: Mapping[str, Any]
 ) -> tuple[Urgency, datetime | None]:
     """Return how urgent a gap is when it is due, and when it becomes attention if that is later.
 
     It is information as long as a next session stands that keeps it below ``booked_ratio``; from
     the moment that it stands no more, and is not replaced within the grace, it is attention.
     """
-    latest = due_at(gap, chosen["booked_ratio"], stopped(phase, gap))
+    latest = due_at(gap, chosen["booked_ratio"], still)
     if latest is None or latest <= at or not _booked(phase, at, latest + ANY_HOUR):
         return "attention", None
     latest += ANY_HOUR

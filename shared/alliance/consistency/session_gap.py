@@ -1,8 +1,10 @@
 """How long no session was held, beside the interval that was agreed. Pure."""
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice, pairwise, zip_longest
+from operator import itemgetter
 from statistics import median
 from typing import Any, Final
 
@@ -98,7 +100,7 @@ def stopped(phase: Phase, gap: Gap) -> list[Stretch]:
         return []
     return [
         (reason, max(start, gap.anchor.at), end)
-        for reason, start, end in _stopped(phase, gap.interval)
+        for reason, start, end in _stopped(phase, gap.interval, gap.anchor.at)
         if end is None or end > gap.anchor.at
     ]
 
@@ -130,7 +132,9 @@ class Booked:
 
 def next_booked(phase: Phase, moment: datetime) -> Booked | None:
     """Return the next session after a moment, as was known then."""
-    found = [_standing(session, moment) for session in phase.sessions]
+    every = phase.derived(_by_last_start)
+    after = every[bisect_right(every, moment, key=itemgetter(0)) :]
+    found = [_standing(session, moment) for _, said, session in after if said <= moment]
     ahead = [one for one in found if one is not None and one.start > moment]
     return min(ahead, key=lambda one: (one.start, one.fact.source, one.fact.id), default=None)
 
@@ -149,11 +153,22 @@ def changes(phase: Phase, start: datetime, end: datetime) -> list[datetime]:
     return sorted(at for at in said | due if start < at < end)
 
 
+def _by_last_start(phase: Phase) -> list[tuple[datetime, datetime, Session]]:
+    """Return each session with its latest start ever booked and its first word, by that start."""
+    found = [
+        (
+            max([one.due_at, *(move.from_start for move in one.moves)]),
+            one.facts[0].occurred_at,
+            one,
+        )
+        for one in phase.sessions
+    ]
+    return sorted(found, key=itemgetter(0))
+
+
 def _standing(session: Session, moment: datetime) -> Booked | None:
     """Return a session as it was known at a moment; None where it was not booked."""
     known = [fact for fact in session.facts if fact.occurred_at <= moment]
-    if not known:
-        return None
     if len(known) < len(session.facts):
         session = session_of(session.ref, known, session.care, session.therapist)
     return Booked(session.due_at, session.facts[-1]) if session.state == "scheduled" else None
@@ -227,7 +242,7 @@ def _by_client(phase: Phase) -> tuple[Outcome, ...]:
     return tuple(outcome for outcome in outcomes(phase) if outcome.by_client)
 
 
-def _stopped(phase: Phase, interval: Interval) -> Iterator[Stretch]:
+def _stopped(phase: Phase, interval: Interval, since: datetime) -> Iterator[Stretch]:
     for span in phase.care.pauses:
         yield "pause", since_announced(span), span.until
     for span in phase.away:
@@ -235,13 +250,15 @@ def _stopped(phase: Phase, interval: Interval) -> Iterator[Stretch]:
             yield "announced_leave", since_announced(span), span.until
     for span in phase.clinic.closures:
         yield "closure", since_announced(span), span.until
-    yield from _called_off(phase, interval)
+    yield from _called_off(phase, interval, since)
 
 
-def _called_off(phase: Phase, interval: Interval) -> Iterator[Stretch]:
+def _called_off(phase: Phase, interval: Interval, since: datetime) -> Iterator[Stretch]:
     """Yield the intervals before sessions that were not held, where that is nobody's lapse."""
     for outcome in phase.derived(_by_client):
         end = outcome.session.due_at
+        if end <= since:
+            continue
         start = max(_interval_before(end, interval), outcome.since)
         end = end if outcome.until is None else min(end, outcome.until)
         if start < end:
@@ -249,8 +266,8 @@ def _called_off(phase: Phase, interval: Interval) -> Iterator[Stretch]:
     for reason, outcome in nobodys_lapses(phase):
         # Booked again it was moved, and the clock ran on; otherwise the whole interval is out,
         # whenever it was said: an emergency is known on the day.
-        if outcome.until is None:
-            due = outcome.session.due_at
+        due = outcome.session.due_at
+        if outcome.until is None and due > since:
             yield reason, _interval_before(due, interval), due
 
 
