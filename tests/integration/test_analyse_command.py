@@ -264,6 +264,8 @@ def test_a_table_that_cannot_be_read(analyse: Analyse, text: str, said: str) -> 
         (["--method", "trend", "--delimiter", ";;"], "take one character"),
         (["--method", "trend", "--scale", "total"], "of which --instrument?"),
         (["--method", "jacobson-truax", "--better", "lower", "--reliability", "0.8",
+          "--functional", "8", "8"], "--functional: for which cut-off?"),
+        (["--method", "jacobson-truax", "--better", "lower", "--reliability", "0.8",
           "--reliable-change", "5"], "--reliable-change, --reliability: take one"),
         (["--method", "jacobson-truax", "--better", "lower", "--reliability", "0.8",
           "--cutoff", "5", "--cutoff-type", "a"], "--cutoff, --cutoff-type: take one"),

@@ -61,6 +61,9 @@ def _check(options: Mapping[str, Any]) -> None:
         if options[one] is not None and options[other] is not None:
             names = ", ".join(f"--{name.replace('_', '-')}" for name in (one, other))
             raise Undecided(f"{names}: take one")
+    for name in ("functional", "clinical"):
+        if options[name] is not None and options["cutoff_type"] is None:
+            raise Undecided(f"--{name}: for which cut-off? --cutoff-type a, b or c")
 
 
 def _points(options: Mapping[str, Any], change: float | None) -> float | None:
