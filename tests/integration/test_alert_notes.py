@@ -261,6 +261,20 @@ def test_an_alert_with_a_note_is_taken_back_and_not_forgotten(world: AlertsWorld
     assert erase(world, alert, note["id"], world.a_key("act")) == 204
 
 
+def test_notes_outlive_a_merger(world: AlertsWorld) -> None:
+    """Judged under another reference the alert goes on, with its notes; and back again."""
+    world.tell(*cancellations(1, client="cl_ann"))
+    alert = world.the_alert()
+    note: Any = write(world, alert, SAID).json
+    merger = an.a_merger("cl_ben", an.on(5), client="cl_ann")
+    world.tell(merger)
+    assert whole_alert(world, alert)["notes"] == [note]
+    assert world.the_alert()["note_count"] == 1
+    world.tell(an.a_retraction(merger))
+    assert whole_alert(world, alert)["notes"] == [note]
+    assert erase(world, alert, note["id"], world.a_key("act")) == 204
+
+
 def test_an_alert_without_a_note_is_forgotten(world: AlertsWorld) -> None:
     """What nobody was told of, and nobody wrote on, leaves no trace."""
     cancelled = cancellations(1)

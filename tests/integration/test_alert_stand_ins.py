@@ -1,6 +1,9 @@
 """Who is told after all, when a matter that was told turns out to concern whoever was told."""
 
+import random
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,10 +18,11 @@ from shared.envelope import Envelope
 from tests.support import events as an
 from tests.support.alert_rules import Matter, a_step, an_episode
 from tests.support.alerting import AlertsWorld, held
-from tests.support.databases import DIALECTS, migrated, url_of
+from tests.support.databases import DIALECTS, migrated, sqlite_url, url_of
 from tests.support.receiver import Receiver, a_receiver
 
 BOSS, ADA = "th_boss", "th_ada"
+ROLES = ("leadership", "leadership", "governance", "supervisor")
 
 
 class Graver(Matter):
@@ -259,6 +263,60 @@ def test_reading_again_tells_nobody(
     world.deliver()
     assert world.ledger() == before
     assert (len(receiver.messages), len(board.messages)) == (1, 1)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_somebody_knows_or_it_counts_as_told_to_nobody(tmp_path: Path, seed: int) -> None:
+    """However the names change while notices go out: no one named is sent it, and some one knows.
+
+    In the end somebody who reads, and whom it does not concern, was told of the latest step that
+    anybody is told of; or it is undeliverable, and counted.
+    """
+    chance, people = random.Random(seed), [f"th_{n}" for n in range(5)]
+    with ExitStack() as stack:
+        db = stack.enter_context(migrated(sqlite_url(tmp_path)))
+        world = AlertsWorld(db, tmp_path, rules=(Graver(),))
+        stack.callback(world.close)
+        world.arm()
+        receivers = {one: stack.enter_context(a_receiver()) for one in people}
+        deputy = None
+        for person, role in zip(people, ("safeguarding", *ROLES), strict=True):
+            alternate = deputy if chance.random() < 0.3 else None
+            one = world.a_recipient(person, receivers[person].url, role, person=person,
+                                    alternate=alternate)  # fmt: skip
+            deputy = deputy or one
+        noted = an.a_boundary_noted(concerns=chance.choice([*people, an.THERAPIST]))
+        assessed = [an.a_boundary_assessed(at=an.on(9), severity=4)]
+        named = [noted.event.data["concerns"]]
+        world.tell(noted)
+        for day in range(10, 16):
+            if chance.random() < 0.6:
+                deliver(world, receivers, named)
+            if chance.random() < 0.7:
+                named.append(chance.choice(people))
+                world.tell(an.a_correction(noted, concerns=named[-1], at=an.on(day)))
+            elif assessed:
+                world.tell(replace(assessed.pop(), recorded_at=an.on(day)))
+        deliver(world, receivers, named)
+        (alert,) = world.shown()
+        kinds = [one for one in alert["history"] if one["step"] in ("opened", "escalated")]
+        told = {
+            person
+            for person in set(people) - set(named)
+            if kinds[-1]["id"] in [one.id for one in receivers[person].messages]
+        }
+        assert bool(told) != bool(undeliverable(world)), (named, told)
+        before = world.ledger()
+        world.begun_again(batch_limit=1)
+        world.settle()
+        assert world.ledger() == before
+
+
+def deliver(world: AlertsWorld, receivers: Mapping[str, Receiver], named: list[str]) -> None:
+    """Send what is to be sent; whom the matter concerns by now is sent nothing."""
+    before = {one: len(receivers[one].messages) for one in named if one in receivers}
+    world.deliver()
+    assert before == {one: len(receivers[one].messages) for one in before}
 
 
 def undeliverable(world: AlertsWorld) -> int:
