@@ -144,10 +144,10 @@ def _add_timelines(calls: Blueprint, timelines: Timelines) -> None:
         judged for each reference by itself, and name the one that they were judged for. Each
         phase carries `consistency`: how reliably care was given, measure by measure, with its
         definition, numerator and denominator, threshold, the events it stands on, and what was
-        not counted and why; counted to the client's last fact, never to a clock. Each of the
-        `facets` has its `level` (null without a rating within eight weeks) with its evidence and
-        age, its `course` by four weeks, the `facts` that stand beside it, and the `measures` of
-        consistency that speak to it.
+        not counted and why; counted to the client's last fact, never to a clock. Every one of
+        the `facets` has its `level` (null without a rating within eight weeks) with its evidence
+        and age, its `course` by four weeks, the `facts` that stand beside it, and the `measures`
+        of consistency that speak to it.
         """
         body, named = _written(_timeline(timelines, client, asked))
         return conditional(body, named, "application/json")

@@ -21,10 +21,9 @@ class Quality:
 
 
 def qualities(facets: Mapping[str, Any]) -> tuple[Quality, ...]:
-    """Return the facets of a timeline, by name."""
-    return tuple(
-        Quality(name.replace("_", " "), "; ".join(_parts(facet))) for name, facet in facets.items()
-    )
+    """Return the facets of a timeline of which something is known, in its order."""
+    said = {name: "; ".join(_parts(facet)) for name, facet in facets.items()}
+    return tuple(Quality(name.replace("_", " "), says) for name, says in said.items() if says)
 
 
 def _parts(facet: Mapping[str, Any]) -> Iterator[str]:

@@ -31,12 +31,23 @@ LATEST_FACTS: Final = 5
 TIME: Final = "time"
 """A relationship takes time: how many sessions it has had."""
 
+FACETS: Final = (
+    "trust", "safety", "confidentiality", "understanding", "validation", "listening", "support",
+    "collaboration", "goal_orientation", "boundaries", "respect", "consistency", "empowerment",
+    "motivation", "expectations", "dynamics", "objectivity", "challenge", "flexibility",
+    "relapse_prevention", TIME, "outcome",
+)  # fmt: skip
+"""Every quality that is named in domain.md section 7, in its order."""
+
 _Evidence = tuple[Rating, str, float]
 """A rating, the scale of it, and its percent of the best possible."""
 
 
 def facets(history: History, last_at: datetime | None) -> dict[str, Any]:
-    """Return facet → level, evidence and its age, course, and the facts beside it.
+    """Return each facet → level, evidence and its age, course, and the facts beside it.
+
+    All of them, whenever anything is known of the client: that nothing speaks of one is an answer,
+    and which are there says nothing of what is hidden from a reader.
 
     Args:
         history: Of one client.
@@ -51,12 +62,11 @@ def facets(history: History, last_at: datetime | None) -> dict[str, Any]:
     facts = beside(history.current)
     shown = {
         facet: _as_json(facet, rated.get(facet, []), facts.get(facet, []), last_at)
-        for facet in sorted(rated.keys() | facts.keys())
+        for facet in FACETS
     }
     sessions = [session for phase in history.current for session in held(phase)]
     if sessions:
-        numbers = {"sessions_held": len(sessions)}
-        shown[TIME] = _as_json(TIME, [], [], last_at) | {"numbers": numbers}
+        shown[TIME] |= {"numbers": {"sessions_held": len(sessions)}}
     return shown
 
 

@@ -33,6 +33,7 @@ from tests.support.events import (
     an_event,
     on,
 )
+from tests.support.facets import spoken_of
 
 KEYS = {
     "client",
@@ -239,7 +240,7 @@ def test_facets_take_the_clients_latest_word_within_eight_weeks() -> None:
     assert [one["event"] for one in trust["evidence"]] == [ours.id]
     later = drawn(ours, a_session_held("s9", on(70)))["facets"]["trust"]
     assert (later["level"], later["evidence"], later["age_days"]) == (None, [], None)
-    assert drawn(a_boundary_noted())["facets"].keys() == {"safety", "boundaries"}
+    assert spoken_of(drawn(a_boundary_noted())["facets"]).keys() == {"safety", "boundaries"}
 
 
 def test_a_former_therapists_alliance_says_nothing_of_the_present_one() -> None:
@@ -250,8 +251,8 @@ def test_a_former_therapists_alliance_says_nothing_of_the_present_one() -> None:
         a_rating(30, at=on(1), instrument="ors"),
     ]
     over = a_care_event("transferred", on(5), to_therapist="th_eve")
-    assert set(drawn(*rated)["facets"]) > {"trust", "outcome"}
-    assert set(drawn(*rated, over)["facets"]) == {"outcome"}
+    assert set(spoken_of(drawn(*rated)["facets"])) > {"trust", "outcome"}
+    assert set(spoken_of(drawn(*rated, over)["facets"])) == {"outcome"}
 
 
 def test_boundary_events_name_what_the_contract_names() -> None:
