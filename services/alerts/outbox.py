@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, exists, 
 
 from services.alerts import notices
 from services.alerts.ledger import (
+    AT_ONCE,
     CANCELLED,
     COLLECTED,
     GIVEN_UP,
@@ -60,6 +61,7 @@ class Due:
         id: The step's id.
         attempts: How often it was tried before.
         body: The alert as it stood after the step.
+        before: Who held it when it was claimed, and let the claim run out: they may have sent it.
     """
 
     organisation: str
@@ -74,6 +76,7 @@ class Due:
     attempts: int
     decided_at: datetime
     body: dict[str, Any]
+    before: str | None = None
 
 
 _EARLIER: Final = LEDGER.alias("earlier")
@@ -119,7 +122,7 @@ _IT: Final = and_(
 _MINE: Final = and_(_IT, LEDGER.c.holder == bindparam("me"))
 _TAKE: Final = LEDGER.update().where(_IT, LEDGER.c.status == PENDING, _FREE)
 _SETTLE: Final = LEDGER.update().where(_MINE, LEDGER.c.status == PENDING)
-_RELEASE: Final = LEDGER.update().where(_MINE).values(holder=None, held_until=None)
+_RELEASE: Final = LEDGER.update().where(_MINE)
 
 
 def any_due(db: Connection, now: datetime) -> bool:
@@ -179,8 +182,12 @@ def still_mine(db: Connection, due: Due, me: str, now: datetime) -> bool:
 
 
 def release(db: Connection, due: Due, me: str) -> None:
-    """Let go of a row that was not tried."""
-    db.execute(_RELEASE, {**_its(due), "me": me})
+    """Let go of a row that was not tried: it is as it was found.
+
+    Whoever held it before may have told somebody, who must then be told of a correction too.
+    """
+    again = {"holder": due.before, "held_until": None if due.before is None else AT_ONCE}
+    db.execute(_RELEASE, {**_its(due), "me": me, **again})
 
 
 def oldest(db: Connection) -> datetime | None:
@@ -247,6 +254,7 @@ def due_of(row: Row[Any]) -> Due:
         attempts=row.attempts,
         decided_at=from_micros(row.decided_at),
         body=orjson.loads(row.body),
+        before=row.holder,
     )
 
 

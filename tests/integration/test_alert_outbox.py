@@ -8,7 +8,7 @@ import pytest
 
 from services.alerts import outbox
 from services.alerts.deliveries import Deliverer
-from services.alerts.ledger import UNDELIVERABLE, WITHOUT_RECIPIENT
+from services.alerts.ledger import UNDELIVERABLE, WEBHOOK, WITHOUT_RECIPIENT
 from services.alerts.webhook import Message, Sender
 from tests.support import events as an
 from tests.support.alerting import DEADLINE_S, AlertsWorld, cancellations, held
@@ -160,3 +160,23 @@ def test_an_escalation_that_was_taken_back_is_told_when_it_really_comes(
     assert [one["step"] for one in world.the_alert()["history"]].count("escalated") == len(
         said
     ) - 1
+
+
+def test_who_may_have_been_told_is_corrected(world: AlertsWorld) -> None:
+    """A claim that ran out may have been sent: whoever takes it over and lets go forgets nothing.
+
+    Else a correction would reach nobody, and the recipient go on believing what was taken back.
+    """
+    world.a_recipient("boss")
+    fact = cancellations(1)[0]
+    world.tell(fact)
+    now = world.clock.now()
+    with world.db.write() as db:
+        assert len(outbox.claim(db, WEBHOOK, "first", now, 10)) == 1  # Sent, and died.
+    with world.db.write() as db:
+        (taken,) = outbox.claim(db, WEBHOOK, "second", now + outbox.LEASE, 10)
+        outbox.release(db, taken, "second")
+    world.tell(an.a_retraction(fact, at=an.on(2)))
+    assert sorted(step for step, _ in world.told()) == ["opened", "retracted"]
+    with world.db.write() as db:
+        assert len(outbox.claim(db, WEBHOOK, "third", now + outbox.LEASE, 10)) >= 1

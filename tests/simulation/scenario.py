@@ -118,7 +118,7 @@ def _merged(course: "Course", chance: random.Random) -> list[Document]:
         for each in told
     ]
     client, into = chance.sample((one, other), 2)
-    when = course.week(chance.uniform(0.5, 4.5))
+    when = course.week(chance.uniform(0.5, 4))
     name = f"{one}/client.merged/again"
     found.append(_document("client.merged", name, client, when, into=into))
     if chance.random() < 0.3:
