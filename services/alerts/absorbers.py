@@ -22,7 +22,7 @@ def absorbing_now(
     rule: Rule, known: Sequence[Known], outcome: Outcome, muted: Sequence[Span]
 ) -> Iterator[Absorbing]:
     """Yield the alerts that tell of others, and that people were told of, or are now."""
-    news = {step.alert for step in outcome.steps if step.telling == "news"}
+    news = {step.alert for step in outcome.steps if step.telling in ("news", "quiet")}
     if rule.family != COMBINED:
         for alert, one in outcome.alerts:
             if alert in news:

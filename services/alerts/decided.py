@@ -12,9 +12,10 @@ from shared.values import frozen
 SOURCE: Final = "urn:rapport:alerts"
 """The CloudEvents source of what this service writes."""
 
-Telling = Literal["news", "history", "correction", "instead", "nobody"]
-"""``news`` is told; ``history`` waits in the ledger; ``correction`` is told to who was told. With
-``instead`` others are told of what was told already, where it concerns everybody who was."""
+Telling = Literal["news", "history", "quiet", "correction", "instead", "nobody"]
+"""``news`` is told; ``history``, and what a clinic's ``quiet`` start holds back, waits in the
+ledger; ``correction`` is told to who was told. With ``instead`` others are told of what was told
+already, where it concerns everybody who was."""
 
 
 @frozen
@@ -24,9 +25,11 @@ class Terms:
     Attributes:
         daily_cap: So many notices that are not urgent a recipient gets on a day of the clinic's
             calendar; the rest come in one digest when it is over.
+        quiet_until: Until when nobody is told, but of what cannot wait; None: nothing is quiet.
     """
 
     daily_cap: int
+    quiet_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

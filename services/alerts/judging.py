@@ -119,7 +119,7 @@ def judge_source(
         until=until,
         latest_recorded=max((span.known_at for span in spans), default=EPOCH),
         history_after=organisation.history_after(subject.clinic),
-        terms=organisation.terms(subject.clinic),
+        terms=organisation.terms(subject.clinic, until),
         actions=organisation.actions,
         concerns=lambda _: frozenset(),
     )
@@ -276,7 +276,7 @@ def _circumstances(case: _Case, clinic: str, phases: Sequence[Phase] = ()) -> Ci
         until=case.present,
         latest_recorded=case.latest_recorded,
         history_after=case.organisation.history_after(clinic),
-        terms=case.organisation.terms(clinic),
+        terms=case.organisation.terms(clinic, case.until),
         actions=case.actions,
         group=lambda held: group_of(held, phases),
         concerns=lambda events: case.concerns.people(events) | case.kept_from,

@@ -77,7 +77,7 @@ def _circumstances(
         until=max(until, latest),
         latest_recorded=latest,
         history_after=organisation.history_after(clinic),
-        terms=organisation.terms(clinic),
+        terms=organisation.terms(clinic, max(until, latest)),
         actions=organisation.actions,
         # Whoever a boundary event is about never reads of it.
         concerns=lambda events: frozenset({therapist} if matters & set(events) else ()),

@@ -47,6 +47,8 @@ STREAM, WEBHOOK, SUMMARY = "stream", "webhook", "summary"
 PENDING, SENT, GIVEN_UP, CANCELLED = "pending", "sent", "given_up", "cancelled"
 WAITING: Final = "waiting"
 """History: told to nobody yet; its summary is to come."""
+QUIET: Final = "quiet"
+"""Came in a clinic's quiet start: its report is to come."""
 HELD: Final = "held"
 """Came over the recipient's daily cap: the digest of its day is to come."""
 COLLECTED: Final = "collected"
@@ -124,9 +126,8 @@ LEDGER = Table(
 )
 """Unique per (alert, step, channel, recipient): nobody is told anything twice.
 
-``day`` is the date, in the clinic's zone, on which a row counts towards the recipient's daily cap;
-``message`` names the message of many alerts that tells it, if one does; ``under`` the alert of its
-group whose notice does.
+``day`` is the date, in the clinic's zone, on which a row counts towards the daily cap; ``message``
+names the message of many alerts that tells it, if one does; ``under`` the alert of its group.
 """
 
 OF_ITS_STEP: Final = and_(

@@ -1,4 +1,4 @@
-"""Messages that name many alerts: the digest of a day, the summary of what was history.
+"""Messages that name many alerts: a day's digest, a summary of history, a quiet start's report.
 
 Such a message is a step of no alert, which no list shows, told to one recipient. The rows of the
 ledger that it tells carry its name and are ``collected``: what becomes of it becomes of them. It
@@ -34,7 +34,13 @@ DIGEST: Final = "digest"
 SUMMARY_OF_HISTORY: Final = "summary"
 """What was history when it became known."""
 
-KINDS: Final = (DIGEST, SUMMARY_OF_HISTORY)
+REPORT: Final = "report"
+"""What a clinic's quiet start held back."""
+
+KINDS: Final = (DIGEST, SUMMARY_OF_HISTORY, REPORT)
+
+WOULD_HAVE_BEEN: Final = "would_have_been"
+"""In a report: how many notices of each urgency there would have been."""
 
 SAID: Final = (STEPS.c.id, STEPS.c.client, STEPS.c.kind, STEPS.c.decided_at, STEPS.c.body)
 """What a row of the ledger is sent with."""
@@ -117,6 +123,24 @@ def write(
     insert(db, LEDGER, [row])
 
 
+def telling(
+    row: Row[Any], recipient: str, status: str, message: str | None, at: datetime
+) -> dict[str, Any]:
+    """Return the row of the ledger for telling somebody of the step of another row."""
+    return {
+        "organisation": row.organisation,
+        "alert": row.alert,
+        "step": row.step,
+        "channel": WEBHOOK,
+        "recipient": recipient,
+        "number": row.number,
+        "status": status,
+        "written_at": to_micros(at),
+        "attempts": 0,
+        "message": message,
+    }
+
+
 def take_out(
     db: Connection, organisation: str, message: str, alerts: Collection[str], at: datetime
 ) -> bool:
@@ -138,6 +162,7 @@ def say_the_rest(
     if not rest:
         return
     kind, said = _whole(db, organisation, message)
+    said.pop(WOULD_HAVE_BEEN, None)  # It counts what must not be told of any more.
     named = [one for one in said["alerts"] if one not in alerts]
     who = rest[0].recipient
     name = name_of(kind, organisation, who, [(row.alert, row.step) for row in rest])

@@ -19,9 +19,15 @@ END: Final = datetime.max.replace(tzinfo=UTC)
 DELIVERY: Final = "delivery"
 """The rule of ``rule.configured`` that holds how alerts are told."""
 
-DELIVERY_DEFAULTS: Final[Mapping[str, Any]] = {"daily_cap": 5, "history_after_days": 14}
+DELIVERY_DEFAULTS: Final[Mapping[str, Any]] = {
+    "daily_cap": 5,
+    "history_after_days": 14,
+    "quiet_days": 0,
+}
 """Own, not validated. So many notices that are not urgent a recipient gets on a day (domain.md
-section 5); what became true longer ago than those days, when it is learnt, is history."""
+section 5); what became true longer ago than those days, when it is learnt, is history; for so many
+days after a clinic's first event nobody is told, but of what is urgent about boundaries and
+risk."""
 
 Mode = Literal["on", "shadow", "off"]
 

@@ -1,7 +1,8 @@
 """What an organisation's facts about many clients say, as the rules read it, remembered."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from services.alerts.alert import Action, actions_in
@@ -15,7 +16,7 @@ from services.alerts.orders import (
     orders,
 )
 from services.alerts.rule import Rule
-from services.alerts.seen import Sight, sights, words_from
+from services.alerts.seen import SEEN, Sight, sights, words_from
 from services.alerts.silence import Silences, silences
 from services.alerts.tables import Tables
 from shared.alliance.clinics import Surroundings, surroundings
@@ -59,9 +60,26 @@ class Organisation:
         """Return how old a step may be when it becomes known, to be news."""
         return timedelta(days=self._of_delivery(clinic)["history_after_days"])
 
-    def terms(self, clinic: str) -> Terms:
-        """Return how people are told at a clinic."""
-        return Terms(daily_cap=self._of_delivery(clinic)["daily_cap"])
+    def terms(self, clinic: str, until: datetime) -> Terms:
+        """Return how people are told at a clinic at a moment; ``""``: of several, or of none."""
+        said = self._of_delivery(clinic)
+        quiet_until = None
+        if said["quiet_days"]:
+            # Until the stream says what it has sent, a clinic begins just now.
+            began = min(self._began.get(clinic, until), until)
+            quiet_until = began + timedelta(days=said["quiet_days"])
+        quiet = quiet_until is not None and until < quiet_until
+        return Terms(said["daily_cap"], quiet_until if quiet else None)
+
+    @cached_property
+    def _began(self) -> dict[str, datetime]:
+        """Clinic → when it first sent anything, as far as the stream says so."""
+        first: dict[str, datetime] = {}
+        for fact in self.facts:
+            if fact.type == SEEN:
+                for clinic in (fact.data["clinic"], ""):
+                    first[clinic] = min(fact.occurred_at, first.get(clinic, fact.occurred_at))
+        return first
 
     def _of_delivery(self, clinic: str) -> Mapping[str, Any]:
         if clinic not in self._delivery:

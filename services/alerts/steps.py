@@ -12,6 +12,7 @@ from typing import Any, Final
 from services.alerts.absorbing import Absorbing, absorbed_by
 from services.alerts.alert import (
     RANKS,
+    URGENT,
     Action,
     Kind,
     Standing,
@@ -197,7 +198,7 @@ def _stepped(
     said_aloud = kind in ("opened", "escalated") and delivered(news.urgency)
     telling = _instead(known, concerned, around)
     if said_aloud and not around.muted and absorbed is None:
-        telling = "history" if is_history else "news"
+        telling = _telling(rule, news, around, is_history)
     step = Decided(
         subject=subject,
         alert=pair.alert,
@@ -217,6 +218,14 @@ def _stepped(
         terms=around.terms,
     )
     return _with_history(step, known, mine), stands
+
+
+def _telling(rule: Rule, news: Step, around: Circumstances, history: bool) -> Telling:
+    """Return whether a step is told at once, or waits as history or for a quiet start to end."""
+    if history:
+        return "history"
+    cannot_wait = rule.always_news and news.urgency == URGENT
+    return "news" if around.terms.quiet_until is None or cannot_wait else "quiet"
 
 
 def _instead(known: Known | None, concerned: frozenset[str], around: Circumstances) -> Telling:

@@ -57,14 +57,15 @@ def sum_up(
     waiting: dict[tuple[str, str], list[Row[Any]]] = defaultdict(list)
     for row in db.execute(_waiting(tables)):
         waiting[row.organisation, row.clinic].append(row)
-    notices = 0
+    written = 0
     for (organisation, clinic), rows in sorted(waiting.items()):
         last = from_micros(max(row.written_at for row in rows))
-        if last + QUIET_FOR <= present:
+        quiet_until = max((row.due_at for row in rows if row.due_at is not None), default=0)
+        if last + QUIET_FOR <= present and quiet_until <= to_micros(present):
             named = _named(db, rows, recipients(organisation), present)
             _write(db, organisation, clinic, named, present)
-            notices += len(named)
-    return notices
+            written += len(named)
+    return written
 
 
 def waiting_history(db: Connection, organisation: str) -> int:
@@ -115,7 +116,7 @@ def _named(
             concerned=set(row.concerned) - {UNKNOWN},
         )
         if not who.recipients:
-            insert(db, LEDGER, [_telling(row, ledger.NOBODY, who.outcome, None, present)])
+            insert(db, LEDGER, [notices.telling(row, ledger.NOBODY, who.outcome, None, present)])
         for one in who.recipients:
             found[one].append(row)
     return found
@@ -132,24 +133,9 @@ def _write(
     for recipient, rows in sorted(named.items()):
         told = [(row.alert, row.step) for row in rows]
         name = notices.name_of(SUMMARY_OF_HISTORY, organisation, recipient, told)
-        collected = [_telling(row, recipient, ledger.COLLECTED, name, present) for row in rows]
+        collected = [
+            notices.telling(row, recipient, ledger.COLLECTED, name, present) for row in rows
+        ]
         insert(db, LEDGER, collected)
         said = {"clinic": clinic or None, "alerts": [row.alert for row in rows]}
         notices.write(db, organisation, recipient, name, SUMMARY_OF_HISTORY, said, present)
-
-
-def _telling(
-    row: Row[Any], recipient: str, status: str, message: str | None, present: datetime
-) -> dict[str, Any]:
-    return {
-        "organisation": row.organisation,
-        "alert": row.alert,
-        "step": row.step,
-        "channel": ledger.WEBHOOK,
-        "recipient": recipient,
-        "number": row.number,
-        "status": status,
-        "written_at": to_micros(present),
-        "attempts": 0,
-        "message": message,
-    }

@@ -18,6 +18,7 @@ from services.alerts.ledger import (
     NOBODY,
     OF_ITS_STEP,
     PENDING,
+    QUIET,
     STEPS,
     SUMMARY,
     WAITING,
@@ -31,7 +32,7 @@ _CANCEL_WAITING: Final = (
         LEDGER.c.organisation == bindparam("whose"),
         LEDGER.c.alert == bindparam("which"),
         LEDGER.c.channel == SUMMARY,
-        LEDGER.c.status == WAITING,
+        LEDGER.c.status.in_(bindparam("waiting", expanding=True)),
     )
     .values(status=CANCELLED)
 )
@@ -56,8 +57,11 @@ def overtake(db: Connection, step: Decided, entries: Entries) -> None:
     if step.number == 1:
         return  # Of an alert that is new nothing waits.
     which = {"whose": step.subject.organisation, "which": step.alert}
-    if step.kind in ("resolved", "retracted") or step.telling == "news":
-        db.execute(_CANCEL_WAITING, which)
+    if step.kind == "retracted" or step.telling == "news":
+        db.execute(_CANCEL_WAITING, {**which, "waiting": [WAITING, QUIET]})
+    elif step.kind == "resolved":
+        # That it would have been told is part of the report all the same.
+        db.execute(_CANCEL_WAITING, {**which, "waiting": [WAITING]})
     at_once = [
         recipient
         for (channel, recipient), entry in entries.items()

@@ -13,7 +13,7 @@ from typing import Any, Final
 import orjson
 from sqlalchemy import func, select
 
-from services.alerts import digests, sightings, store, summaries
+from services.alerts import digests, reports, sightings, store, summaries
 from services.alerts.intake import FEED_TYPES, FIRST, RAPPORT, TICK
 from services.alerts.lease import Lease
 from services.alerts.seen import SEEN
@@ -111,7 +111,7 @@ class Ticker:
         broadcast(self._publisher, envelope, self._partitions(), self._deadline_s)
 
     def _sum_up(self) -> None:
-        """Tell what was history, and what came over a daily cap, where that has come to an end."""
+        """Tell what waited: history, what came over a daily cap, what a quiet start held back."""
         with self._database.write() as db:
             tables = shown(db)
             seen = store.present(db, tables)
@@ -119,6 +119,7 @@ class Ticker:
                 present = min(seen.values())
                 summaries.sum_up(db, tables, self._recipients, present)
                 digests.compose(db, present)
+                reports.report(db, self._recipients, present)
 
     def _say_what_was_seen(self, now: datetime) -> None:
         """Say of each type that was first seen from a clinic that it was: that arms rules."""

@@ -22,6 +22,7 @@ from services.alerts.ledger import (
     NOBODY,
     OF_ITS_STEP,
     PENDING,
+    QUIET,
     SENT,
     SETTLED,
     STEPS,
@@ -39,12 +40,13 @@ WORDS: Final[Mapping[str, str]] = {
     SENT: "sent",
     GIVEN_UP: "given up: nobody took it there",
     CANCELLED: "not sent after all",
+    QUIET: "its clinic had just begun: named in a report when the quiet days are over",
     HELD: "over the day's number of notices: named in the digest when the day is over",
     COLLECTED: "named in a message that is on its way",
     GROUPED: "told by the notice of another alert of its group",
     COVERED: "not sent by itself: a later step was told at once",
     WAITING: "history when it became known: a summary is to come",
-    SUMMED_UP: "history when it became known: named in a summary",
+    SUMMED_UP: "history, or of a quiet start: named in a message of many",
     SETTLED: "no news: other rules held it when they took over",
     UNDELIVERABLE: "told to nobody: it concerns everybody who could be",
     WITHOUT_RECIPIENT: "told to nobody: there is no recipient for it",
@@ -87,6 +89,7 @@ def said_of(delivery: Mapping[str, Any]) -> str:
     named = {
         notices.DIGEST: f"digest of {delivery['day']}",
         notices.SUMMARY_OF_HISTORY: "summary of what was history",
+        notices.REPORT: "report of the quiet start",
     }
     message = delivery["message"]
     more = named[message] if message else delivery["under"]

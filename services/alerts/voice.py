@@ -20,6 +20,7 @@ from services.alerts.shares import Shares
 from services.alerts.steps import Decided
 from shared import metrics
 from shared.alliance.matters import UNKNOWN
+from shared.clock import to_micros
 from shared.storage.accounts import Recipient
 from shared.storage.generations import State
 
@@ -75,7 +76,9 @@ class Aloud:
             taking_back.speak_for_themselves(db, organisation, step.alert)
             found |= {(ledger.WEBHOOK, one): Entry(ledger.PENDING) for one in told}
         elif step.telling == "history" and step.body["state"] != "resolved":
-            found[ledger.SUMMARY, ledger.NOBODY] = Entry(ledger.WAITING)
+            found[ledger.SUMMARY, ledger.NOBODY] = Entry(ledger.WAITING, due_at=_quiet_until(step))
+        elif step.telling == "quiet":
+            found[ledger.SUMMARY, ledger.NOBODY] = Entry(ledger.QUIET, due_at=_quiet_until(step))
         elif step.telling == "news":
             who = audience(
                 self._recipients(organisation),
@@ -90,6 +93,11 @@ class Aloud:
         elif step.telling == "instead":
             standing_in.tell(db, step, self._recipients(organisation))
         return found
+
+
+def _quiet_until(step: Decided) -> int | None:
+    until = step.terms.quiet_until
+    return None if until is None else to_micros(until)
 
 
 def _in_turn(step: Decided) -> tuple[Any, ...]:

@@ -1,6 +1,6 @@
 """So many notices a day, and the rest in one digest when the day is over in the clinic's zone."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,11 +12,9 @@ from sqlalchemy import func, select
 from services.alerts import digests, shares
 from services.alerts.ledger import LEDGER, UNDELIVERABLE
 from services.alerts.outbox import untold
-from services.alerts.rule import Audience, Urgency, Verdict
-from shared.alliance.history import Phase
 from shared.envelope import Envelope
 from tests.support import events as an
-from tests.support.alert_rules import Cancelled, Matter, a_step, an_episode
+from tests.support.alert_rules import Cancelled, Mild
 from tests.support.alerting import AlertsWorld, cancellations
 from tests.support.databases import DIALECTS, migrated, url_of
 from tests.support.receiver import Receiver, a_receiver
@@ -25,22 +23,6 @@ DIGEST = "rapport.alert.digest"
 OPENED = "rapport.alert.opened"
 CAP = 5
 BOSS = "th_boss"
-
-
-class Mild(Matter):
-    """Tells leadership of a boundary event, but not as urgent."""
-
-    tell: Mapping[Urgency, tuple[Audience, ...]] = {"attention": ("leadership",)}
-
-    def judge(self, phase: Phase, settings: Mapping[str, Any], until: datetime) -> Verdict:
-        """Return one episode per boundary event."""
-        del settings, until
-        found = []
-        for matter in phase.boundary_events:
-            first = matter.facts[0]
-            step = a_step("attention", first.occurred_at, first)
-            found.append(an_episode(self.name, phase, [step], matter.closed_at))
-        return Verdict(tuple(found))
 
 
 RULES = (Cancelled(), Mild())

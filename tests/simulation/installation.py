@@ -24,7 +24,7 @@ from shared.storage.sealing import Sealer
 from shared.stream.broadcast import copies
 from shared.stream.embedded import EmbeddedStream
 from tests.simulation.points import Points, WatchedDatabase, WatchedStream
-from tests.simulation.scenario import BEGIN, CLINIC, ORGANISATIONS, SPARED
+from tests.simulation.scenario import BEGIN, CLINIC, ORGANISATIONS, QUIET, SPARED
 from tests.support.rebuildable import prepare
 
 PARTITIONS: Final = 2
@@ -138,18 +138,28 @@ def _prepare(folder: Path, clock: ManualClock) -> None:
     stream = EmbeddedStream(folder / "stream.db", PARTITIONS, clock)
     stream.create_topics()
     publisher = stream.publisher()
-    publisher.publish(copies(_spared(), PARTITIONS), deadline_s=10)
+    for wish in (_spared(), _quiet()):
+        publisher.publish(copies(wish, PARTITIONS), deadline_s=10)
     publisher.close()
     stream.close()
 
 
 def _spared() -> Envelope:
     """Return the wish of one organisation for few notices a day."""
-    (one,) = [one for one in ALL if one.name == SPARED]
+    return _wish(SPARED, daily_cap=1)
+
+
+def _quiet() -> Envelope:
+    """Return the wish of the other for a quiet start."""
+    return _wish(QUIET, quiet_days=10)
+
+
+def _wish(whose: str, **settings: int) -> Envelope:
+    (one,) = [one for one in ALL if one.name == whose]
     at = BEGIN - timedelta(hours=2)
-    data = {"rule": DELIVERY, "settings": {"daily_cap": 1}}
-    event = Event("rule.configured", "urn:rapport:setup", "spared", at, None, data)
-    return Envelope(one.id, RAPPORT, event, "spared", BEGIN)
+    data = {"rule": DELIVERY, "settings": settings}
+    event = Event("rule.configured", "urn:rapport:setup", "wish", at, None, data)
+    return Envelope(one.id, RAPPORT, event, "wish", BEGIN)
 
 
 def _enrol(db: Connection, one: Organisation) -> None:

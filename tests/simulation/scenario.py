@@ -32,6 +32,8 @@ LAST_TICK: Final = END + timedelta(hours=1)
 ORGANISATIONS: Final = ("aspen", "birch")
 SPARED: Final = ORGANISATIONS[0]
 """Wishes for one notice a day at most that is not urgent, so that digests are common."""
+QUIET: Final = ORGANISATIONS[1]
+"""Wishes for a quiet start, which ends while its stories go on."""
 
 CLINIC: Final = "north"
 SOURCE: Final = "urn:ehr"

@@ -162,4 +162,20 @@ class Matter(_Plain):
         return Verdict(tuple(episodes))
 
 
+class Mild(Matter):
+    """Tells leadership of a boundary event, but not as urgent."""
+
+    tell: Mapping[Urgency, tuple[Audience, ...]] = {"attention": ("leadership",)}
+
+    def judge(self, phase: Phase, settings: Mapping[str, Any], until: datetime) -> Verdict:
+        """Return one episode per boundary event."""
+        del settings, until
+        found = []
+        for matter in phase.boundary_events:
+            first = matter.facts[0]
+            step = a_step("attention", first.occurred_at, first)
+            found.append(an_episode(self.name, phase, [step], matter.closed_at))
+        return Verdict(tuple(found))
+
+
 RULES = (Cancelled(), Quiet(), Matter())
