@@ -47,6 +47,7 @@ class _Case:
     alerts: Mapping[Key, Sequence[Known]]
     actions: Sequence[Action]
     concerns: Matters
+    facts: Sequence[Envelope]
     latest_recorded: datetime
     until: datetime
     present: datetime
@@ -84,6 +85,7 @@ def judge_client(
         alerts=alerts,
         actions=actions_in(known),
         concerns=concerns,
+        facts=facts,
         latest_recorded=max((one.known_since for one in facts), default=EPOCH),
         until=until,
         # The partition of another who is read here may be behind what stands here already.
@@ -119,7 +121,9 @@ def judge_source(
         until=until,
         latest_recorded=max((span.known_at for span in spans), default=EPOCH),
         history_after=organisation.history_after(subject.clinic),
-        terms=organisation.terms(subject.clinic, until),
+        terms=organisation.terms(
+            subject.clinic, until, lambda: min((span.since for span in spans), default=until)
+        ),
         actions=organisation.actions,
         concerns=lambda _: frozenset(),
     )
@@ -276,12 +280,18 @@ def _circumstances(case: _Case, clinic: str, phases: Sequence[Phase] = ()) -> Ci
         until=case.present,
         latest_recorded=case.latest_recorded,
         history_after=case.organisation.history_after(clinic),
-        terms=case.organisation.terms(clinic, case.until),
+        terms=case.organisation.terms(clinic, case.present, lambda: _heard(case, clinic)),
         actions=case.actions,
         group=lambda held: group_of(held, phases),
         concerns=lambda events: case.concerns.people(events) | case.kept_from,
         muted=case.history.given.get(ALERTS_CONSENT) == "withdrawn",
     )
+
+
+def _heard(case: _Case, clinic: str) -> datetime:
+    """Return when a clinic was heard of at the latest, by what it sent about the client."""
+    mine = [one for one in case.facts if one.event.data.get("clinic") == clinic]
+    return min((one.recorded_at for one in mine), default=case.present)
 
 
 def _verdict(rule: Rule, phase: Phase, until: datetime, settings: Mapping[str, Any]) -> Verdict:

@@ -72,12 +72,13 @@ def _circumstances(
 ) -> Circumstances:
     therapist = caseload.therapist
     latest = max((fact.known_at for fact in caseload.facts), default=EPOCH)
+    earliest = min((fact.known_at for fact in caseload.facts), default=until)
     matters = {one.fact.event for one in caseload.matters}
     return Circumstances(
         until=max(until, latest),
         latest_recorded=latest,
         history_after=organisation.history_after(clinic),
-        terms=organisation.terms(clinic, max(until, latest)),
+        terms=organisation.terms(clinic, max(until, latest), lambda: earliest),
         actions=organisation.actions,
         # Whoever a boundary event is about never reads of it.
         concerns=lambda events: frozenset({therapist} if matters & set(events) else ()),

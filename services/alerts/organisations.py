@@ -1,6 +1,6 @@
 """What an organisation's facts about many clients say, as the rules read it, remembered."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -60,16 +60,21 @@ class Organisation:
         """Return how old a step may be when it becomes known, to be news."""
         return timedelta(days=self._of_delivery(clinic)["history_after_days"])
 
-    def terms(self, clinic: str, until: datetime) -> Terms:
-        """Return how people are told at a clinic at a moment; ``""``: of several, or of none."""
+    def terms(self, clinic: str, until: datetime, heard: Callable[[], datetime]) -> Terms:
+        """Return how people are told at a clinic at a moment.
+
+        Args:
+            clinic: Its ref; ``""``: several, or none.
+            until: The moment.
+            heard: When it was heard of at the latest: the stream may not say yet what it has sent.
+        """
         said = self._of_delivery(clinic)
-        quiet_until = None
-        if said["quiet_days"]:
-            # Until the stream says what it has sent, a clinic begins just now.
-            began = min(self._began.get(clinic, until), until)
-            quiet_until = began + timedelta(days=said["quiet_days"])
-        quiet = quiet_until is not None and until < quiet_until
-        return Terms(said["daily_cap"], quiet_until if quiet else None)
+        if not said["quiet_days"]:
+            return Terms(said["daily_cap"])
+        latest = heard()
+        began = min(self._began.get(clinic, latest), latest)
+        quiet_until = began + timedelta(days=said["quiet_days"])
+        return Terms(said["daily_cap"], quiet_until if until < quiet_until else None)
 
     @cached_property
     def _began(self) -> dict[str, datetime]:
