@@ -98,7 +98,7 @@ class Shares:
 
     def entry(self, step: Decided, recipient: str) -> Entry:
         """Return whether somebody is told of a step at once, in a digest, or by another."""
-        group = step.body["group"]
+        group = step.body.get("group")
         if group is None:
             return self._entry(step, recipient)
         speaking = self._speaking_for((step.subject.organisation, recipient, group))

@@ -3,9 +3,11 @@
 from collections.abc import Collection
 from typing import Any, Final
 
+import orjson
 from sqlalchemy import Connection, Row, and_, bindparam, select
 
 from services.alerts import notices
+from services.alerts.alert import RANKS
 from services.alerts.decided import Decided
 from services.alerts.ledger import (
     AT_ONCE,
@@ -45,11 +47,12 @@ _COVER: Final = (
         LEDGER.c.alert == bindparam("which"),
         LEDGER.c.channel == WEBHOOK,
         LEDGER.c.recipient.in_(bindparam("whom", expanding=True)),
-        LEDGER.c.status == HELD,
+        LEDGER.c.number < bindparam("before"),
+        LEDGER.c.status == bindparam("silent"),
     )
     .values(status=COVERED)
 )
-"""Let no digest tell somebody of a step before one that they are told of at once."""
+"""Let nobody be told of a step after a later one of the same alert, which says as much."""
 
 
 def overtake(db: Connection, step: Decided, entries: Entries) -> None:
@@ -62,13 +65,17 @@ def overtake(db: Connection, step: Decided, entries: Entries) -> None:
     elif step.kind == "resolved":
         # That it would have been told is part of the report all the same.
         db.execute(_CANCEL_WAITING, {**which, "waiting": [WAITING]})
-    at_once = [
-        recipient
-        for (channel, recipient), entry in entries.items()
-        if channel == WEBHOOK and recipient != NOBODY and entry.status == PENDING
-    ]
-    if at_once and step.telling == "news":
-        db.execute(_COVER, {**which, "whom": at_once})
+    if step.telling == "news":
+        whom = {
+            recipient: entry.status
+            for (channel, recipient), entry in entries.items()
+            if channel == WEBHOOK and recipient != NOBODY
+        }
+        at_once = [one for one, status in whom.items() if status == PENDING]
+        for some, silent in ((at_once, HELD), (list(whom), GROUPED)):
+            if some:
+                asked = {**which, "before": step.number, "whom": some, "silent": silent}
+                db.execute(_COVER, asked)
 
 
 def to_correct(db: Connection, step: Decided) -> list[str]:
@@ -109,8 +116,8 @@ def speak_for_themselves(
 ) -> None:
     """Let another alert of a group be told where the one that spoke for it does no more.
 
-    The first that was silent under it speaks for the others from now on: each recipient is told
-    at once, whatever else they were told on that day.
+    The most urgent that was silent under it, and of those the first, speaks for the others from
+    now on: each recipient is told at once, whatever else they were told on that day.
 
     Args:
         db: The transaction in which it falls silent.
@@ -127,10 +134,11 @@ def speak_for_themselves(
     )
     if only is not None:
         under = and_(under, LEDGER.c.recipient == only)
-    asked = select(LEDGER).join(STEPS, OF_ITS_STEP).where(under)
+    asked = select(LEDGER, STEPS.c.body).join(STEPS, OF_ITS_STEP).where(under)
     turn = (STEPS.c.decided_at, STEPS.c.effective_at, STEPS.c.rule, LEDGER.c.alert)
     firsts: dict[str, Row[Any]] = {}
-    for row in db.execute(asked.order_by(*turn)).all():
+    rows = db.execute(asked.order_by(*turn)).all()
+    for row in sorted(rows, key=lambda one: -RANKS[orjson.loads(one.body)["urgency"]]):
         firsts.setdefault(row.recipient, row)
     for first in firsts.values():
         its = (one == getattr(first, one.name) for one in LEDGER.primary_key.columns)

@@ -44,7 +44,7 @@ WORDS: Final[Mapping[str, str]] = {
     HELD: "over the day's number of notices: named in the digest when the day is over",
     COLLECTED: "named in a message that is on its way",
     GROUPED: "told by the notice of another alert of its group",
-    COVERED: "not sent by itself: a later step was told at once",
+    COVERED: "not sent by itself: a later step says as much",
     WAITING: "history when it became known: a summary is to come",
     SUMMED_UP: "history, or of a quiet start: named in a message of many",
     SETTLED: "no news: other rules held it when they took over",

@@ -69,7 +69,7 @@ class Aloud:
             metrics.ALERT_STEPS.labels(step.body["family"], step.kind).inc()
 
     def _entries(self, db: Connection, step: Decided, shares: Shares) -> Entries:
-        found = {_ON_THE_STREAM: Entry(ledger.PENDING, group=step.body["group"])}
+        found = {_ON_THE_STREAM: Entry(ledger.PENDING, group=step.body.get("group"))}
         organisation = step.subject.organisation
         if step.telling == "correction":
             told = taking_back.to_correct(db, step)
@@ -151,7 +151,7 @@ class Settling:
 
 def _to_nobody(step: Decided) -> Entries:
     return {
-        _ON_THE_STREAM: Entry(ledger.PENDING, group=step.body["group"]),
+        _ON_THE_STREAM: Entry(ledger.PENDING, group=step.body.get("group")),
         (ledger.WEBHOOK, ledger.NOBODY): Entry(ledger.SETTLED),
     }
 

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
+import orjson
 import pytest
+from sqlalchemy import select
 
-from services.alerts.ledger import GROUPED, STEPS
+from services.alerts.ledger import GROUPED, LEDGER, STEPS
 from shared.envelope import Envelope
 from tests.support import events as an
 from tests.support.alert_rules import Cancelled
@@ -201,6 +203,74 @@ def test_reading_again_tells_nothing(world: AlertsWorld, receiver: Receiver) -> 
     world.begun_again(batch_limit=1)
     world.settle()
     assert (got(world, receiver), world.ledger()) == (told, before)
+
+
+def test_what_rose_since_is_not_told_from_its_beginning(
+    world: AlertsWorld, receiver: Receiver
+) -> None:
+    """One that was silent and then told for itself says enough, where the first is taken back."""
+    world.a_recipient("boss", receiver.url)
+    first = called_off(1, 1)
+    world.tell(*first)
+    world.tell(*called_off(2, 1, hour=12))
+    world.tell(*called_off(2, 1.1, n=2, hour=12))
+    wrong, rose = alert_of(world, 1), alert_of(world, 2)
+    before = [(OPENED, wrong), (ESCALATED, rose)]
+    assert got(world, receiver) == before
+    world.tell(retracted(first[-1], an.on(1, 20)))
+    assert got(world, receiver) == [*before, (RETRACTED, wrong)]
+
+
+def test_the_most_urgent_speaks_next(world: AlertsWorld, receiver: Receiver) -> None:
+    """Where the first is taken back, nothing urgent is left to a milder one that came before."""
+    world.a_recipient("boss", receiver.url)
+    first = called_off(1, 1, n=3)
+    world.tell(*first)
+    world.tell(*called_off(2, 1, hour=12))
+    world.tell(*called_off(3, 1, n=3, hour=14))
+    wrong = alert_of(world, 1)
+    assert got(world, receiver) == [(OPENED, wrong)]
+    world.tell(*(retracted(one, an.on(1, 20)) for one in first[1::2]))
+    assert sorted(got(world, receiver)) == sorted(
+        [(OPENED, wrong), (RETRACTED, wrong), (OPENED, alert_of(world, 3))]
+    )
+    assert statuses(world).count(GROUPED) == 1
+
+
+def test_a_silent_one_that_rose_is_told_as_it_is(world: AlertsWorld, receiver: Receiver) -> None:
+    """It rose in silence as well: where the first is taken back, that is what is told."""
+    world.a_recipient("boss", receiver.url)
+    first = called_off(1, 1, n=3)
+    world.tell(*first)
+    world.tell(*called_off(2, 1, hour=12))
+    world.tell(*called_off(2, 1.1, n=2, hour=12))
+    wrong = alert_of(world, 1)
+    world.tell(*(retracted(one, an.on(1, 20)) for one in first[1::2]))
+    assert sorted(got(world, receiver)) == [(ESCALATED, alert_of(world, 2))]
+    assert alert_of(world, 2) != wrong
+
+
+def test_what_was_told_before_there_were_groups_is_taken_back(
+    world: AlertsWorld, receiver: Receiver
+) -> None:
+    """An alert of an earlier version names no group; that it was wrong is told all the same."""
+    world.a_recipient("boss", receiver.url)
+    first = called_off(1, 1)
+    world.tell(*first)
+    (told,) = got(world, receiver)
+    _without_group(world)
+    world.tell(retracted(first[-1], an.on(1, 14)))
+    assert got(world, receiver) == [told, (RETRACTED, told[1])]
+
+
+def _without_group(world: AlertsWorld) -> None:
+    """Let every step be as it was written before there were groups."""
+    with world.db.write() as db:
+        for row in db.execute(select(STEPS)).all():
+            body = {name: said for name, said in orjson.loads(row.body).items() if name != "group"}
+            which = STEPS.c.alert == row.alert, STEPS.c.number == row.number
+            db.execute(STEPS.update().where(*which).values(body=orjson.dumps(body)))
+        db.execute(LEDGER.update().values(group_id=None))
 
 
 def _concern(world: AlertsWorld, alert: str, person: str) -> None:
