@@ -137,5 +137,6 @@ def _write(
             notices.telling(row, recipient, ledger.COLLECTED, name, present) for row in rows
         ]
         insert(db, LEDGER, collected)
-        said = {"clinic": clinic or None, "alerts": [row.alert for row in rows]}
+        alerts = list(dict.fromkeys(row.alert for row in rows))
+        said = {"clinic": clinic or None, "alerts": alerts}
         notices.write(db, organisation, recipient, name, SUMMARY_OF_HISTORY, said, present)

@@ -62,8 +62,8 @@ def overtake(db: Connection, step: Decided, entries: Entries) -> None:
     which = {"whose": step.subject.organisation, "which": step.alert}
     if step.kind == "retracted" or step.telling == "news":
         db.execute(_CANCEL_WAITING, {**which, "waiting": [WAITING, QUIET]})
-    elif step.kind == "resolved":
-        # That it would have been told is part of the report all the same.
+    elif step.kind == "resolved" or step.telling == "quiet":
+        # That it would have been told is part of the report all the same, which is enough.
         db.execute(_CANCEL_WAITING, {**which, "waiting": [WAITING]})
     if step.telling == "news":
         whom = {

@@ -227,6 +227,18 @@ def test_history_waits_for_the_end_too(world: AlertsWorld, receiver: Receiver) -
     assert told["type"] == "rapport.alert.summary"
 
 
+def test_what_was_history_and_rose_is_named_in_one_message(
+    world: AlertsWorld, receiver: Receiver
+) -> None:
+    """The report names it as it stands; no summary tells of its beginning beside that."""
+    world.a_recipient("boss", receiver.url)
+    long_ago = an_alert(1, an.on(-20))
+    world.tell(replace(long_ago, recorded_at=an.on(3)))
+    world.tell(*(an_alert(1, an.on(5, 9 + n)) for n in range(2)))
+    passed(world, an.on(1, 10) + timedelta(days=DAYS + 2))
+    assert [one["type"] for one in got(world, receiver)] == [REPORT]
+
+
 def test_reading_again_tells_nothing(world: AlertsWorld, receiver: Receiver) -> None:
     """The stream read anew, during the quiet days and after them, adds nothing."""
     world.a_recipient("boss", receiver.url)

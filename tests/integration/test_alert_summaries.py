@@ -70,6 +70,16 @@ def test_what_still_holds_is_named_once(world: AlertsWorld, receiver: Receiver) 
     assert len(got(world, receiver)) == 1
 
 
+def test_what_rose_in_history_is_named_once(world: AlertsWorld, receiver: Receiver) -> None:
+    """Its beginning and its rise both were history: they are one alert all the same."""
+    world.a_recipient("boss", receiver.url)
+    for one in cancellations(3, first=-3, recorded_at=an.on(17)):
+        world.tell(one)
+    world.live(2)
+    [told] = got(world, receiver)
+    assert told["data"]["alerts"] == [one["id"] for one in world.shown()]
+
+
 def test_more_history_puts_it_off(world: AlertsWorld, receiver: Receiver) -> None:
     """A backfill that goes on is not summed up in between."""
     world.a_recipient("boss", receiver.url)
