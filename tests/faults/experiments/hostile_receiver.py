@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
 from typing import Final
 
@@ -66,7 +66,7 @@ def run(world: World) -> Iterator[str]:
     if max(grown) > GROWTH_MB:
         yield f"memory grew by {max(grown):.0f} MB"
     for one in everybody:
-        yield from _once(one, len(fine.taken))
+        yield from _once(one, {message.id for message in fine.taken})
     messages = [message for one in everybody for message in one.taken]
     yield from violations(site, journal, Expectation(messages=messages))
 
@@ -87,12 +87,16 @@ def _told_in_time(fine: Hostile, hostile: Sequence[Hostile]) -> Iterator[str]:
         yield f"after {TRIED_WITHIN_S:g} s not tried: {', '.join(waiting)}"
 
 
-def _once(one: Hostile, steps: int) -> Iterator[str]:
-    """Say where a recipient was told otherwise than each step once, under one id and body."""
+def _once(one: Hostile, everybody: Set[str]) -> Iterator[str]:
+    """Say where a recipient was told otherwise than each step once, under one id and body.
+
+    What is taken back before the others were tried is told, with its correction, to those alone
+    who may have heard of it: so somebody may be told of more than what everybody is.
+    """
     manner = one.url.rpartition("/")[2]
     ids = Counter(message.id for message in one.taken)
-    if len(ids) != steps:
-        yield f"{manner}: told of {len(ids)} steps, not {steps}"
+    if missing := everybody - ids.keys():
+        yield f"{manner}: not told of {len(missing)} of {len(everybody)} steps"
     if twice := [id for id, times in ids.items() if times > 1]:
         yield f"{manner}: {len(twice)} steps came again after they had been taken"
     bodies = {(message.id, message.raw) for message in one.attempts}
