@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, cast
@@ -32,10 +32,16 @@ _Judge = Callable[[datetime, Mapping[str, Any]], Verdict]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a judgement of one client comes to: what holds, and the steps that follow."""
+    """What a judgement of one client comes to: what holds, and the steps that follow.
+
+    Attributes:
+        hushed: Alerts of which nothing more is told, each with the present: consent to alerts is
+            withdrawn.
+    """
 
     life: Life
     steps: tuple[Decided, ...]
+    hushed: Mapping[str, datetime] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -101,7 +107,9 @@ def judge_client(
     gone = {key for key in alerts if key[:2] not in groups or key[2] not in names}
     orphans = [_judge_orphans(case, key) for key in sorted(gone)]
     one = _together((organisation.id, client), [*found, *orphans])
-    return Found(replace(one.life, extracts=extracts(case.history)), one.steps)
+    hushed = [one.alert for known in alerts.values() for one in known] if _muted(case) else []
+    life = replace(one.life, extracts=extracts(case.history))
+    return Found(life, one.steps, dict.fromkeys(hushed, case.present))
 
 
 def judge_source(
@@ -284,8 +292,13 @@ def _circumstances(case: _Case, clinic: str, phases: Sequence[Phase] = ()) -> Ci
         actions=case.actions,
         group=lambda held: group_of(held, phases),
         concerns=lambda events: case.concerns.people(events) | case.kept_from,
-        muted=case.history.given.get(ALERTS_CONSENT) == "withdrawn",
+        muted=_muted(case),
     )
+
+
+def _muted(case: _Case) -> bool:
+    """Return whether consent to alerts is withdrawn."""
+    return case.history.given.get(ALERTS_CONSENT) == "withdrawn"
 
 
 def _heard(case: _Case, clinic: str) -> datetime:

@@ -1,6 +1,7 @@
 """What the ledger promised and nobody has sent yet, when it is not to be said any more."""
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import Any, Final
 
 import orjson
@@ -104,6 +105,29 @@ def to_correct(db: Connection, step: Decided) -> list[str]:
         notices.take_out(db, organisation, message, {alert}, step.decided_at)
     told = select(LEDGER.c.recipient).where(mine, LEDGER.c.status.not_in((CANCELLED, COVERED)))
     return sorted(db.scalars(told.distinct()))
+
+
+def hush(db: Connection, organisation: str, alert: str, at: datetime) -> None:
+    """Let what waits to be told of an alert be told no more: consent to alerts was withdrawn.
+
+    What is on its way by itself goes out; others of its group, of other clients, are told.
+
+    Args:
+        db: The transaction that saves the judgement.
+        organisation: Whose.
+        alert: Of a client who wants no alerts.
+        at: The present.
+    """
+    mine = and_(LEDGER.c.organisation == organisation, LEDGER.c.alert == alert)
+    waits = LEDGER.c.status.in_((HELD, GROUPED, WAITING, QUIET))
+    stop = LEDGER.update().where(mine, waits).values(status=CANCELLED)
+    silent = {row.recipient for row in db.execute(stop.returning(LEDGER.c.recipient))}
+    named = select(LEDGER.c.message, LEDGER.c.recipient).where(mine, LEDGER.c.status == COLLECTED)
+    for row in db.execute(named.distinct().order_by(LEDGER.c.message)).all():
+        if notices.take_out(db, organisation, row.message, {alert}, at):
+            silent.add(row.recipient)
+    for recipient in sorted(silent - {NOBODY}):
+        speak_for_themselves(db, organisation, alert, only=recipient)
 
 
 def speak_for_themselves(

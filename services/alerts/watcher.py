@@ -13,7 +13,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from services.alerts import caseloads, ledger, store, tables
+from services.alerts import caseloads, ledger, store, tables, taking_back
 from services.alerts.intake import FIRST, TICK, Intake
 from services.alerts.judging import Found, judge_client, judge_source
 from services.alerts.judging_caseloads import judge_caseload
@@ -297,7 +297,11 @@ class Watcher:
         store.save(db, self._tables, whose, [one.life for one in found.all])
         changed = caseloads.save(db, self._tables, [one.life for one in found.all])
         kept = self._voice.keep(db, steps)
-        if not self._voice.aloud:
+        if self._voice.aloud:
+            for (organisation, _), one in ((one.life.who, one) for one in found.all):
+                for alert, at in one.hushed.items():
+                    taking_back.hush(db, organisation, alert, at)
+        else:
             # What was shown may have been another's guess: it is in no ledger.
             store.show_nothing(db, self._tables, [one.life.who for one in found.all])
         store.show(db, self._tables, whose, [*found.stale, *map(shown, kept)])

@@ -111,6 +111,23 @@ def test_one_more_comes_in_the_digest_of_its_day(world: AlertsWorld, receiver: R
     assert len(got(world, receiver)) == CAP + 1
 
 
+@pytest.mark.parametrize("composed", [False, True])
+def test_a_digest_names_nobody_who_wants_no_alerts(
+    world: AlertsWorld, receiver: Receiver, composed: bool
+) -> None:
+    """Who withdrew consent to alerts before it went out is not named; the others are."""
+    world.deliver_by(daily_cap=0)
+    world.a_recipient("boss", receiver.url)
+    alerts(world, 2, an.on(1))
+    if composed:
+        world.live(1)
+    at = world.clock.now()
+    world.tell(replace(an.a_consent("withdrawn", at, "alerts", client="cl_0"), recorded_at=at))
+    world.live(2)
+    (told,) = got(world, receiver)
+    assert told["data"]["alerts"] == [alert_of(world, 1)]
+
+
 def test_the_next_day_has_its_own_share(world: AlertsWorld, receiver: Receiver) -> None:
     """What was told yesterday takes nobody's place today."""
     world.a_recipient("boss", receiver.url)

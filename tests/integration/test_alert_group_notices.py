@@ -1,6 +1,7 @@
 """Alerts of one therapist's absence are told once: one notice speaks for its group."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -248,6 +249,18 @@ def test_a_silent_one_that_rose_is_told_as_it_is(world: AlertsWorld, receiver: R
     world.tell(*(retracted(one, an.on(1, 20)) for one in first[1::2]))
     assert sorted(got(world, receiver)) == [(ESCALATED, alert_of(world, 2))]
     assert alert_of(world, 2) != wrong
+
+
+def test_another_speaks_for_who_wants_no_alerts(world: AlertsWorld, receiver: Receiver) -> None:
+    """What was held of the first is told no more, so the next is; never one who left as well."""
+    world.deliver_by(daily_cap=0)
+    world.a_recipient("boss", receiver.url)
+    for client in (1, 2, 3):
+        world.tell(*called_off(client, 1, hour=9 + client))
+    for client in (2, 1):
+        said = an.a_consent("withdrawn", an.on(1, 13), "alerts", client=f"cl_{client}")
+        world.tell(replace(said, recorded_at=an.on(1, 13)))
+    assert got(world, receiver) == [(OPENED, alert_of(world, 3))]
 
 
 def test_what_was_told_before_there_were_groups_is_taken_back(

@@ -239,6 +239,20 @@ def test_what_was_history_and_rose_is_named_in_one_message(
     assert [one["type"] for one in got(world, receiver)] == [REPORT]
 
 
+def test_a_report_names_nobody_who_wants_no_alerts(world: AlertsWorld, receiver: Receiver) -> None:
+    """Who withdrew consent to alerts meanwhile is in no report, and so in no summary."""
+    world.a_recipient("boss", receiver.url)
+    world.tell(an_alert(1, an.on(3)), an_alert(2, an.on(4)))
+    world.tell(replace(an_alert(3, an.on(-20)), recorded_at=an.on(4)))
+    for client in ("cl_1", "cl_3"):
+        said = an.a_consent("withdrawn", an.on(5), "alerts", client=client)
+        world.tell(replace(said, recorded_at=an.on(5)))
+    passed(world, an.on(1, 10) + timedelta(days=DAYS + 2))
+    (told,) = got(world, receiver)
+    assert told["data"]["alerts"] == [alert_of(world, 2)]
+    assert told["data"]["would_have_been"] == {"urgent": 0, "attention": 1}
+
+
 def test_reading_again_tells_nothing(world: AlertsWorld, receiver: Receiver) -> None:
     """The stream read anew, during the quiet days and after them, adds nothing."""
     world.a_recipient("boss", receiver.url)
