@@ -22,6 +22,7 @@ from services.alerts.ledger import (
     OF_ITS_STEP,
     PENDING,
     STEPS,
+    SUMMED_UP,
     WEBHOOK,
 )
 from shared import ids
@@ -174,6 +175,23 @@ def settle(db: Connection, organisation: str, message: str, status: str, settled
     """Let become of what a message tells what became of it."""
     mine = members(organisation, message)
     db.execute(LEDGER.update().where(mine).values(status=status, settled_at=settled_at))
+
+
+def adopt(
+    db: Connection, organisation: str, message: str, recipient: str, alerts: Collection[str]
+) -> None:
+    """Let a message that an earlier version wrote be named in the rows that it tells.
+
+    It settled them when it wrote the message, before that was sent.
+    """
+    mine = and_(
+        LEDGER.c.organisation == organisation,
+        LEDGER.c.alert.in_(alerts),
+        LEDGER.c.channel == WEBHOOK,
+        LEDGER.c.recipient == recipient,
+        LEDGER.c.status == SUMMED_UP,
+    )
+    db.execute(LEDGER.update().where(mine).values(status=COLLECTED, message=message))
 
 
 def told_in(db: Connection, organisation: str, message: str) -> Sequence[Row[Any]]:

@@ -45,6 +45,7 @@ def withhold(
     if due.kind not in notices.KINDS:
         _silent_now(db, due, now, recipients)
         return
+    notices.adopt(db, due.organisation, due.alert, due.recipient, due.body["alerts"])
     rows = notices.told_in(db, due.organisation, due.alert)
     theirs = _theirs(db, rows, recipients)
     notices.say_the_rest(db, due.organisation, due.alert, {row.alert for row in theirs}, now)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from services.alerts import summaries
+from services.alerts.ledger import COLLECTED, LEDGER, STEPS, SUMMED_UP
 from services.alerts.outbox import untold
 from services.alerts.tables import shown
 from shared.clock import format_time
@@ -78,6 +79,25 @@ def test_what_rose_in_history_is_named_once(world: AlertsWorld, receiver: Receiv
     world.live(2)
     [told] = got(world, receiver)
     assert told["data"]["alerts"] == [one["id"] for one in world.shown()]
+
+
+def test_a_summary_of_an_earlier_version_tells_the_rest(
+    world: AlertsWorld, receiver: Receiver
+) -> None:
+    """It settled its rows as it was written; what concerns its reader is left out all the same."""
+    world.a_recipient("boss", receiver.url, person="th_boss")
+    world.tell(*cancellations(1, recorded_at=an.on(17)))
+    world.tell(*cancellations(1, client=BERT, recorded_at=an.on(17)))
+    world.live(2)
+    [mine] = [one["id"] for one in world.shown() if one["client"] == BERT]
+    with world.db.write() as db:
+        named = LEDGER.c.status == COLLECTED
+        db.execute(LEDGER.update().where(named).values(status=SUMMED_UP, message=None))
+        db.execute(STEPS.update().where(STEPS.c.alert == mine).values(concerned=["th_boss"]))
+    [told] = got(world, receiver)
+    assert told["data"]["alerts"] == [one["id"] for one in world.shown() if one["id"] != mine]
+    with world.db.read() as db:
+        assert untold(db) == {"undeliverable": 1, "without_recipient": 0}
 
 
 def test_more_history_puts_it_off(world: AlertsWorld, receiver: Receiver) -> None:
