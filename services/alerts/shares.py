@@ -14,6 +14,7 @@ import orjson
 from sqlalchemy import Connection, bindparam, exists, func, select
 
 from services.alerts.alert import RANKS, URGENT, snooze_end
+from services.alerts.alone import alone
 from services.alerts.decided import Decided
 from services.alerts.ledger import (
     COLLECTED,
@@ -30,9 +31,6 @@ from services.alerts.ledger import (
 )
 from shared.clock import from_micros, to_micros
 from shared.values import frozen
-
-LOCK: Final = 0x5241_5003
-"""Names the advisory locks of PostgreSQL that are taken here (``RAP`` in ASCII, then 3)."""
 
 _TOLD: Final = select(func.count()).where(
     LEDGER.c.organisation == bindparam("whose"),
@@ -139,17 +137,11 @@ class Shares:
         return self._speaking[place]
 
     def _wait_for(self, organisation: str) -> None:
-        """Let nobody else count for an organisation meanwhile; SQLite has one writer anyway."""
-        if self._db.dialect.name == "postgresql" and organisation not in self._alone:
-            self._db.execute(select(func.pg_advisory_xact_lock(LOCK, number(organisation))))
+        if organisation not in self._alone:
+            alone(self._db, organisation)
             self._alone.add(organisation)
 
 
 def day_of(moment: datetime, zone: str) -> date:
     """Return the date that a moment has in a clinic's zone."""
     return moment.astimezone(ZoneInfo(zone)).date()
-
-
-def number(organisation: str) -> int:
-    """Return the number of an organisation's lock; two that share one only wait more often."""
-    return int.from_bytes(organisation.encode()[-4:], signed=True)

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, and_, bindparam, select
 
 from services.alerts import notices
 from services.alerts.alert import RANKS
+from services.alerts.alone import alone
 from services.alerts.decided import Decided
 from services.alerts.ledger import (
     AT_ONCE,
@@ -87,6 +88,7 @@ def to_correct(db: Connection, step: Decided) -> list[str]:
         step: The one that takes the alert back.
     """
     organisation, alert = step.subject.organisation, step.alert
+    alone(db, organisation)
     mine = and_(
         LEDGER.c.organisation == organisation,
         LEDGER.c.alert == alert,
@@ -118,6 +120,7 @@ def hush(db: Connection, organisation: str, alert: str, at: datetime) -> None:
         alert: Of a client who wants no alerts.
         at: The present.
     """
+    alone(db, organisation)
     mine = and_(LEDGER.c.organisation == organisation, LEDGER.c.alert == alert)
     waits = LEDGER.c.status.in_((HELD, GROUPED, WAITING, QUIET))
     stop = LEDGER.update().where(mine, waits).values(status=CANCELLED)

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from services.alerts import notices, outbox, taking_back
+from services.alerts.alone import alone
 from services.alerts.audience import audience
 from services.alerts.ledger import (
     AT_ONCE,
@@ -40,6 +41,7 @@ def withhold(
     Where nobody can it is undeliverable: counted, so that somebody sees it. The rest of what names
     many alerts is told in another message.
     """
+    alone(db, due.organisation)
     if not outbox.withheld(db, due, me, now):
         return
     if due.kind not in notices.KINDS:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from services.alerts import digests, shares
+from services.alerts import alone, digests, shares
 from services.alerts.ledger import LEDGER, UNDELIVERABLE
 from services.alerts.outbox import untold
 from shared.envelope import Envelope
@@ -410,9 +410,9 @@ def test_two_watchers_count_one_after_the_other(
         with db.write() as one, db.write() as other:
             counting = shares.Shares(one)
             counting._wait_for("org_one")  # noqa: SLF001 - As the first notice of a batch does.
-            asked = select(func.pg_try_advisory_xact_lock(shares.LOCK, shares.number("org_one")))
+            asked = select(func.pg_try_advisory_xact_lock(alone.LOCK, alone.number("org_one")))
             assert other.scalar(asked) is False
-            asked = select(func.pg_try_advisory_xact_lock(shares.LOCK, shares.number("org_two")))
+            asked = select(func.pg_try_advisory_xact_lock(alone.LOCK, alone.number("org_two")))
             assert other.scalar(asked) is True
         world.close()
 

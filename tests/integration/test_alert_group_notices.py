@@ -1,19 +1,28 @@
 """Alerts of one therapist's absence are told once: one notice speaks for its group."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 import orjson
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Connection, select, text
 
 from services.alerts.ledger import GROUPED, LEDGER, STEPS
+from services.alerts.watcher import Watcher
 from shared.envelope import Envelope
+from shared.storage.engine import Database
+from shared.stream import partitioning
+from shared.stream.codec import decode, encode, key_of
+from shared.stream.handling import Item
+from shared.stream.ports import EVENTS, Record
 from tests.support import events as an
 from tests.support.alert_rules import Cancelled
-from tests.support.alerting import AlertsWorld
+from tests.support.alerting import PARTITIONS, AlertsWorld
 from tests.support.databases import DIALECTS, migrated, url_of
 from tests.support.receiver import Receiver, a_receiver
 
@@ -290,3 +299,57 @@ def _concern(world: AlertsWorld, alert: str, person: str) -> None:
     """Note that an alert has come to concern somebody, as a later step of it would."""
     with world.db.write() as db:
         db.execute(STEPS.update().where(STEPS.c.alert == alert).values(concerned=[person]))
+
+
+@pytest.mark.parametrize(
+    "world", [pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True
+)
+def test_what_falls_silent_meanwhile_is_told(world: AlertsWorld, receiver: Receiver) -> None:
+    """One watcher lets an alert be silent under another that a second takes back: it is told."""
+    world.a_recipient("boss", receiver.url)
+    first = called_off(1, 1, hour=9)
+    world.tell(*first)
+    told = got(world, receiver)
+    place = partition_of(world, 1)
+    other = next(one for one in range(2, 99) if partition_of(world, one) != place)
+    taken_back = retracted(first[-1], an.on(1, 12))
+    with closing(Database(world.db.url)) as database, ThreadPoolExecutor(1) as pool:
+        with world.db.write() as db:
+            handled(world, db, called_off(other, 1, hour=11), partition_of(world, other))
+            taking = pool.submit(taken, world, database, taken_back, place)
+            while not (taking.done() or waiting(database)):
+                time.sleep(0.01)
+        taking.result()
+    since = got(world, receiver)[len(told) :]
+    assert sorted(since) == [(OPENED, alert_of(world, other)), (RETRACTED, told[0][1])]
+
+
+def partition_of(world: AlertsWorld, client: int) -> int:
+    """Return where the facts of a client stand."""
+    return partitioning.partition_of(key_of(world.organisation, f"cl_{client}"), PARTITIONS)
+
+
+def handled(
+    world: AlertsWorld, db: Connection, envelopes: Sequence[Envelope], partition: int
+) -> None:
+    """Handle facts as a watcher of their partition does, in somebody's transaction."""
+    watcher = Watcher(world.rules, world.office.accounts.recipients)
+    items: list[Item] = []
+    for number, envelope in enumerate(map(world.placed, envelopes)):
+        out = encode(envelope, EVENTS)
+        record = Record(EVENTS, partition, 1_000 + number, out.key, out.value, out.headers,
+                        envelope.recorded_at)  # fmt: skip
+        items.append(Item(record, decode(record)))
+    watcher.handle(db, items, frozenset())
+
+
+def taken(world: AlertsWorld, database: Database, envelope: Envelope, partition: int) -> None:
+    """Handle a retraction in a transaction of its own."""
+    with database.write() as db:
+        handled(world, db, [envelope], partition)
+
+
+def waiting(database: Database) -> bool:
+    """Return whether somebody waits for a lock."""
+    with database.read() as db:
+        return bool(db.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
