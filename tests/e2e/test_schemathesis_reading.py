@@ -21,8 +21,8 @@ from tests.support.whole import WholeLine
 UNSAYABLE: list[schemathesis.CheckFunction] = [positive_data_acceptance]
 """JSON Schema cannot say that a day has passed, or that a cursor is none of ours."""
 
-EXAMPLES: Final = 25
-"""Requests per call and mode, as for ingest."""
+EXAMPLES: Final = 10
+"""Own: requests per call and mode."""
 
 
 @pytest.fixture(scope="module")
