@@ -125,9 +125,17 @@ def write(
 
 
 def telling(
-    row: Row[Any], recipient: str, status: str, message: str | None, at: datetime
+    row: Any, recipient: str, status: str, at: datetime, message: str | None = None
 ) -> dict[str, Any]:
-    """Return the row of the ledger for telling somebody of the step of another row."""
+    """Return the row of the ledger for telling somebody of the step of another row.
+
+    Args:
+        row: The other, read or claimed: it has an organisation, an alert, a step and its number.
+        recipient: Who is told.
+        status: What becomes of it; what is pending is due at once.
+        at: The present.
+        message: The message of many alerts that tells it, if one does.
+    """
     return {
         "organisation": row.organisation,
         "alert": row.alert,
@@ -137,6 +145,7 @@ def telling(
         "number": row.number,
         "status": status,
         "written_at": to_micros(at),
+        "due_at": AT_ONCE if status == PENDING else None,
         "attempts": 0,
         "message": message,
     }

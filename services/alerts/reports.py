@@ -98,7 +98,7 @@ def _report(
         for one in who.recipients:
             theirs[one].append(row)
         if not who.recipients:
-            insert(db, LEDGER, [notices.telling(row, ledger.NOBODY, who.outcome, None, present)])
+            insert(db, LEDGER, [notices.telling(row, ledger.NOBODY, who.outcome, present)])
     _wait_no_longer(db, rows, present)
     for recipient, some in sorted(theirs.items()):
         _write(db, clinic, recipient, some, present)
@@ -120,7 +120,7 @@ def _write(
         REPORT, organisation, recipient, [(row.alert, row.step) for row in rows]
     )
     alive = [row for row in rows if orjson.loads(row.last_body)["state"] in ALIVE]
-    told = [notices.telling(row, recipient, ledger.COLLECTED, name, present) for row in alive]
+    told = [notices.telling(row, recipient, ledger.COLLECTED, present, name) for row in alive]
     insert(db, LEDGER, told)
     urgencies = Counter(orjson.loads(row.body)["urgency"] for row in rows)
     said = {

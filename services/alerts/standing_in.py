@@ -11,9 +11,9 @@ from typing import Any, Final
 import orjson
 from sqlalchemy import Connection, Row, select
 
+from services.alerts import notices
 from services.alerts.audience import FALLBACK, audience
 from services.alerts.ledger import (
-    AT_ONCE,
     CANCELLED,
     LEDGER,
     NOBODY,
@@ -25,7 +25,6 @@ from services.alerts.ledger import (
 )
 from services.alerts.steps import Decided
 from shared.alliance.matters import UNKNOWN
-from shared.clock import to_micros
 from shared.storage.accounts import Recipient
 from shared.storage.engine import insert_or_nothing
 
@@ -61,18 +60,7 @@ def tell(db: Connection, step: Decided, recipients: Sequence[Recipient]) -> None
             ).recipients
         )
     rows = [
-        {
-            "organisation": last.organisation,
-            "alert": last.alert,
-            "step": last.step,
-            "channel": WEBHOOK,
-            "recipient": recipient,
-            "number": last.number,
-            "status": status,
-            "written_at": to_micros(step.decided_at),
-            "due_at": AT_ONCE if status == PENDING else None,
-            "attempts": 0,
-        }
+        notices.telling(last, recipient, status, step.decided_at)
         for recipient, status in (dict.fromkeys(found, PENDING) or _NOBODY_CAN).items()
     ]
     db.execute(insert_or_nothing(db, LEDGER), rows)

@@ -11,7 +11,6 @@ from typing import Any, Final
 
 from services.alerts.absorbing import Absorbing, absorbed_by
 from services.alerts.alert import (
-    RANKS,
     URGENT,
     Action,
     Kind,
@@ -23,14 +22,13 @@ from services.alerts.alert import (
     fingerprint,
     history_of,
     name_again,
-    peak,
     standing,
-    still_said,
     tells_of,
 )
 from services.alerts.decided import SOURCE, Decided, Known, Telling, Terms
 from services.alerts.difference import Difference, Pair, difference
 from services.alerts.judgement import Held
+from services.alerts.news import new_of
 from services.alerts.rule import Rule, Step
 from shared import ids
 from shared.alliance.matters import UNKNOWN
@@ -46,7 +44,6 @@ __all__ = [
     "Telling",
     "Terms",
     "decide",
-    "historical",
 ]
 
 
@@ -140,42 +137,18 @@ def decide(
     return Outcome(tuple(steps), min(wakes, default=None), named)
 
 
-def historical(
-    step: Step, rule: Rule, latest_recorded: datetime, history_after: timedelta
-) -> bool:
-    """Return whether a step became true long before it was learnt (invariant 9).
-
-    Never against a tick: a ticker that was away makes no history.
-    """
-    learnt = latest_recorded
-    if not step.deadline:
-        learnt = max(fact.known_at for fact in step.evidence)
-    if step.effective_at + history_after >= learnt:
-        return False
-    return not rule.always_news or all(fact.backfill for fact in step.evidence)
-
-
 def _stepped(
     subject: Subject, rule: Rule, pair: Pair[Held, Known], around: Circumstances
 ) -> tuple[Decided | None, Standing]:
     """Return the step that a pair takes, if any, and where the alert stands."""
     held, known = pair.episode, pair.known
-    fresh = known is None or known.retracted
-    standing_keys = {step.key for step in held.steps}
-    said = () if known is None or fresh else still_said(known.keys, standing_keys)
-    new = [step for step in held.steps if step.key not in said]
-    rises = [step for step in new if RANKS[step.urgency] >= peak(said)]
-    escalated_at = around.until if known is None or fresh or rises else known.escalated_at
+    new = new_of(rule, pair, around.latest_recorded, around.history_after)
     before = frozenset() if known is None else known.concerned
     concerned = before - {UNKNOWN} | around.concerns(fact.event for fact in evidence(held))
-    # A late fact may put a step between those that were said: what is told is what is new.
-    news = rises[-1] if rises else held.steps[-1]
-    is_history = bool(known and known.body["historical"])
-    if fresh or rises:
-        is_history = historical(news, rule, around.latest_recorded, around.history_after)
-    absorbed, released = _absorption(held, known, news, around, fresh or bool(rises), is_history)
-    if released:
-        escalated_at = around.until
+    absorbed, released = _absorption(held, known, new.news, around, new.moves, new.historical)
+    escalated_at = around.until
+    if known is not None and not new.moves and not released:
+        escalated_at = known.escalated_at
     mine = [action for action in around.actions if action.alert == pair.alert]
     stands = standing(held.cleared_at, mine, escalated_at, around.until, subject.zone)
     body = body_of(
@@ -183,30 +156,30 @@ def _stepped(
         subject,
         held,
         stands,
-        historical=is_history,
+        historical=new.historical,
         concerned=concerned,
         group=around.group(held),
         absorbed_by=absorbed,
     )
-    kind = _kind(known, bool(rises) or released, body, mine)
+    kind = _kind(known, new.rises or released, body, mine)
     if released and known is not None and not known.told:
         kind = "opened"  # So it is for who is told of it for the first time.
     if kind is None and concerned != before:
         kind = "revised"  # It says the same, and another must not read it.
     if kind is None:
         return None, stands
-    said_aloud = kind in ("opened", "escalated") and delivered(news.urgency)
+    said_aloud = kind in ("opened", "escalated") and delivered(new.news.urgency)
     telling = _instead(known, concerned, around)
     if said_aloud and not around.muted and absorbed is None:
-        telling = _telling(rule, news, around, is_history)
+        telling = _telling(rule, new.news, around, new.historical)
     step = Decided(
         subject=subject,
         alert=pair.alert,
         number=(known.number if known else 0) + 1,
-        round=(known.round if known else 0) + (1 if fresh or released else 0),
+        round=(known.round if known else 0) + (1 if new.fresh or released else 0),
         kind=kind,
-        key=name_again(news.key, said) if kind in ("opened", "escalated") else "",
-        keys=(*said, *(step.key for step in new)),
+        key=name_again(new.news.key, new.said) if kind in ("opened", "escalated") else "",
+        keys=new.keys,
         effective_at=held.effective_at,
         cleared_at=held.cleared_at,
         decided_at=around.until,

@@ -116,7 +116,7 @@ def _named(
             concerned=set(row.concerned) - {UNKNOWN},
         )
         if not who.recipients:
-            insert(db, LEDGER, [notices.telling(row, ledger.NOBODY, who.outcome, None, present)])
+            insert(db, LEDGER, [notices.telling(row, ledger.NOBODY, who.outcome, present)])
         for one in who.recipients:
             found[one].append(row)
     return found
@@ -134,7 +134,7 @@ def _write(
         told = [(row.alert, row.step) for row in rows]
         name = notices.name_of(SUMMARY_OF_HISTORY, organisation, recipient, told)
         collected = [
-            notices.telling(row, recipient, ledger.COLLECTED, name, present) for row in rows
+            notices.telling(row, recipient, ledger.COLLECTED, present, name) for row in rows
         ]
         insert(db, LEDGER, collected)
         alerts = list(dict.fromkeys(row.alert for row in rows))

@@ -10,7 +10,6 @@ from services.alerts import notices, outbox, taking_back
 from services.alerts.alone import alone
 from services.alerts.audience import audience
 from services.alerts.ledger import (
-    AT_ONCE,
     CANCELLED,
     LEDGER,
     NOBODY,
@@ -21,7 +20,6 @@ from services.alerts.ledger import (
 )
 from services.alerts.outbox import Due, due_of
 from shared.alliance.matters import UNKNOWN
-from shared.clock import to_micros
 from shared.storage.accounts import Recipient
 from shared.storage.engine import insert_or_nothing
 
@@ -83,18 +81,7 @@ def _tell_instead(
     if db.execute(others).first() is not None:
         return
     rows = [
-        {
-            "organisation": due.organisation,
-            "alert": due.alert,
-            "step": due.step,
-            "channel": WEBHOOK,
-            "recipient": one,
-            "number": due.number,
-            "status": status,
-            "written_at": to_micros(now),
-            "due_at": AT_ONCE if status == PENDING else None,
-            "attempts": 0,
-        }
+        notices.telling(due, one, status, now)
         for one, status in _instead(db, due, recipients).items()
     ]
     db.execute(insert_or_nothing(db, LEDGER), rows)

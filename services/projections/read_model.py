@@ -63,6 +63,20 @@ class Batch:
             found[organisation].update(free)
         return found
 
+    def charts(
+        self, db: Connection, read: "Charts", touched: Mapping[str, Collection[str]]
+    ) -> "Iterator[tuple[str, list[Chart]]]":
+        """Yield each organisation with charts to fold, a few at a time.
+
+        Args:
+            db: The transaction of the batch.
+            read: Reads the charts.
+            touched: Organisation → the clients whose rows may be otherwise.
+        """
+        for organisation, clients in sorted(touched.items()):
+            for some in read(db, organisation, clients):
+                yield organisation, self.foldable(some, clients)
+
     def foldable(self, charts: "Iterable[Chart]", changed: Collection[str]) -> "list[Chart]":
         """Return charts without those of clients who are held back and have not changed."""
         return [

@@ -68,8 +68,7 @@ class Candidate:
         self, db: Connection, organisation: str, clients: Sequence[str], held: Collection[Who]
     ) -> None:
         batch = Batch(self._consumer, (), held)
-        for some in self._models.facts.charts(db, organisation, clients):
-            charts = batch.foldable(some, clients)
+        for _, charts in batch.charts(db, self._models.facts.charts, {organisation: clients}):
             for model in self._folding:
                 model.fold(db, organisation, charts)
 

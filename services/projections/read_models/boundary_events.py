@@ -87,11 +87,7 @@ class BoundaryEvents:
     version = 2
     folds = True
 
-    def __init__(
-        self,
-        catalogue: Catalogue,
-        charts: Charts,
-    ) -> None:
+    def __init__(self, catalogue: Catalogue, charts: Charts) -> None:
         """Declare the tables of a generation; read the facts of clients through ``charts``."""
         self._rows = _rows_table(catalogue, self.version)
         self._hidden = _hidden_table(catalogue, self.version)
@@ -102,9 +98,8 @@ class BoundaryEvents:
     def apply(self, db: Connection, batch: Batch) -> None:
         """Say anew what stands of the boundary events of each touched client."""
         touched = batch.touched(lambda one: self._dated(db, one), (*TELLING, *CALENDAR))
-        for organisation, clients in sorted(touched.items()):
-            for some in self._charts(db, organisation, clients):
-                self.fold(db, organisation, batch.foldable(some, clients))
+        for organisation, charts in batch.charts(db, self._charts, touched):
+            self.fold(db, organisation, charts)
 
     def fold(self, db: Connection, organisation: str, charts: Collection[Chart]) -> None:
         """Replace the rows of clients by what all their facts come to."""

@@ -5,15 +5,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import (
-    BigInteger,
-    Column,
     ColumnElement,
     Connection,
-    Index,
-    Integer,
     Row,
     Select,
-    String,
     Subquery,
     Table,
     case,
@@ -23,6 +18,8 @@ from sqlalchemy import (
     select,
 )
 
+from services.projections import caseload_tables
+from services.projections.caseload_tables import PLACE
 from services.projections.cursors import beyond
 from services.projections.read_model import Batch, Chart, Charts
 from shared.alliance.history import History, fold_within
@@ -36,9 +33,6 @@ from shared.storage.replacing import Who, replace
 from shared.storage.table_sets import Catalogue
 
 SEEN: Final = "feed.seen"
-
-_PLACE: Final = ("organisation", "client", "clinic", "therapist")
-"""What names a place."""
 
 URGENT, ATTENTION, FALLING, LOW, REST = range(5)
 """The order of a caseload: worst first."""
@@ -76,25 +70,20 @@ class Caseload:
     version = 3
     folds = True
 
-    def __init__(
-        self,
-        catalogue: Catalogue,
-        charts: Charts,
-    ) -> None:
+    def __init__(self, catalogue: Catalogue, charts: Charts) -> None:
         """Declare the tables of a generation; read the facts of clients through ``charts``."""
-        self._rows = _rows_table(catalogue, self.version)
-        self._places = _places_table(catalogue, self.version)
-        self._homes = _homes_table(catalogue, self.version)
-        self._hidden = _hidden_table(catalogue, self.version)
+        self._rows = caseload_tables.rows(catalogue, self.version)
+        self._places = caseload_tables.places(catalogue, self.version)
+        self._homes = caseload_tables.homes(catalogue, self.version)
+        self._hidden = caseload_tables.hidden(catalogue, self.version)
         self._charts = charts
         self.tables = (self._rows, self._places, self._homes, self._hidden)
 
     def apply(self, db: Connection, batch: Batch) -> None:
         """Fold each touched client once, and replace their rows."""
         touched = batch.touched(lambda one: self._concerned(db, one.envelope, one.partition))
-        for organisation, clients in sorted(touched.items()):
-            for some in self._charts(db, organisation, clients):
-                self.fold(db, organisation, batch.foldable(some, clients))
+        for organisation, charts in batch.charts(db, self._charts, touched):
+            self.fold(db, organisation, charts)
 
     def fold(self, db: Connection, organisation: str, charts: Collection[Chart]) -> None:
         """Replace the rows of clients by what all their facts come to."""
@@ -222,7 +211,7 @@ class Caseload:
         if asked.person is not None:
             hidden, places = self._hidden.c, self._places.c
             theirs = hidden.person.in_([asked.person, UNKNOWN])
-            which.append(~exists().where(theirs, *(hidden[one] == places[one] for one in _PLACE)))
+            which.append(~exists().where(theirs, *(hidden[one] == places[one] for one in PLACE)))
         if asked.clinics is not None:
             which.append(self._places.c.clinic.in_(sorted(asked.clinics)))
         if asked.clinic is not None:
@@ -300,7 +289,7 @@ def _hidden(
             clinic = fact.data.get("clinic", phase.clinic.ref)
             at.setdefault((clinic, phase.therapist), set()).add(fact.event)
     return [
-        {**{name: place[name] for name in _PLACE}, "person": person}
+        {**{name: place[name] for name in PLACE}, "person": person}
         for place in places
         for person in sorted(known.kept_from(at.get((place["clinic"], place["therapist"]), ())))
     ]
@@ -312,51 +301,3 @@ def _homes(who: Who, read_at: str) -> list[dict[str, Any]]:
     if read_at == client:
         return []
     return [{"organisation": organisation, "client": client, "read_at": read_at}]
-
-
-def _rows_table(catalogue: Catalogue, version: int) -> Table:
-    """Declare a row per client; ``since`` is the last held session, or the beginning."""
-    return Table(
-        catalogue.named("caseload", version),
-        catalogue.metadata,
-        Column("organisation", String(40), primary_key=True),
-        Column("client", String(40), primary_key=True),
-        Column("standing", String(16), nullable=False),
-        Column("last_held", BigInteger),
-        Column("since", BigInteger, nullable=False),
-    )
-
-
-def _places_table(catalogue: Catalogue, version: int) -> Table:
-    """Declare where, and with whom, a client is or was in care."""
-    name = catalogue.named("caseload_places", version)
-    return Table(
-        name,
-        catalogue.metadata,
-        Column("organisation", String(40), primary_key=True),
-        Column("client", String(40), primary_key=True),
-        Column("clinic", String(64), primary_key=True),
-        Column("therapist", String(40), primary_key=True),
-        Column("partition", Integer, nullable=False),
-        Column("opened_at", BigInteger, nullable=False),
-        Column("open", Integer, nullable=False),
-        Index(f"{name}_clinic", "organisation", "partition", "clinic"),
-        Index(f"{name}_therapist", "organisation", "partition", "therapist"),
-    )
-
-
-def _hidden_table(catalogue: Catalogue, version: int) -> Table:
-    """Declare from whom a place is kept: a person, or everybody whose key belongs to one."""
-    columns = (Column(name, String(64), primary_key=True) for name in (*_PLACE, "person"))
-    return Table(catalogue.named("caseload_hidden", version), catalogue.metadata, *columns)
-
-
-def _homes_table(catalogue: Catalogue, version: int) -> Table:
-    """Declare at whom merged clients are read: alerts that name them count there."""
-    return Table(
-        catalogue.named("caseload_homes", version),
-        catalogue.metadata,
-        Column("organisation", String(40), primary_key=True),
-        Column("client", String(40), primary_key=True),
-        Column("read_at", String(40), nullable=False),
-    )

@@ -4,7 +4,6 @@ A timeline is filtered on the facts themselves; the caseload ranks clients by al
 the evidence is known. This table joins the two.
 """
 
-from collections import defaultdict
 from collections.abc import Collection
 
 from sqlalchemy import Column, Connection, Index, Select, String, Table, select
@@ -29,11 +28,7 @@ class Concerns:
     version = 2
     folds = True
 
-    def __init__(
-        self,
-        catalogue: Catalogue,
-        charts: Charts,
-    ) -> None:
+    def __init__(self, catalogue: Catalogue, charts: Charts) -> None:
         """Declare the tables of a generation; read the facts of clients through ``charts``."""
         self._rows = _table(catalogue, self.version)
         self._charts = charts
@@ -41,14 +36,9 @@ class Concerns:
 
     def apply(self, db: Connection, batch: Batch) -> None:
         """Say anew whom the boundary facts of each touched client concern."""
-        touched: dict[str, set[str]] = defaultdict(set)
-        for arrival in (*batch.new, *batch.copied):
-            event = arrival.envelope.event
-            if event.subject and event.type.startswith(_CHANGING):
-                touched[arrival.envelope.organisation].add(event.subject)
-        for organisation, clients in sorted(touched.items()):
-            for some in self._charts(db, organisation, clients):
-                self.fold(db, organisation, batch.foldable(some, clients))
+        touched = batch.touched(lambda _: (), _CHANGING)
+        for organisation, charts in batch.charts(db, self._charts, touched):
+            self.fold(db, organisation, charts)
 
     def fold(self, db: Connection, organisation: str, charts: Collection[Chart]) -> None:
         """Replace the rows of clients by what all their facts come to."""
