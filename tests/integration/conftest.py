@@ -1,4 +1,4 @@
-"""What the tests of reading share: a database of each dialect, and a world in which nothing is."""
+"""What tests share: a database of each dialect, a world to read in, a receiver of notices."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +8,7 @@ import pytest
 from shared.storage.engine import Database
 from tests.support.databases import DIALECTS, migrated, url_of
 from tests.support.projected import World
+from tests.support.receiver import Receiver, a_receiver
 
 
 @pytest.fixture(params=DIALECTS)
@@ -23,3 +24,10 @@ def world(db: Database, tmp_path: Path) -> Iterator[World]:
     made = World(db, tmp_path)
     yield made
     made.close()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """Yield a running receiver of notices."""
+    with a_receiver() as running:
+        yield running

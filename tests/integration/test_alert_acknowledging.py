@@ -11,7 +11,7 @@ from services.alerts.alert import snooze_end
 from tests.support import events as an
 from tests.support.alerting import AlertsWorld, cancellations
 from tests.support.databases import DIALECTS, migrated, url_of
-from tests.support.receiver import Receiver, a_receiver
+from tests.support.receiver import Receiver
 
 ADA, EVE = "th_ada", "th_eve"
 
@@ -24,13 +24,6 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AlertsWorl
         made.arm()
         yield made
         made.close()
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    """Yield a running receiver."""
-    with a_receiver() as running:
-        yield running
 
 
 def act(world: AlertsWorld, do: str, person: str | None, body: Any = None) -> Any:

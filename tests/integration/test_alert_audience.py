@@ -11,7 +11,7 @@ from services.alerts.summaries import waiting_history
 from tests.support import events as an
 from tests.support.alerting import AlertsWorld, cancellations, held, sample
 from tests.support.databases import DIALECTS, migrated, url_of
-from tests.support.receiver import Receiver, a_receiver
+from tests.support.receiver import Receiver
 
 BOSS = "th_boss"
 
@@ -24,13 +24,6 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AlertsWorl
         made.arm()
         yield made
         made.close()
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    """Yield a running receiver."""
-    with a_receiver() as running:
-        yield running
 
 
 def statuses(world: AlertsWorld) -> list[str]:

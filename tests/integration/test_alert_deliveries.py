@@ -38,13 +38,6 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AlertsWorl
         made.close()
 
 
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    """Yield a running receiver."""
-    with a_receiver() as running:
-        yield running
-
-
 def statuses(world: AlertsWorld) -> list[str]:
     """Return what became of everything told to recipients."""
     return [status for _, status in world.told()]

@@ -38,13 +38,6 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AlertsWorl
         made.close()
 
 
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    """Yield a running receiver."""
-    with a_receiver() as running:
-        yield running
-
-
 def an_alert(client: int, at: datetime, **stated: Any) -> Envelope:
     """Return what opens an alert of a client at attention: each of another therapist's absence."""
     who = {"client": f"cl_{client}", "therapist": f"th_{client}"}

@@ -24,7 +24,7 @@ from tests.support import events as an
 from tests.support.alert_rules import Cancelled
 from tests.support.alerting import PARTITIONS, AlertsWorld
 from tests.support.databases import DIALECTS, migrated, url_of
-from tests.support.receiver import Receiver, a_receiver
+from tests.support.receiver import Receiver
 
 OPENED, ESCALATED = "rapport.alert.opened", "rapport.alert.escalated"
 RETRACTED = "rapport.alert.retracted"
@@ -38,13 +38,6 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AlertsWorl
         made.arm()
         yield made
         made.close()
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    """Yield a running receiver."""
-    with a_receiver() as running:
-        yield running
 
 
 def called_off(client: int, day: float, n: int = 1, hour: float = 10) -> list[Envelope]:

@@ -13,7 +13,7 @@ from services.alerts.webhook import Message, Sender
 from tests.support import events as an
 from tests.support.alerting import DEADLINE_S, AlertsWorld, cancellations, held
 from tests.support.databases import DIALECTS, migrated, url_of
-from tests.support.receiver import Receiver, a_receiver
+from tests.support.receiver import Receiver
 
 BOSS = "th_boss"
 
@@ -26,13 +26,6 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AlertsWorl
         made.arm()
         yield made
         made.close()
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    """Yield a running receiver."""
-    with a_receiver() as running:
-        yield running
 
 
 def test_slow_recipients_make_no_old_signatures(world: AlertsWorld, receiver: Receiver) -> None:

@@ -15,7 +15,7 @@ from tests.support import events as an
 from tests.support.alert_rules import Cancelled, Mild
 from tests.support.alerting import AlertsWorld, held
 from tests.support.databases import DIALECTS, migrated, sqlite_url, url_of
-from tests.support.receiver import Receiver, a_receiver
+from tests.support.receiver import Receiver
 
 REPORT = "rapport.alert.report"
 OPENED = "rapport.alert.opened"
@@ -33,13 +33,6 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AlertsWorl
         made.tick()
         yield made
         made.close()
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    """Yield a running receiver."""
-    with a_receiver() as running:
-        yield running
 
 
 def an_alert(client: int, at: datetime, **stated: Any) -> Envelope:

@@ -61,13 +61,6 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AlertsWorl
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    """Yield a running receiver: of who is told first, or of who stands in."""
-    with a_receiver() as running:
-        yield running
-
-
-@pytest.fixture
 def board() -> Iterator[Receiver]:
     """Yield a running receiver of governance."""
     with a_receiver() as running:

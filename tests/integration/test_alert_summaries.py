@@ -15,7 +15,7 @@ from shared.clock import format_time
 from tests.support import events as an
 from tests.support.alerting import AlertsWorld, cancellations, held
 from tests.support.databases import DIALECTS, migrated, url_of
-from tests.support.receiver import Receiver, a_receiver
+from tests.support.receiver import Receiver
 
 BERT = "cl_bert"
 DAY = timedelta(days=1)
@@ -30,13 +30,6 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AlertsWorl
         made.clock.set(an.on(17))
         yield made
         made.close()
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    """Yield a running receiver."""
-    with a_receiver() as running:
-        yield running
 
 
 def got(world: AlertsWorld, receiver: Receiver) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ from shared.stream.runner import Runner
 from tests.support import alert_rules
 from tests.support import events as an
 from tests.support.alerting import AlertsWorld, cancellations, held
-from tests.support.receiver import Receiver, a_receiver
+from tests.support.receiver import Receiver
 from tests.support.rejudged import STEPS_LIMIT, rebuilding, rebuilt
 
 SQLITE = pytest.mark.parametrize("db", ["sqlite"], indirect=True)
@@ -31,13 +31,6 @@ PATIENCE_S = 30
 
 OLD = alert_rules.RULES
 NEW = (alert_rules.LaterCancelled(), *OLD[1:])
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    """Yield a receiver of notices."""
-    with a_receiver() as opened:
-        yield opened
 
 
 @pytest.fixture
