@@ -16,6 +16,7 @@ class _Draft:
     """A course of care while its facts are read."""
 
     referred_at: datetime | None = None
+    urgency: str | None = None
     started_at: datetime | None = None
     ended: Fact | None = None
     agreed: dict[str, Any] = field(default_factory=dict)
@@ -58,12 +59,14 @@ def care(
         measures=tuple(agreed.get("measures") or ()),
         transfers=tuple(draft.transfers),
         held=tuple(held),
+        urgency=draft.urgency,
     )
 
 
 def _read(draft: _Draft, fact: Fact, clinics: Mapping[str, Clinic]) -> None:
     if fact.type == "care.referred":
         draft.referred_at, draft.ended = fact.occurred_at, None
+        draft.urgency = fact.data.get("urgency", draft.urgency)
     elif fact.type == "care.started":
         _started(draft, fact)
     elif fact.type == "care.paused":

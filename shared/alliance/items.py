@@ -42,9 +42,9 @@ def facts(several: Iterable[Fact]) -> list[dict[str, Any]]:
     return [fact(one) for one in several]
 
 
-def steps(several: Iterable[Fact], ref: str) -> list[dict[str, Any]]:
-    """Return the facts of one thing; what the item says once is left out."""
-    without = (*COMMON, ref)
+def steps(several: Sequence[Fact], ref: str) -> list[dict[str, Any]]:
+    """Return the facts of one thing; what all of them say alike, the item says once."""
+    without = [ref, *(name for name in COMMON if _alike(several, name))]
     return [_step(one, without) for one in several]
 
 
@@ -130,6 +130,10 @@ def boundary_event(one: BoundaryEvent) -> dict[str, Any]:
         "reported_by": one.reported_by,
         "reporter_protected": one.reporter_protected,
         "severity": one.severity,
+        "harm_physical": one.harm_physical,
+        "harm_psychological": one.harm_psychological,
+        "discussed_with_client": one.discussed_with_client,
+        "session": one.session,
         "assessment": judged.assessment if judged else None,
         "assessed_by": judged.by if judged else None,
         "aggravators": list(judged.aggravators) if judged else [],
@@ -166,6 +170,7 @@ def care(one: Care) -> dict[str, Any]:
         "clinic": one.clinic,
         **_last(one.facts),
         "referred_at": when(one.referred_at),
+        "urgency": one.urgency,
         "started_at": when(one.started_at),
         "agreed_interval_days": one.agreed_interval_days,
         "planned_sessions": one.planned_sessions,
@@ -210,8 +215,10 @@ def clinic(one: Clinic) -> dict[str, Any]:
 
 
 def span(one: Span) -> dict[str, Any]:
-    """Return a stretch of time; ``until`` is its end, None while it lasts."""
+    """Return a stretch of time, with what its fact says; ``until`` is its end, None so far."""
+    said = {name: value for name, value in one.fact.data.items() if name not in COMMON}
     return {
+        **said,
         "event": one.fact.event,
         "occurred_at": when(one.fact.occurred_at),
         "from": when(one.start),
@@ -253,6 +260,12 @@ def _step(one: Fact, without: Iterable[str]) -> dict[str, Any]:
     for name in without:
         said.pop(name, None)
     return said
+
+
+def _alike(several: Sequence[Fact], name: str) -> bool:
+    """Return whether all facts that name the clinic, therapist or care name the same."""
+    said = [one.data[name] for one in several if name in one.data]
+    return not said or said.count(said[0]) == len(said)
 
 
 def _all_facts(one: Session) -> Sequence[Fact]:

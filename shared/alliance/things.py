@@ -226,6 +226,7 @@ class Care:
         transfers: Transfers to another therapist, in order.
         facts: Every ``care.*`` fact of it, in fold order.
         held: Sessions that were held in it, with whomever, in time.
+        urgency: How soon the client was to be seen, by the latest referral that says so.
     """
 
     ref: str
@@ -242,6 +243,7 @@ class Care:
     measures: tuple[Mapping[str, Any], ...] = ()
     transfers: tuple[Fact, ...] = ()
     held: tuple[Session, ...] = ()
+    urgency: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
