@@ -253,7 +253,7 @@ def test_a_table_that_cannot_be_read(analyse: Analyse, text: str, said: str) -> 
     [
         (["--method", "jacobson-truax"], "which way is better?"),
         (["--method", "jacobson-truax", "--better", "lower"], "--reliability"),
-        (["--method", "nunnally-kotsch", "--instrument", "phq-9"], "--reliability"),
+        (["--method", "nunnally-kotsch", "--instrument", "oq-45"], "--reliability"),
         (["--method", "jacobson-truax", "--instrument", "nix"], "there is no instrument 'nix'"),
         (["--method", "trend", "--instrument", "ors", "--scale", "nix"], "has no scale 'nix'"),
         (["--method", "ruptures", "--better", "lower"], "how large is a rupture?"),

@@ -11,9 +11,12 @@ from scipy import stats
 from tests.support.analysing import analysed, found
 from tests.support.published import (
     CLAUS_HAMD,
+    CLOUD_SEEDING,
+    FLOW_RATES,
     LOAN_COSTS,
     SUDDEN_GAINS,
     SUDDEN_GAINS_FOUND,
+    TUNA,
 )
 
 CATEGORIES = ("recovered", "improved", "unchanged", "deteriorated", "harmed")
@@ -107,3 +110,35 @@ def test_the_exact_probability_stands_beside(tmp_path: Path) -> None:
     expected = stats.kendalltau(range(10), values, method="exact").pvalue
     assert said["p"] == pytest.approx(expected)
     assert said["p"] != said["p_normal"]
+
+
+@pytest.mark.parametrize(("kind", "cutoff"), [("a", 55), ("b", 45), ("c", 50)])
+def test_the_example_of_jacobson_and_truax(tmp_path: Path, kind: str, cutoff: float) -> None:
+    """From 32.5 to 47.5 with SD 7.5 and reliability .80: RC 3.16; cut-offs 55, 45 and 50."""
+    said = run(
+        tmp_path, [("a", 1, 32.5), ("a", 2, 47.5)], "--method", "jacobson-truax", "--better",
+        "higher", "--sd", "7.5", "--reliability", "0.8", "--clinical", "40", "7.5",
+        "--functional", "60", "7.5", "--cutoff-type", kind,
+    )  # fmt: skip
+    assert round(said["rows"][0]["rci"], 2) == 3.16
+    assert said["used"]["cutoff"] == cutoff
+    assert said["rows"][0]["category"] == ("recovered" if kind == "b" else "improved")
+
+
+def test_an_individuals_chart_of_nist(tmp_path: Path) -> None:
+    """Centre 50.81, limits 45.8159 and 55.8041."""
+    rows = [("flow", batch, rate) for batch, rate in enumerate(FLOW_RATES, 1)]
+    said = run(tmp_path, rows, "--method", "control-chart", "--baseline", "0")["rows"][0]
+    found = (round(said["centre"], 2), round(said["lower"], 4), round(said["upper"], 4))
+    assert found == (50.81, 45.8159, 55.8041)
+
+
+def test_trends_of_hollander_and_wolfe(tmp_path: Path) -> None:
+    """C -6, slope -.056 and p .117 of seeded clouds; S 26 - 10 and p .1194 of tuna."""
+    clouds = [("clouds", year, ratio) for year, ratio in enumerate(CLOUD_SEEDING, 1)]
+    said = run(tmp_path, clouds, "--method", "trend")["rows"][0]
+    assert (said["s"], round(said["p_falling"], 3)) == (-6, 0.117)
+    assert round(said["slope_per_occasion"], 3) == -0.056
+    tuna = [("tuna", lightness, panel) for lightness, panel in TUNA]
+    said = run(tmp_path, tuna, "--method", "trend")["rows"][0]
+    assert (said["s"], round(said["p"], 4), said["exact"]) == (26 - 10, 0.1194, True)

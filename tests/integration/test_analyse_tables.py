@@ -75,11 +75,74 @@ def test_an_occasion_may_be_named_by_its_number(analyse: Analyse) -> None:
 
 
 def test_dates_of_other_countries_are_not_guessed(analyse: Analyse) -> None:
-    """01/02/2026 is in January or in February: it is a name, and the reader is told."""
-    table = "client,occasion,score\na,01/31/2026,9\na,02/01/2026,5\n"
-    said = found(analyse(table, "--method", "trend", "--json"))
-    assert "slope_per_occasion" in said["rows"][0]
-    assert "Dates are read where they are written 2026-01-31" in said["notes"][0]
+    """01/02/2026 is in January or in February: its reader says which, or is asked."""
+    table = "client,occasion,score\na,01/02/2026,9\na,01/01/2026,5\n"
+    asked = analyse(table, "--method", "trend")
+    assert (asked.exit_code, asked.stdout) == (2, "")
+    assert "occasion '01/02/2026' is a date" in " ".join(asked.stderr.split())
+    for dates, per_4_weeks in (("mdy", 4 * 28), ("dmy", 4 * 28 / 31)):
+        said = found(analyse(table, "--method", "trend", "--dates", dates, "--json"))
+        assert said["rows"][0]["slope_per_4_weeks"] == pytest.approx(per_4_weeks)
+    wrong = analyse("client,occasion,score\na,1.2.26,9\na,31.2.26,5\n", "--method", "trend",
+                    "--dates", "dmy")  # fmt: skip
+    assert "occasion '31.2.26' is no date in the order of --dates dmy" in wrong.stderr
+
+
+def test_an_export_with_the_newest_line_first_turns_no_change_round(analyse: Analyse) -> None:
+    """The earliest date is the one before, wherever it stands."""
+    asked = ("--method", "jacobson-truax", "--instrument", "phq-9", "--json")
+    for dates in ("31.3.2026 24.3.2026 --dates dmy", "2026-3-31 2026-3-4", "2026/10/1 2026/9/30"):
+        last, first, *said = dates.split()
+        table = f"Client;Occasion;Score\na;{last};5\na;{first};20\n"
+        rows = found(analyse(table, *asked, *said))["rows"]
+        assert [(row["pre"], row["post"], row["category"]) for row in rows] == [
+            (20, 5, "recovered")
+        ]
+
+
+@pytest.mark.parametrize(
+    ("table", "arguments", "said"),
+    [
+        ("client,occasion,score\na,1,12,5\n", (), "line 2: it has 4 columns, and the first line"
+         " names 3"),
+        ("client,occasion,score\na,1,12\na,2,-99\n", (), "line 3: the score -99 looks like a"
+         " code for a missing one: --missing -99 if it is"),
+        ("client,occasion,score\na,1,12\na,2,999\n", (), "line 3: the score 999 looks like"),
+        ("client,occasion,score\na,1,28\n", ("--instrument", "phq-9"),
+         "line 2: the score '28' is not between 0 and 27 (phq-9 total)"),
+        ("client,occasion,score\na,1,99\n", ("--instrument", "phq-9"), "--missing 99"),
+        ('client,occasion,note,score\na,1,"x\ny",2\na,2,,x\n', (), "line 4: the score 'x'"),
+        ("client,occasion,score,Score\na,1,1,2\n", ("--score", "SCORE"), "several columns"),
+    ],
+)  # fmt: skip
+def test_what_would_be_read_wrongly_is_refused(
+    analyse: Analyse, table: str, arguments: tuple[str, ...], said: str
+) -> None:
+    """The line and the way out are named, and nothing is computed."""
+    done = analyse(table, "--method", "trend", *arguments)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert said in " ".join(done.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("table", "arguments", "values"),
+    [
+        ("client,occasion,score\na,1,12\na,2,-99\na,3,8\n", ("--missing", "-99"), (12, 8)),
+        ("client,occasion,score\na,1,12\na,2,-99\n", ("--missing", "NA"), (12, -99)),
+        ("client,occasion,score\na,1,X\na,2,5\na,3,8\n", ("--missing", "x"), (5, 8)),
+        ("client,occasion,score\na,1,60\na,2,99\n", (), (60, 99)),
+        ("client,occasion,score\na,1,-9\na,2,-1\n", (), (-9, -1)),
+        ("sep=;\nCLIENT;Occasion;Score;\na;1,5;12;\na;10;8;\n", ("--decimal", "comma"), (12, 8)),
+        ("client,occasion,Score,score\na,1,1,5\na,2,1,6\n", (), (5, 6)),
+    ],
+)
+def test_tables_of_strangers_come_out_right(
+    analyse: Analyse, table: str, arguments: tuple[str, ...], values: tuple[float, ...]
+) -> None:
+    """Codes that were told, a spreadsheet's first line, headers in another case."""
+    said = found(analyse(table, "--method", "jacobson-truax", "--better", "lower",
+                         "--reliable-change", "1", "--json", *arguments))  # fmt: skip
+    assert tuple(said["rows"][0][name] for name in ("pre", "post")) == values
 
 
 WIDE = "id,age,s1,s2,s10\na,30,9,5,2\nb,41,8,,7\n"

@@ -47,3 +47,20 @@ LOAN_COSTS: Final[Sequence[int]] = (
 )  # fmt: skip
 """Costs of processing a loan, 20 weeks (Montgomery, Introduction to Statistical Quality Control,
 example 6.5): centre 300.5, limits 279.78 and 321.22."""
+
+FLOW_RATES: Final[Sequence[float]] = (
+    49.6, 47.6, 49.9, 51.3, 47.8, 51.2, 52.6, 52.4, 53.6, 52.1,
+)  # fmt: skip
+"""Ten batches (NIST/SEMATECH e-Handbook of Statistical Methods, 6.3.2.2, public domain): centre
+50.81, limits 45.8159 and 55.8041."""
+
+CLOUD_SEEDING: Final[Sequence[float]] = (1.26, 1.27, 1.12, 1.16, 1.03)
+"""Ratios of five years (Hollander & Wolfe, Nonparametric Statistical Methods, example 9.1):
+C = -6, one-sided p .117, slope -.056."""
+
+TUNA: Final[Sequence[tuple[float, float]]] = (
+    (44.4, 2.6), (45.9, 3.1), (41.9, 2.5), (53.3, 5.0), (44.7, 3.6), (44.1, 4.0), (50.7, 5.2),
+    (45.2, 2.8), (60.1, 3.8),
+)  # fmt: skip
+"""Hunter L and panel score of nine lots (Hollander & Wolfe, example 8.1): 26 pairs rise, p .1194,
+as the help of R's cor.test prints them."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from services.cli.analysis.choices import Choices, Undecided
+from services.cli.analysis.scores import Notation
 from shared.alliance.change import meets
 from shared.change.reliable import Better, Population, reliable_change, z_of
 from shared.change.sudden import Criteria
@@ -49,6 +50,22 @@ def choices_of(method: str, options: Mapping[str, Any]) -> Choices:
         last=options["last"],
         confidence=options["confidence"],
         thresholds=_thresholds(points, options["sd"] or (scale.sd if scale else None)),
+    )
+
+
+def notation_of(options: Mapping[str, Any]) -> Notation:
+    """Return how the table is written, by some options.
+
+    Raises:
+        Undecided: when the instrument, or its scale, is not there.
+    """
+    scale = _scale(options["instrument"], options["scale"])
+    return Notation(
+        point="," if options["decimal"] == "comma" else ".",
+        missing=frozenset(one.strip().lower() for one in options["missing"]) or None,
+        limits=None if scale is None else (scale.minimum, scale.maximum),
+        limits_of="" if scale is None else f"{options['instrument']} {scale.name}",
+        dates=options["dates"],
     )
 
 

@@ -9,18 +9,18 @@ from typing import Any, Final, TextIO, get_args
 
 import click
 
-from services.cli.analysis.asked import CRITERIA, choices_of
+from services.cli.analysis.asked import CRITERIA, choices_of, notation_of
 from services.cli.analysis.changes import CHANGES
 from services.cli.analysis.choices import Choices, Found, Row, Undecided
 from services.cli.analysis.courses import COURSES
 from services.cli.analysis.figures import rounded
+from services.cli.analysis.occasions import DateOrder
 from services.cli.analysis.table import Columns, ScoreTable, TableFault, read
 from services.cli.common import MISCONFIGURED, json_option, show, show_one
 from shared.instrument import Rater
 
 METHODS: Final[Mapping[str, Callable[[ScoreTable, Choices], Found]]] = {**CHANGES, **COURSES}
 
-POINTS: Final = {"point": ".", "comma": ","}
 _OVER_0: Final = click.FloatRange(min=0, min_open=True)
 _SHARE: Final = click.FloatRange(0, 1, min_open=True, max_open=True)
 
@@ -52,10 +52,22 @@ _SHARE: Final = click.FloatRange(0, 1, min_open=True, max_open=True)
 )
 @click.option(
     "--decimal",
-    type=click.Choice(list(POINTS)),
+    type=click.Choice(["point", "comma"]),
     default="point",
     show_default=True,
-    help="How scores write their decimals: 2.5 or 2,5.",
+    help="How scores and occasions write their decimals: 2.5 or 2,5.",
+)
+@click.option(
+    "--missing",
+    multiple=True,
+    metavar="CODE",
+    help="What stands for a missing score, such as -99, besides an empty one, NA, null and a"
+    " point; may be given several times.",
+)
+@click.option(
+    "--dates",
+    type=click.Choice(get_args(DateOrder)),
+    help="How to read dates whose year comes last: 31.1.2026 is dmy, 1/31/2026 mdy.",
 )
 @click.option("--instrument", help="Take direction, noise and cut-off from it, such as phq-9.")
 @click.option("--scale", help="Of the instrument; its total where not given.")
@@ -159,8 +171,10 @@ def analyse(
 ) -> None:
     """Run a published method of change on FILE: a CSV table of client, occasion and score.
 
-    FILE may be - for standard input. An empty score, NA, null or . is missing. What cannot be
-    computed is *not analysable*, never guessed. Nothing is sent or stored.
+    FILE may be - for standard input. An empty score, NA, null or . is missing; so is what
+    --missing says. Lines may stand in any order. With an --instrument, a score that it cannot
+    have is refused. What cannot be computed is *not analysable*, never guessed. Nothing is sent
+    or stored.
 
     \b
     Two occasions (a reliable change, and its category):
@@ -190,14 +204,16 @@ def analyse(
     wide = tuple(name.strip() for name in (options["wide"] or "").split(",") if name.strip())
     columns = Columns(options["client"], options["occasion"], options["score"], wide)
     try:
-        table = read(file, columns, options["delimiter"], POINTS[options["decimal"]])
+        table = read(file, columns, options["delimiter"], notation_of(options))
         found = METHODS[method](table, choices_of(method, options))
     except TableFault as error:
         for fault in error.faults:
             click.echo(f"{file.name}: {fault}", err=True)
         raise click.exceptions.Exit(MISCONFIGURED) from error
     except UnicodeDecodeError as error:
-        raise click.UsageError(f"{file.name} is not UTF-8 text; save it as such") from error
+        raise click.UsageError(
+            f"{file.name} is not UTF-8 text; save it as such (spreadsheets call it CSV UTF-8)"
+        ) from error
     except Undecided as error:
         raise click.UsageError(str(error)) from error
     found = replace(found, notes=[*table.notes, *found.notes])

@@ -3,9 +3,14 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Final, Literal
+
+from services.cli.analysis.choices import Undecided
+
+DateOrder = Literal["dmy", "mdy"]
+"""In which order a date that does not begin with its year has day, month and year."""
 
 Unit = Literal["days", "occasions"]
 """What times are counted in: ``days`` for dates, ``occasions`` for numbers and names."""
@@ -15,7 +20,16 @@ _NUMBERED: Final = re.compile(r"(\D*?)[ _.-]*(\d+)", re.ASCII)
 """A name that ends in a number, such as ``s10``, ``T2`` or ``week 4``."""
 
 _DATED: Final = re.compile(r"\d+[./-]\d+[./-]\d+", re.ASCII)
-"""What may be a date; which of its numbers is the month, nobody knows."""
+"""What may be a date, perhaps as a part of a name."""
+
+_LOCAL: Final = re.compile(r"(\d{1,2})[./-](\d{1,2})[./-](\d{4}|\d{2})([ T].*)?", re.ASCII)
+"""A date whose year comes last; which of its numbers is the month, nobody knows."""
+
+_YEAR_FIRST: Final = re.compile(r"(\d{4})[./-](\d{1,2})[./-](\d{1,2})([ T].*)?", re.ASCII)
+"""A date whose year comes first; then its month comes next."""
+
+_CENTURY: Final = 2000
+"""Of a year of two digits."""
 
 SHOWN: Final = 20
 """Names that are listed."""
@@ -39,18 +53,25 @@ class Order:
     notes: tuple[str, ...] = ()
 
 
-def ordered(by_client: Iterable[Sequence[str]]) -> Order:
+def ordered(by_client: Iterable[Sequence[str]], dates: DateOrder | None = None) -> Order:
     """Return the order of all occasions of a table.
 
     Args:
         by_client: Each client's own occasions, in the order of the table's lines.
+        dates: How to read dates whose year comes last.
+
+    Raises:
+        Undecided: when all are such dates, and nobody said how to read them: an export with the
+            newest line first would turn every change round.
     """
     rows = list(by_client)
     every = list(dict.fromkeys(occasion for row in rows for occasion in row))
     if (numbers := _numbers(every)) is not None:
         return Order(numbers, "occasions")
-    if (days := _days(every)) is not None:
+    if (days := _days(every, dates)) is not None:
         return Order(days, "days")
+    if all(_LOCAL.fullmatch(occasion) for occasion in every):
+        raise Undecided(_unread(every, dates))
     if (numbered := _numbered(every)) is not None:
         return Order(numbered, "occasions")
     names, agreed = _named(every, rows)
@@ -61,6 +82,17 @@ def ordered(by_client: Iterable[Sequence[str]]) -> Order:
     if not agreed:
         said += " Not every client has them in that order: write numbers or dates to be sure."
     return Order({name: float(at) for at, name in enumerate(names)}, "occasions", (said,))
+
+
+def _unread(every: Sequence[str], dates: DateOrder | None) -> str:
+    """Return what to say of dates that cannot be read."""
+    if dates is None:
+        return (
+            f"occasion {every[0]!r} is a date: which of its numbers is the month?"
+            " --dates dmy or --dates mdy; dates written 2026-01-31 need neither"
+        )
+    odd = next(one for one in every if _days([one], dates) is None)
+    return f"occasion {odd!r} is no date in the order of --dates {dates}"
 
 
 def number(written: str) -> float | None:
@@ -86,10 +118,10 @@ def _numbered(occasions: Sequence[str]) -> dict[str, float] | None:
     return {occasion: float(match[2]) for occasion, match in known.items()}
 
 
-def _days(occasions: Sequence[str]) -> dict[str, float] | None:
+def _days(occasions: Sequence[str], dates: DateOrder | None) -> dict[str, float] | None:
     """Return days since the first date; ISO 8601 dates or times, UTC where no offset is given."""
     try:
-        moments = {occasion: _moment(occasion) for occasion in occasions}
+        moments = {occasion: _moment(occasion, dates) for occasion in occasions}
     except ValueError:
         return None
     first = min(moments.values())
@@ -98,11 +130,22 @@ def _days(occasions: Sequence[str]) -> dict[str, float] | None:
     }
 
 
-def _moment(written: str) -> datetime:
-    if len(written) == len("2026-01-31"):
-        day = date.fromisoformat(written)
-        return datetime(day.year, day.month, day.day, tzinfo=UTC)
-    moment = datetime.fromisoformat(written)
+def _moment(written: str, dates: DateOrder | None) -> datetime:
+    """Return a moment.
+
+    Raises:
+        ValueError: when it is none.
+    """
+    if found := _YEAR_FIRST.fullmatch(written):
+        year, month, day, time = found.groups()
+    elif dates is not None and (found := _LOCAL.fullmatch(written)):
+        one, other, year, time = found.groups()
+        day, month = (one, other) if dates == "dmy" else (other, one)
+    else:
+        moment = datetime.fromisoformat(written)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    full = int(year) + (_CENTURY if len(year) == len("26") else 0)
+    moment = datetime.fromisoformat(f"{full:04}-{int(month):02}-{int(day):02}{time or ''}")
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 

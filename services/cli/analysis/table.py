@@ -3,12 +3,11 @@
 import csv
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final, TextIO
 
-from services.cli.analysis.occasions import MOST, Unit, number, ordered
-
-MISSING: Final = frozenset({"", "na", "n/a", "nan", "null", "none", ".", "-"})
-"""What stands for a missing score, in any case of letters."""
+from services.cli.analysis.occasions import Unit, number, ordered
+from services.cli.analysis.scores import Notation
 
 DELIMITERS: Final = ",;\t"
 LISTED: Final = 10
@@ -85,7 +84,7 @@ class ScoreTable:
 
     def occasion(self, named: str) -> str | None:
         """Return an occasion by its name, or by its number however that is written."""
-        at = self.times.get(named, number(named))
+        at = self.times.get(named, number(named.replace(",", ".")))
         return next((one for one in self.occasions if self.times[one] == at), None)
 
     def on_grid(self, course: Course) -> tuple[tuple[str, ...], tuple[float | None, ...]]:
@@ -100,29 +99,36 @@ class ScoreTable:
 
 
 def read(
-    text: TextIO, columns: Columns, delimiter: str | None = None, point: str = "."
+    text: TextIO, columns: Columns, delimiter: str | None = None, notation: Notation | None = None
 ) -> ScoreTable:
     """Read a table with a line of names and a line for each client and occasion.
+
+    A first line ``sep=;``, as spreadsheets write it, names the delimiter.
 
     Args:
         text: CSV; separated by comma, semicolon or tab.
         columns: Names of the three columns; others are not looked at.
         delimiter: Between columns; None: whichever of the three the first line has most of.
-        point: The decimal point of scores.
+        notation: How scores and occasions are written.
 
     Raises:
         TableFault: with every fault, up to ten.
+        Undecided: when nobody can tell the days of its dates from their months.
     """
     first = text.readline().lstrip("\N{ZERO WIDTH NO-BREAK SPACE}")
+    before = 0
+    if first.lower().startswith("sep=") and len(first.strip("\r\n")) == len("sep=;"):
+        delimiter, first, before = delimiter or first[4], text.readline(), 1
     if not first.strip():
         raise TableFault(["the table is empty: it needs a line with the names of its columns"])
     delimiter = delimiter or max(DELIMITERS, key=first.count)
-    reading = _Reading(point, {}, {})
+    reading = _Reading(notation or Notation(), {}, {}, {})
     faults: list[str] = []
+    lines = _lines(chain([first], text), delimiter, before)
     try:
-        names = [name.strip() for name in next(csv.reader([first], delimiter=delimiter))]
+        names = [" ".join(name.split()) for name in next(lines)[1]]
         places = _places(names, columns)
-        for line, row in _lines(text, delimiter):
+        for line, row in lines:
             faults += _take(line, row, places, reading)
             if len(faults) >= LISTED:
                 break
@@ -130,18 +136,27 @@ def read(
         raise TableFault([f"this is no CSV: {error}"]) from error
     if not reading.found and not faults:
         faults = ["the table has no line below the names of its columns"]
+    faults = faults or reading.notation.codes(reading.values)
     if faults:
-        raise TableFault(faults)
+        raise TableFault(faults[:LISTED])
     return _in_order(reading)
 
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """What was read so far: scores by client and occasion, and the line of each."""
+    """What was read so far.
 
-    point: str
+    Attributes:
+        notation: How it is written.
+        found: Scores by client and occasion.
+        lines: The line of each.
+        values: The line of the first of each value.
+    """
+
+    notation: Notation
     found: dict[str, dict[str, float | None]]
     lines: dict[tuple[str, str], int]
+    values: dict[float, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +166,12 @@ class _Places:
     Attributes:
         client: Index of the client.
         scores: (index of the occasion, or its name; index of the score) of each score.
+        named: How many columns the first line names.
     """
 
     client: int
     scores: tuple[tuple[int | str, int], ...]
+    named: int
 
     @property
     def least(self) -> int:
@@ -169,32 +186,48 @@ def _places(names: Sequence[str], columns: Columns) -> _Places:
         wanted += [("wide", name) for name in columns.wide]
     else:
         wanted += [("occasion", columns.occasion), ("score", columns.score)]
+    found = [_called(name, names) for _, name in wanted]
     faults = [
         f"there is no column {name!r}; it has: {', '.join(names)}. Name yours with --{option}"
-        for option, name in wanted
-        if name not in names
+        for (option, name), called in zip(wanted, found, strict=True)
+        if not called
     ]
-    faults += [f"there are several columns {name!r}" for _, name in wanted
-               if names.count(name) > 1]  # fmt: skip
+    faults += [f"there are several columns {name!r}"
+               for (_, name), called in zip(wanted, found, strict=True)
+               if len(called) > 1]  # fmt: skip
     if faults:
         raise TableFault(faults)
-    client, *others = (names.index(name) for _, name in wanted)
+    client, *others = (called[0] for called in found)
     if columns.wide:
-        return _Places(client, tuple(zip(columns.wide, others, strict=True)))
-    return _Places(client, ((others[0], others[1]),))
+        return _Places(client, tuple(zip(columns.wide, others, strict=True)), len(names))
+    return _Places(client, ((others[0], others[1]),), len(names))
 
 
-def _lines(text: TextIO, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield each line that holds something, with its number."""
-    for line, row in enumerate(csv.reader(text, delimiter=delimiter), 2):
+def _called(name: str, names: Sequence[str]) -> list[int]:
+    """Return which columns have a name; where none has, those that differ in case alone."""
+    exact = [at for at, one in enumerate(names) if one == name]
+    return exact or [at for at, one in enumerate(names) if one.casefold() == name.casefold()]
+
+
+def _lines(text: Iterator[str], delimiter: str, before: int) -> Iterator[tuple[int, list[str]]]:
+    """Yield each line that holds something, with the number of the line where it begins."""
+    reader, ended = csv.reader(text, delimiter=delimiter), before
+    for row in reader:
+        begins, ended = ended + 1, before + reader.line_num
         if any(cell.strip() for cell in row):
-            yield line, row
+            yield begins, row
 
 
 def _take(line: int, row: Sequence[str], places: _Places, reading: _Reading) -> list[str]:
     """Take one line; return what is wrong with it."""
     if len(row) < places.least:
         return [f"line {line}: it has {len(row)} columns, {places.least} are needed"]
+    if any(cell.strip() for cell in row[places.named :]):
+        return [
+            f"line {line}: it has {len(row)} columns, and the first line names {places.named}."
+            " Give each a name; a score with a decimal comma stands in quotes, or its columns"
+            " are separated by ;"
+        ]
     faults: list[str] = []
     for at, score in places.scores:
         occasion = row[at] if isinstance(at, int) else at
@@ -208,36 +241,22 @@ def _take_score(
 ) -> list[str]:
     if not client or not occasion:
         return [f"line {line}: the {'client' if not client else 'occasion'} is empty"]
+    occasion = reading.notation.occasion(occasion)
     before = reading.lines.setdefault((client, occasion), line)
     if before != line:
         return [f"line {line}: client {client} has occasion {occasion} in line {before} as well"]
-    score = None if written.lower() in MISSING else _score(written, reading.point)
+    score = reading.notation.score(written)
     if isinstance(score, str):
         return [f"line {line}: the score {written!r} {score}"]
+    if score is not None:
+        reading.values.setdefault(score, line)
     reading.found.setdefault(client, {})[occasion] = score
     return []
 
 
-def _score(written: str, point: str) -> float | str:
-    """Return a score, or what is wrong with it."""
-    plain = written if point == "." else written.replace(".", "_").replace(point, ".")
-    value = number(plain)
-    if value is not None:
-        return value
-    if written.lower().lstrip("+-") in ("inf", "infinity"):
-        return "is not a finite number"
-    try:
-        if abs(float(plain.replace("_", "x"))) > MOST:
-            return f"is larger than any score ({MOST:g})"
-    except ValueError:
-        pass
-    hint = "; or is the comma its decimal point? --decimal comma" if "," in written else ""
-    return f"is not a number{hint}"
-
-
 def _in_order(reading: _Reading) -> ScoreTable:
     """Order each client's scores; refuse two scores of one client at one occasion."""
-    order = ordered(list(scores) for scores in reading.found.values())
+    order = ordered((list(scores) for scores in reading.found.values()), reading.notation.dates)
     labels: dict[float, str] = {}
     for occasion, time in order.times.items():
         labels.setdefault(time, occasion)
