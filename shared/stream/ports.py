@@ -12,7 +12,6 @@ from shared.values import frozen
 
 EVENTS = "rapport.events"
 ALERTS = "rapport.alerts"
-THERAPISTS = "rapport.therapists"
 QUARANTINE = "rapport.quarantine"
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from shared.errors import Fault, Refused
-from shared.stream.ports import ALERTS, EVENTS, QUARANTINE, THERAPISTS, Outgoing
+from shared.stream.ports import ALERTS, EVENTS, QUARANTINE, Outgoing
 
 MAX_RECORD_BYTES: Final = 2 * 1024 * 1024
 """Own: twice the default limit of a request's body, so that no single event can be too large."""
@@ -35,7 +35,6 @@ class Topic:
 TOPICS: Final = (
     Topic(EVENTS),
     Topic(ALERTS),
-    Topic(THERAPISTS),
     Topic(QUARANTINE, kept_days=90),
 )
 

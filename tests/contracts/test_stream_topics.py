@@ -11,7 +11,7 @@ from shared.clock import ManualClock
 from shared.errors import Unreadable
 from shared.stream.embedded import EmbeddedStream
 from shared.stream.kafka import KafkaStream
-from shared.stream.ports import ALERTS, EVENTS, QUARANTINE, THERAPISTS, Partition, Stream
+from shared.stream.ports import ALERTS, EVENTS, QUARANTINE, Partition, Stream
 from shared.stream.topics import TOPICS, kafka_settings
 from tests.support.engines import PARTITIONS, KafkaEngine
 from tests.support.kafka_broker import KafkaBroker
@@ -34,7 +34,7 @@ def test_topics_are_created_once(empty: Callable[[int], Stream]) -> None:
         missing = stream.check_topics()
         assert len(missing) == len(TOPICS)
         assert all("does not exist; run: rapport doctor --fix" in problem for problem in missing)
-        assert set(stream.create_topics()) == {EVENTS, ALERTS, THERAPISTS, QUARANTINE}
+        assert set(stream.create_topics()) == {EVENTS, ALERTS, QUARANTINE}
         assert stream.check_topics() == []
         assert stream.create_topics() == []
         assert stream.partitions(QUARANTINE) == 3
@@ -59,7 +59,6 @@ def test_history_is_never_compacted_nor_dropped() -> None:
     assert {name for name, settings in kept.items() if settings["retention.ms"] == "-1"} == {
         EVENTS,
         ALERTS,
-        THERAPISTS,
     }
     assert kept[QUARANTINE]["retention.ms"] == str(timedelta(days=90) // timedelta(milliseconds=1))
     assert all(settings["min.insync.replicas"] == "2" for settings in kept.values())
