@@ -68,7 +68,7 @@ def stream(engine: Engine) -> Stream:
 @pytest.fixture(scope="session")
 def postgres_server(request: pytest.FixtureRequest) -> Iterator[PostgresServer]:
     """Yield a running PostgreSQL that all tests share."""
-    server = _started(request.config, "PostgreSQL", PostgresServer)
+    server = _started(request.config, "PostgreSQL", lambda: PostgresServer(forgetful=True))
     yield server
     server.stop()
 

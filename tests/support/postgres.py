@@ -16,8 +16,12 @@ from tests.support.missing import Missing
 class PostgresServer:
     """One server that listens on a socket file only."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, forgetful: bool = False) -> None:
         """Start it on an empty folder.
+
+        Args:
+            forgetful: Let it not wait for its disk. What it holds outlives any process all the
+                same, only not the machine; creating and dropping a database takes a third.
 
         Raises:
             Missing: when the wheel is not installed.
@@ -35,6 +39,10 @@ class PostgresServer:
         folder = Path(tempfile.mkdtemp(prefix="rapport-pg-"))
         self._server = package.get_server(folder, cleanup_mode="delete")
         self._address: str = self._server.get_uri(database="postgres")
+        if forgetful:
+            with psycopg.connect(self._address, autocommit=True) as db:
+                db.execute("ALTER SYSTEM SET fsync = off")
+                db.execute("SELECT pg_reload_conf()")
 
     @contextmanager
     def database(self, name: str) -> Iterator[str]:
