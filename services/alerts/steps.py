@@ -28,7 +28,7 @@ from services.alerts.alert import (
 from services.alerts.decided import SOURCE, Decided, Known, Telling, Terms
 from services.alerts.difference import Difference, Pair, difference
 from services.alerts.judgement import Held
-from services.alerts.news import new_of
+from services.alerts.news import New, new_of
 from services.alerts.rule import Rule, Step
 from shared import ids
 from shared.alliance.matters import UNKNOWN
@@ -146,6 +146,7 @@ def _stepped(
     before = frozenset() if known is None else known.concerned
     concerned = before - {UNKNOWN} | around.concerns(fact.event for fact in evidence(held))
     absorbed, released = _absorption(held, known, new.news, around, new.moves, new.historical)
+    released = released or _holds_again(held, known, new, around)
     escalated_at = around.until
     if known is not None and not new.moves and not released:
         escalated_at = known.escalated_at
@@ -227,6 +228,18 @@ def _absorption(
     if held.cleared_at is None and known.body["state"] in ("open", "snoozed"):
         return None, True
     return was, False
+
+
+def _holds_again(held: Held, known: Known | None, new: New, around: Circumstances) -> bool:
+    """Return whether an alert that was over before anybody was told of it holds after all.
+
+    It opens again, for who is told of it for the first time. What a quiet start holds back is
+    named in its report as it stands then.
+    """
+    if known is None or known.told or new.moves or not delivered(new.news.urgency):
+        return False
+    reported = around.terms.quiet_until is not None and not new.historical
+    return known.cleared_at is not None and held.cleared_at is None and not reported
 
 
 def _kind(

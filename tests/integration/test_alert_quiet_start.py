@@ -198,6 +198,21 @@ def test_what_has_come_to_concern_its_reader_is_left_out(
         world.close()
 
 
+def test_what_was_over_at_the_report_and_holds_again_is_told(
+    world: AlertsWorld, receiver: Receiver
+) -> None:
+    """The report counted it and named it to nobody: once it proves to hold, it is news."""
+    world.a_recipient("boss", receiver.url)
+    ended = held(6, client="cl_1", therapist="th_1")
+    world.tell(an_alert(1, an.on(3)), replace(ended, recorded_at=an.on(6)))
+    passed(world, an.on(1, 10) + timedelta(days=DAYS + 1))
+    assert [one["data"]["alerts"] for one in got(world, receiver)] == [[]]
+    at = world.clock.now()
+    world.tell(an.a_retraction(ended, at=at, recorded_at=at))
+    told = [one["data"].get("alert") for one in got(world, receiver)]
+    assert told[1:] == [one["id"] for one in world.shown() if one["rule"] == "test-cancelled"]
+
+
 def test_each_clinic_has_an_end_of_its_own(world: AlertsWorld, receiver: Receiver) -> None:
     """Where one begins later its report comes later."""
     world.arm(clinic="oak")

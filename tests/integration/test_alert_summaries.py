@@ -1,6 +1,7 @@
 """What was history is told once, when a backfill is over: one summary per clinic and recipient."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from tests.support.alerting import AlertsWorld, cancellations, held
 from tests.support.databases import DIALECTS, migrated, url_of
 from tests.support.receiver import Receiver
 
+SUMMARY = "rapport.alert.summary"
 BERT = "cl_bert"
 DAY = timedelta(days=1)
 
@@ -72,6 +74,30 @@ def test_what_rose_in_history_is_named_once(world: AlertsWorld, receiver: Receiv
     world.live(2)
     [told] = got(world, receiver)
     assert told["data"]["alerts"] == [one["id"] for one in world.shown()]
+
+
+@pytest.mark.parametrize("over_when", ["at once", "before its summary"])
+def test_history_that_was_over_and_holds_again_is_named(
+    world: AlertsWorld, receiver: Receiver, over_when: str
+) -> None:
+    """What had ended it proves wrong, before anybody was told: its summary is still to come."""
+    world.a_recipient("boss", receiver.url)
+    ended = replace(held(3), recorded_at=an.on(17))
+    both = [*cancellations(1, recorded_at=an.on(17)), ended]
+    for some in [both] if over_when == "at once" else [[one] for one in both]:
+        world.tell(*some)
+    world.live(2)
+    assert world.the_alert()["state"] == "resolved"
+    at = world.clock.now()
+    world.tell(an.a_retraction(ended, at=at, recorded_at=at))
+    assert world.the_alert()["state"] == "open"
+    world.live(2)
+    before = world.ledger()
+    world.begun_again(batch_limit=1)
+    world.live(2)
+    assert world.ledger() == before
+    told = [one["data"] for one in got(world, receiver) if one["type"] == SUMMARY]
+    assert told == [{"clinic": an.CLINIC, "alerts": [world.the_alert()["id"]]}]
 
 
 def test_a_summary_of_an_earlier_version_tells_the_rest(

@@ -137,8 +137,7 @@ def _told(
     for body in bodies:
         if body["rule"] != FEED_RULE:
             # What another alert tells of depends on which of them was told first.
-            # History that was over when it became known waits for no summary, and may hold again.
-            elsewhere = body["id"] in history or body["historical"] or "absorbed_by" in body
+            elsewhere = body["id"] in history or "absorbed_by" in body
             whom = None if elsewhere else frozenset(readers.get(body["id"], ()))
             yield {name: body[name] for name in SAID}, whom
 
