@@ -1,7 +1,8 @@
 """The timeline as a picture: one pure function from its JSON to an accessible SVG.
 
 Lanes from top to bottom: phases, open alerts, sessions, ratings of the alliance, of the outcome
-and of single sessions, ruptures, boundary events; then the axis and a legend of what was used.
+and of single sessions, ruptures, boundary events; then the axis, a legend of what was used, and
+the profile of the facets.
 Nothing depends on the present: the same timeline gives the same bytes.
 """
 
@@ -12,6 +13,7 @@ from typing import Any
 from xml.etree.ElementTree import Element, tostring
 
 from services.projections import shapes
+from services.projections.profile import profile
 from services.projections.shapes import node, number
 from services.projections.story import Bar, Line, Mark, Point, Story, day, read
 
@@ -75,6 +77,7 @@ def draw(story: Story) -> str:
         sheet.marks("Boundary events", story.boundary, "")
     sheet.axis()
     sheet.legend()
+    sheet.profile()
     return sheet.finish()
 
 
@@ -208,6 +211,10 @@ class _Sheet:
                 shapes.mark(self._root, part, (x, y), inside="4" if part == "boundary" else "")
             self._text(x + 20, y + 5, LEGEND_PARTS[part], "ink")
         self._y += ROW * ((len(used) + 1) // 2) + 14
+
+    def profile(self) -> None:
+        """Draw where each facet was, and where it is."""
+        self._y = profile(self._root, self._story.facets, self._y)
 
     def finish(self) -> str:
         """Return the document."""

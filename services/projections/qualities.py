@@ -14,16 +14,28 @@ class Quality:
     Attributes:
         title: Its name, as people write it.
         says: Its level, what that stands on and how old it is; its course; the facts beside it.
+        level: Now, in percent of the best possible; None without a rating within eight weeks.
+        course: The mean of each four weeks of the last year that have a rating.
     """
 
     title: str
     says: str
+    level: float | None
+    course: tuple[float, ...]
 
 
 def qualities(facets: Mapping[str, Any]) -> tuple[Quality, ...]:
     """Return the facets of a timeline of which something is known, in its order."""
-    said = {name: "; ".join(_parts(facet)) for name, facet in facets.items()}
-    return tuple(Quality(name.replace("_", " "), says) for name, says in said.items() if says)
+    return tuple(
+        Quality(
+            name.replace("_", " "),
+            says,
+            facet["level"],
+            tuple(one["level"] for one in facet["course"]),
+        )
+        for name, facet in facets.items()
+        if (says := "; ".join(_parts(facet)))
+    )
 
 
 def _parts(facet: Mapping[str, Any]) -> Iterator[str]:

@@ -1,8 +1,10 @@
 """A timeline with everything in it that is drawn, made by the fold itself."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+from services.projections.drawing import svg
 from shared.alliance.history import fold
 from shared.alliance.timeline import timeline
 from shared.clock import format_time
@@ -67,6 +69,10 @@ def _week(week: int) -> list[Envelope]:
             scales = {"goal": 15, "task": 16, "bond": 18}
             facts.append(an.a_rating(None, at=rated, instrument="wai-sr-t", rater="therapist",
                                      scales=scales, **stated))  # fmt: skip
+        if week % 4 == 1:
+            fallen = max(0, week - 12)
+            items = {str(n): 9 - fallen * (n % 4) // 8 for n in range(1, 18)}
+            facts.append(an.a_rating(None, at=rated, instrument="pulse", items=items, **stated))
     return facts
 
 
@@ -84,3 +90,8 @@ def _around() -> list[Envelope]:
         an.a_boundary_step("closed", "b1", at=an.on(74), **whose),
         an.a_boundary_noted("b2", at=an.on(147), severity=4, therapist=NEW, **whose),
     ]
+
+
+if __name__ == "__main__":
+    golden = Path(__file__).parents[1] / "golden" / "timeline.svg"
+    golden.write_text(svg(a_full_timeline(simulated=True)), "utf-8")

@@ -201,7 +201,8 @@ def test_text_cannot_become_markup() -> None:
 
 def test_a_line_crosses_no_change_of_therapist() -> None:
     """Ratings with one therapist are not joined to those with the next."""
-    (client, _) = read(a_full_timeline()).alliance
+    lines = {line.label: line for line in read(a_full_timeline()).alliance}
+    client = lines["client, srs-3"]
     assert len(client.stretches) == 2
     assert all(a.at < b.at for a, b in pairwise(client.points))
 
