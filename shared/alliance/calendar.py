@@ -46,6 +46,19 @@ def end_of_day(clinic: Clinic, moment: datetime) -> datetime:
     return day_start(clinic, local_date(clinic, moment) + timedelta(days=1))
 
 
+def days_before(clinic: Clinic, moment: datetime, days: float) -> datetime:
+    """Return the same time of day in the clinic so many days earlier.
+
+    A weekly hour is four weeks ago exactly, also where the clock was changed in between.
+    """
+    zone = ZoneInfo(clinic.timezone)
+    try:
+        there = moment.astimezone(zone).replace(tzinfo=None) - timedelta(days=days)
+        return there.replace(tzinfo=zone).astimezone(UTC)
+    except OverflowError:
+        return datetime.min.replace(tzinfo=UTC)
+
+
 def end_of_working_day(clinic: Clinic, moment: datetime, days: int) -> datetime:
     """Return when the n-th working day after the day of a moment ends.
 

@@ -153,6 +153,15 @@ def test_a_session_not_held_is_attention_and_the_second_urgent() -> None:
     assert missed("missed:client", "missed:unknown", "cancelled:therapist") == ()
 
 
+def test_twelve_weeks_are_the_clinics_own() -> None:
+    """The same weekly hour is within them where the clock was set back; a second more is not."""
+    first = an.a_session_missed("a", at=on(245, 9), by="therapist")
+    for second, told in ((0, ["attention", "urgent"]), (1, ["attention"])):
+        late = an.a_session_missed("b", at=on(329, 10) + timedelta(seconds=second), by="therapist")
+        (episode,) = judged(NOT_HELD, an.a_clinic_configured(), first, late).episodes
+        assert urgencies([episode]) == [told]
+
+
 def a_contact(at: datetime, reached: bool = True) -> Envelope:
     """Return an attempt to speak with the client."""
     data = {"clinic": CLINIC, "therapist": THERAPIST, "by": "clinic", "reached": reached}

@@ -27,22 +27,56 @@ def test_seven_days_without_a_booking_are_told_after_the_grace() -> None:
     (episode,) = judged(NEXT, HELD, until=due_at + GRACE).episodes
     assert (episode.effective_at, episode.cleared_at) == (due_at, None)
     booking = an.a_session_scheduled("s2", on(20), at=on(12))
-    (cleared,) = judged(NEXT, HELD, booking).episodes
+    (cleared,) = judged(NEXT, HELD, booking, until=on(20)).episodes
     assert cleared.cleared_at == on(12)
 
 
 def test_a_booking_in_time_keeps_it_from_being_told() -> None:
     """Booked before the day, whatever day it is for; what comes within the grace counts too."""
     for at in (on(6), on(8)):
-        assert judged(NEXT, HELD, an.a_session_scheduled("s2", on(30), at=at)).episodes == ()
+        booking = an.a_session_scheduled("s2", on(30), at=at)
+        assert judged(NEXT, HELD, booking, until=on(30)).episodes == ()
 
 
-def test_a_booking_that_was_called_off_by_then_is_none() -> None:
-    """Cancelled before the day, nothing is booked; cancelled later, something was."""
-    booking = an.a_session_scheduled("s2", on(30), at=on(1))
-    for at, told in ((on(5), 1), (on(8), 0)):
-        cancelled = an.a_session_cancelled("s2", at=at, by="client")
-        assert len(judged(NEXT, HELD, booking, cancelled).episodes) == told
+def test_what_was_booked_and_fell_away_is_waited_for_anew() -> None:
+    """Called off, missed, or past without a word: seven days of the clinic run from there."""
+    booking = an.a_session_scheduled("s2", on(20), at=on(1))
+    away = {
+        on(5): an.a_session_cancelled("s2", at=on(5), by="client"),
+        on(8): an.a_session_cancelled("s2", at=on(8), by="clinic"),
+        on(20): an.a_session_missed("s2", at=on(20), by="client"),
+    }
+    for at, fact in away.items():
+        due_at = on((at - on(0)).days + 7, hour=0)
+        facts = (HELD, booking, fact)
+        assert judged(NEXT, *facts, until=due_at + GRACE - SECOND).episodes == ()
+        (episode,) = judged(NEXT, *facts, until=due_at + GRACE).episodes
+        assert (episode.effective_at, episode.steps[0].evidence[0].type) == (
+            due_at,
+            fact.event.type,
+        )
+    (silent,) = judged(NEXT, HELD, booking).episodes
+    assert silent.effective_at == on(27, hour=0)
+
+
+def test_a_booking_taken_up_again_ends_the_wait_and_unsays_nothing() -> None:
+    """The same session booked again later clears what was told; it was not booked meanwhile."""
+    booking = an.a_session_scheduled("s2", on(20), at=on(1))
+    cancelled = an.a_session_cancelled("s2", at=on(2), by="client")
+    again = an.a_session_scheduled("s2", on(20), at=on(12))
+    (episode,) = judged(NEXT, HELD, booking, cancelled, again, until=on(20)).episodes
+    assert (episode.effective_at, episode.cleared_at) == (on(9, hour=0), on(12))
+
+
+def test_one_booking_ahead_is_enough_whatever_becomes_of_another() -> None:
+    """Two overlap: the wait begins when the later is over; a move leaves no hole between."""
+    first = an.a_session_scheduled("s2", on(10), at=on(1))
+    later = an.a_session_scheduled("s3", on(25), at=on(9))
+    off = an.a_session_cancelled("s2", at=on(9, 11), by="client")
+    (episode,) = judged(NEXT, HELD, first, later, off).episodes
+    assert episode.effective_at == on(32, hour=0)
+    moved = an.a_session_rescheduled("s2", on(40), at=on(9))
+    assert judged(NEXT, HELD, first, moved, until=on(40)).episodes == ()
 
 
 def test_the_end_of_care_and_a_pause_keep_it_from_being_told() -> None:

@@ -186,6 +186,16 @@ def test_two_notes_in_four_weeks(
     assert urgencies(judged(CountertransferenceUnsupervised(), *events).episodes) == expected
 
 
+def test_four_weeks_are_the_clinics_own() -> None:
+    """Two notes at the same hour are four weeks apart, also where the clock was set back."""
+    kind = {"kind": "countertransference", "taken_to_supervision": False}
+    clinic, autumn = an.a_clinic_configured(), 273 + 9 / 24 - 10 / 24
+    for later, told in ((28 + 1 / 24, 1), (28 + 1.1 / 24, 0)):
+        notes = [noted("dynamics.noted", autumn + day, **kind) for day in (0, later)]
+        rule = CountertransferenceUnsupervised()
+        assert len(judged(rule, clinic, *notes).episodes) == told
+
+
 def _anchor() -> Envelope:
     """Return something that makes a phase even where nothing was rated."""
     return an.a_session_scheduled("anchor", on(3))

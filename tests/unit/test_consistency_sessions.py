@@ -239,6 +239,13 @@ def test_no_next_session_for_a_week() -> None:
     booked = an.a_session_scheduled("s9", on(30), at=on(7, 0))
     one = figure("next_session", [*held, booked])
     assert (one["value"], one["met"], one["due_at"]) == (1, None, None)
+    off = an.a_session_cancelled("s9", at=on(8), by="client")
+    fresh = figure("next_session", [*held, booked, off])
+    assert (fresh["met"], fresh["due_at"]) == (None, "2026-01-20T00:00:00Z")
+    assert fresh["numbers"] == {"days_since_held": 8, "days_without": 0}
+    late = figure("next_session", [*held, booked, off, until(on(15, 0))])
+    assert late["met"] == "attention"
+    assert late["words"].startswith("no next session is booked for 7 days, 15 days after")
     ended = an.a_care_event("ended", on(20))
     closed = figure("next_session", [*held, ended])
     assert closed["not_analysable_because"] == "the phase is closed"

@@ -62,28 +62,27 @@ AGREED = an.a_care_event("started", on(0), agreed_interval_days=7)
 
 
 def test_two_agreed_intervals_without_a_session_are_told_after_the_grace() -> None:
-    """Not on the fourteenth day, when the day begins; from then on, once the grace is over."""
+    """The fourteenth day is within them; from the day after on, once the grace is over."""
     told = [AGREED, a_transfer(10)]
-    due_at = on(24, hour=0)
+    due_at = on(25, hour=0)
     assert with_new(HANDOVER, *told, until=due_at + GRACE - timedelta(seconds=1)) == ()
     (episode,) = with_new(HANDOVER, *told, until=due_at + GRACE)
     assert episode.effective_at == due_at
     assert episode.steps[0].numbers == {"days": 14, "interval_days": 7}
 
 
-@pytest.mark.parametrize(("day", "told"), [(23, 0), (24, 1)])
+@pytest.mark.parametrize(("day", "told"), [(24, 0), (25, 1)])
 def test_a_session_in_time_keeps_it_from_being_told(day: int, told: int) -> None:
-    """Held on the day before, nothing is said; held on the day itself, it was late by then."""
+    """Held two intervals later to the day, nothing is said; a day later it was late by then."""
     held = an.a_session_held("n1", on(day), therapist=NEW)
-    within = 0 if day == 24 else 48
-    assert len(with_new(HANDOVER, AGREED, a_transfer(10), held, grace_hours=within)) == told
+    assert len(with_new(HANDOVER, AGREED, a_transfer(10), held, grace_hours=0)) == told
 
 
 def test_a_session_that_the_client_missed_starts_the_clock_anew() -> None:
     """What the client kept from being held is nobody's lapse; without an interval, no word."""
     missed = an.a_session_missed("n1", at=on(20), by="client", therapist=NEW)
     (episode,) = with_new(HANDOVER, AGREED, a_transfer(10), missed)
-    assert episode.effective_at == on(34, hour=0)
+    assert episode.effective_at == on(35, hour=0)
     assert len(episode.steps[0].evidence) == 2
     assert with_new(HANDOVER, a_transfer(10)) == ()
 
@@ -92,7 +91,7 @@ def test_the_clock_of_a_handover_stands_still_in_a_pause() -> None:
     """Four days of pause make it four days later, and are named."""
     paused = [an.a_care_event("paused", on(12)), an.a_care_event("resumed", on(16))]
     (episode,) = with_new(HANDOVER, AGREED, a_transfer(10), *paused)
-    assert episode.effective_at == on(28, hour=0)
+    assert episode.effective_at == on(29, hour=0)
     assert sum(episode.steps[0].not_counted.values()) == 1
 
 

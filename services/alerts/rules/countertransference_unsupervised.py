@@ -1,12 +1,13 @@
 """Countertransference that was noted twice and not taken to supervision."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from services.alerts.episodes import Moment, verdict
 from services.alerts.example import Example, sensed
 from services.alerts.rule import Audience, Family, Urgency, Verdict
+from shared.alliance.calendar import days_before
 from shared.alliance.history import Phase
 from shared.alliance.reading import Fact
 from shared.alliance.wording import counted
@@ -54,7 +55,7 @@ class CountertransferenceUnsupervised:
                 waiting = []
                 moments.append(Moment(fact.occurred_at, "notes", urgency=None))
                 continue
-            since = fact.occurred_at - timedelta(weeks=chosen["within_weeks"])
+            since = days_before(phase.clinic, fact.occurred_at, chosen["within_weeks"] * 7)
             waiting = [one for one in (*waiting, fact) if one.occurred_at >= since]
             if len(waiting) >= chosen["times"]:
                 moments.append(_moment(waiting, chosen["within_weeks"]))

@@ -23,7 +23,7 @@ class HandoverNotPickedUp:
     """
 
     name: str = "handover-not-picked-up"
-    version: int = 1
+    version: int = 2
     family: Family = "consistency"
     title: str = "No session was held since the client was transferred"
     needs: frozenset[str] = frozenset({"sessions"})
@@ -59,14 +59,15 @@ def _moments(phase: Phase, chosen: Mapping[str, Any]) -> Iterator[Moment]:
     for at in (*(since for since, _ in found.since[1:]), found.held_at):
         if at is not None:
             yield Moment(at, about="handover", urgency=None)
-    for since, fact, due_at in overdue(phase, found.since, days, found.held_at):
+    for since, fact, due_at in overdue(phase, found.since, days + 1, found.held_at):
         yield Moment(
             due_at,
             about="handover",
             urgency="attention",
             evidence=(found.fact,) if fact == found.fact else (found.fact, fact),
-            explanation=f"A transfer is recorded, and {counted(days, 'day')} passed without a "
-            f"session with the new therapist; the agreed interval is {counted(interval, 'day')}.",
+            explanation=f"A transfer is recorded, and more than {counted(days, 'day')} passed "
+            f"without a session with the new therapist; the agreed interval is "
+            f"{counted(interval, 'day')}.",
             numbers={"days": days, "interval_days": interval},
             not_counted=pauses(phase, since, due_at),
             grace=timedelta(hours=chosen["grace_hours"]),

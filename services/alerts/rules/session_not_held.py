@@ -75,7 +75,7 @@ def _moments(
     outcome = one.outcome
     about = f"{outcome.session.ref}|{outcome.since.isoformat()}"
     weeks = chosen["again_within_weeks"]
-    before = recent(earlier, outcome.since, weeks)
+    before = recent(phase, earlier, outcome.since, weeks)
     n = len(before) + 1
     many = f"{n} sessions within {counted(weeks, 'week')} were not held by the therapist"
     yield Moment(

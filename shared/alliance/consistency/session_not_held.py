@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import takewhile
 
 from shared.alliance.attendance import (
@@ -14,7 +14,7 @@ from shared.alliance.attendance import (
     outcomes,
     windows,
 )
-from shared.alliance.calendar import end_of_working_day
+from shared.alliance.calendar import days_before, end_of_working_day
 from shared.alliance.consistency.left_out import by_nobody_known, excused
 from shared.alliance.consistency.measure import (
     Figure,
@@ -66,10 +66,14 @@ def not_held(phase: Phase, window_sessions: int, sickness_grace: int) -> tuple[N
     return tuple(_not_held(phase, window_sessions, sickness_grace))
 
 
-def recent(found: Sequence[NotHeld], moment: datetime, weeks: float) -> list[Outcome]:
-    """Return what was not held within so many weeks before a moment."""
-    since = [one.outcome for one in found if one.outcome.since <= moment]
-    return [outcome for outcome in since if moment - outcome.since <= timedelta(weeks=weeks)]
+def recent(
+    phase: Phase, found: Sequence[NotHeld], moment: datetime, weeks: float
+) -> list[Outcome]:
+    """Return what was not held within so many weeks of the clinic before a moment."""
+    if not found:
+        return []
+    begin = days_before(phase.clinic, moment, weeks * 7)
+    return [one.outcome for one in found if begin <= one.outcome.since <= moment]
 
 
 def contact(phase: Phase, outcome: Outcome, days: int) -> Contact:
@@ -116,18 +120,16 @@ def _figure(phase: Phase, at: datetime, settings: Settings) -> Figure:
     window, whatever came after.
     """
     weeks = settings["again_within_weeks"]
-    span = timedelta(weeks=weeks)
+    begin = days_before(phase.clinic, at, weeks * 7)
     about = f"the {counted(weeks, 'week')} up to the client's last fact"
     decided = [
-        outcome
-        for outcome in latest(phase, len(phase.sessions))
-        if timedelta(0) <= at - outcome.since <= span
+        outcome for outcome in latest(phase, len(phase.sessions)) if begin <= outcome.since <= at
     ]
     lapsed: list[Outcome] = []
-    late = takewhile(lambda one: at - one.since <= span, reversed(outcomes(phase)))
+    late = takewhile(lambda one: begin <= one.since, reversed(outcomes(phase)))
     if any(map(_missed_by_therapist, late)):
         found = not_held(phase, settings["window_sessions"], settings["sickness_grace"])
-        lapsed = recent(found, at, weeks)
+        lapsed = recent(phase, found, at, weeks)
     if not decided and not lapsed:
         return not_analysable("no session was held, missed or cancelled in that time", about)
     n, of = len(lapsed), max(len(decided), len(lapsed))
