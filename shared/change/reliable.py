@@ -145,7 +145,8 @@ def jacobson_truax(pre: float, post: float, noise: Noise) -> float | None:
 def edwards_nunnally(pre: float, post: float, noise: Noise) -> float | None:
     """Return (post − estimated true score before) ÷ SE, as Speer (1992) reformulated it.
 
-    The true score is drawn towards the mean: r·(pre − M) + M.
+    The true score is drawn towards the mean: r·(pre − M) + M. Speer asks for more than 2, Claus et
+    al. for more than 1.96.
     """
     return _ratio(post - _true_score(pre, noise), noise.error)
 

@@ -67,7 +67,11 @@ def theil_sen(
 ) -> Slope | None:
     """Return the median of the slopes between all pairs, with its interval (Sen 1968).
 
-    Pairs at the same time have no slope and are left out.
+    Pairs at the same time have no slope and are left out. Of the N slopes in order, the limits are
+    the ones at the ranks (N − C) ÷ 2 and (N + C) ÷ 2 + 1, rounded to whole ranks as
+    scipy.stats.theilslopes does (halves to even), and at most the first and the last, with
+    C = z·√Var(S) and Var(S) = [n(n − 1)(2n + 5) − Σ t(t − 1)(2t + 5)] ÷ 18 over the groups of t
+    tied times and of t tied values. Gilbert (1987) interpolates between ranks instead.
 
     Args:
         times: In any unit and any order.
@@ -94,6 +98,10 @@ def theil_sen(
 
 def mann_kendall(values: Sequence[float]) -> MannKendall:
     """Test for a trend (Mann 1945; Kendall 1975), by the order of the values alone.
+
+    S is the number of pairs that rise minus those that fall; its variance where there is no trend
+    is [n(n − 1)(2n + 5) − Σ t(t − 1)(2t + 5)] ÷ 18 over the groups of t tied values, and the
+    approximation takes Φ((S ± 1) ÷ √variance), the sign towards 0.
 
     Without ties, up to 33 values: exact, from the null distribution of S, which four to six
     ratings need. Otherwise: the normal approximation with continuity and tie correction.

@@ -54,7 +54,7 @@ def test_reliable_change_of_a_table(analyse: Analyse) -> None:
     kinds = {client: row["category"] for client, row in rows.items()}
     assert kinds == {"a": "improved", "b": "unchanged", "c": "not analysable", "d": "recovered"}
     assert said["summary"]["analysed"] == 3
-    assert said["summary"]["recovered"] == "1 of 3 (33.3 %)"
+    assert said["summary"]["recovered"] == "1 of 3 (33.33 %)"
 
 
 def test_an_instrument_brings_its_figures(analyse: Analyse) -> None:
@@ -180,13 +180,13 @@ def test_the_answer_for_people_and_for_programs(analyse: Analyse) -> None:
 
 
 def test_half_cases_are_rounded_as_by_hand(analyse: Analyse) -> None:
-    """A mean of 0.125 is 0.13 and a sixteenth 6.3 %, not the neighbours that binary gives."""
+    """A mean of 0.125 is 0.13 and one of 32 3.13 %, not the neighbours that binary gives."""
     rows = "".join(f"c{n},1,{1.005 if n else 10}\nc{n},2,{1.005 if n else 0}\n"
-                   for n in range(16))  # fmt: skip
+                   for n in range(32))  # fmt: skip
     asked = ("--method", "jacobson-truax", "--better", "lower", "--reliable-change", "5")
     shown = analyse("client,occasion,score\n" + rows, *asked, "--decimals", "2").stdout
     assert "1.01" in shown
-    assert "1 of 16 (6.3 %)" in shown
+    assert "1 of 32 (3.13 %)" in shown
     assert (rounded(0.125, 2), rounded(-2.5, 0), rounded(-0.001, 2)) == ("0.13", "-3", "0.00")
     assert (rounded(1e-7, 3), rounded(1e20, 1)) == ("0.000", "100000000000000000000.0")
 

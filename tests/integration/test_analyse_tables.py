@@ -41,7 +41,10 @@ def test_a_table_of_a_spreadsheet_that_writes_commas(analyse: Analyse) -> None:
         (("10", "9", "1.5"), ["1.5", "9", "10"], False),
         (("s10", "s2", "s1"), ["s1", "s2", "s10"], False),
         (("2026-02-01", "2026-01-31T10:00"), ["2026-01-31T10:00", "2026-02-01"], False),
-        (("pre", "fu", "post"), ["pre", "fu", "post"], True),
+        (("mid", "end", "late"), ["mid", "end", "late"], True),
+        (("Baseline", "Week 10", "Week 2"), ["Baseline", "Week 2", "Week 10"], True),
+        (("FU 6m", "post", "pre"), ["pre", "post", "FU 6m"], True),
+        (("Follow-up", "Post", "Baseline"), ["Baseline", "Post", "Follow-up"], True),
         (("s1", "fu1"), ["s1", "fu1"], True),
     ],
 )
@@ -113,6 +116,7 @@ def test_an_export_with_the_newest_line_first_turns_no_change_round(analyse: Ana
         ("client,occasion,score\na,1,99\n", ("--instrument", "phq-9"), "--missing 99"),
         ('client,occasion,note,score\na,1,"x\ny",2\na,2,,x\n', (), "line 4: the score 'x'"),
         ("client,occasion,score,Score\na,1,1,2\n", ("--score", "SCORE"), "several columns"),
+        ("client|occasion|score\na|1|1\n", (), "what separates them? --delimiter"),
     ],
 )  # fmt: skip
 def test_what_would_be_read_wrongly_is_refused(

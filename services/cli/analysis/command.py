@@ -35,8 +35,8 @@ _SHARE: Final = click.FloatRange(0, 1, min_open=True, max_open=True)
     "--occasion",
     default="occasion",
     show_default=True,
-    help="Column of the occasion: numbers, ISO dates, names that end in a number such as s10, or"
-    " other names in the order of the table.",
+    help="Column of the occasion: numbers, dates, names that end in a number such as s10, or"
+    " other names in the order of the table (pre first, follow-up last).",
 )
 @click.option("--score", default="score", show_default=True, help="Column of the score.")
 @click.option(

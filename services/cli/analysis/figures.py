@@ -22,8 +22,8 @@ def rounded(value: float, decimals: int) -> str:
     return f"{shown + 0 if shown else abs(shown):f}"
 
 
-def share(part: int, whole: int, decimals: int = 1) -> str:
-    """Return ``3 of 16 (18.8 %)``, computed from the counts themselves."""
+def share(part: int, whole: int, decimals: int = 2) -> str:
+    """Return ``3 of 16 (18.75 %)``, computed from the counts themselves."""
     with localcontext(prec=DIGITS):
         exact = Decimal(100 * part) / Decimal(whole)
         shown = exact.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)

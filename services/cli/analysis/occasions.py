@@ -31,6 +31,13 @@ _YEAR_FIRST: Final = re.compile(r"(\d{4})[./-](\d{1,2})[./-](\d{1,2})([ T].*)?",
 _CENTURY: Final = 2000
 """Of a year of two digits."""
 
+FIRST: Final = frozenset({"pre", "pretest", "pretreatment", "before", "baseline", "intake"})
+LAST: Final = frozenset({"fu", "followup", "follow"})
+"""First words of names that say when they were (own list): in a table in the order of the
+alphabet, post stands before pre."""
+
+_WORD: Final = re.compile(r"[^\W\d_]+")
+
 SHOWN: Final = 20
 """Names that are listed."""
 
@@ -74,7 +81,8 @@ def ordered(by_client: Iterable[Sequence[str]], dates: DateOrder | None = None) 
         raise Undecided(_unread(every, dates))
     if (numbered := _numbered(every)) is not None:
         return Order(numbered, "occasions")
-    names, agreed = _named(every, rows)
+    named, agreed = _named(every, rows)
+    names = _told(named)
     said = f"Occasions are names, taken in this order: {', '.join(names[:SHOWN])}"
     said += ", …" if len(names) > SHOWN else "."
     if any(_DATED.search(name) for name in names):
@@ -147,6 +155,23 @@ def _moment(written: str, dates: DateOrder | None) -> datetime:
     full = int(year) + (_CENTURY if len(year) == len("26") else 0)
     moment = datetime.fromisoformat(f"{full:04}-{int(month):02}-{int(day):02}{time or ''}")
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _told(names: Sequence[str]) -> list[str]:
+    """Return names as they themselves say: first ones first, week 2 before week 10."""
+    turns = [[name for name in names if _turn(name) == turn] for turn in range(3)]
+    told: list[str] = []
+    for turn in turns:
+        numbers = _numbered(turn)
+        told += turn if numbers is None else sorted(turn, key=numbers.__getitem__)
+    return told
+
+
+def _turn(name: str) -> int:
+    """Return whether a name says that it comes first (0) or last (2)."""
+    found = _WORD.search(name)
+    word = found[0].casefold() if found else ""
+    return 0 if word in FIRST else 2 if word in LAST else 1
 
 
 def _named(every: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[list[str], bool]:

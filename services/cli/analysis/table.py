@@ -195,6 +195,9 @@ def _places(names: Sequence[str], columns: Columns) -> _Places:
     faults += [f"there are several columns {name!r}"
                for (_, name), called in zip(wanted, found, strict=True)
                if len(called) > 1]  # fmt: skip
+    if faults and len(names) == 1:
+        faults = [f"the first line names one column, {names[0]!r}: what separates them?"
+                  " --delimiter"]  # fmt: skip
     if faults:
         raise TableFault(faults)
     client, *others = (called[0] for called in found)
@@ -205,6 +208,7 @@ def _places(names: Sequence[str], columns: Columns) -> _Places:
 
 def _called(name: str, names: Sequence[str]) -> list[int]:
     """Return which columns have a name; where none has, those that differ in case alone."""
+    name = " ".join(name.split())
     exact = [at for at, one in enumerate(names) if one == name]
     return exact or [at for at, one in enumerate(names) if one.casefold() == name.casefold()]
 
