@@ -234,6 +234,13 @@ def _faults_of_scales(instrument: Instrument, data: Mapping[str, Any]) -> Iterat
                 yield Fault(pointer, message, "out_of_range")
 
 
+_ANOTHER = "the answers give another score: leave it out"
+_TURNED = (
+    "the answers to reversed items seem to be turned round already: send what was answered, it is"
+    " turned here"
+)
+
+
 def _disagreements(instrument: Instrument, data: Mapping[str, Any]) -> Iterator[Fault]:
     """Yield a fault for each score that the answers, or the scales that it is made of, belie."""
     if not _has_scores(data):
@@ -250,7 +257,9 @@ def _disagreements(instrument: Instrument, data: Mapping[str, Any]) -> Iterator[
         is_total = scale is instrument.leading and total is not None
         pointer = "/total" if is_total else f"/scales/{_escaped(scale.name)}"
         if answers and not _possible(instrument, scale, answers, value, slack):
-            yield Fault(pointer, "the answers give another score: leave it out", "disagree")
+            as_sent = {number: data["items"][number] for number in answers}
+            turned = _possible(instrument, scale, as_sent, value, slack)
+            yield Fault(pointer, _TURNED if turned else _ANOTHER, "disagree")
         elif abs(wholes.get(scale.name, value) - value) > slack * max(1, len(scale.parts)):
             yield Fault(pointer, "its scales add up to another score", "disagree")
         elif is_total and by_name.get(scale.name, total) != total:

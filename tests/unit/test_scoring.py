@@ -205,6 +205,16 @@ def test_a_reversed_item_disagrees_where_it_was_not_turned() -> None:
     assert check(core, {**answers(core, 1), "total": 14}) == []
 
 
+def test_answers_that_were_turned_round_already_are_told_apart() -> None:
+    """Other software keeps reversed answers turned: a total beside them shows it, which is said."""
+    core = the("core-10")
+    fault = check(core, {**answers(core, 1), "total": 10})[0]
+    assert "turned round already" in fault.message
+    assert "turned" not in check(core, {**answers(core, 1), "total": 30})[0].message
+    assert check(core, {**answers(core, 1, _2=3, _3=3), "total": 10}) == []
+    assert "turned" not in check(the("phq-9"), {"items": {"9": 1}, "total": 27})[0].message
+
+
 def test_an_unknown_scale_is_named_with_the_known_ones() -> None:
     """A scale that the instrument does not have is refused with the list of those it has."""
     (fault,) = check(the("wai-sr"), {"scored_as": "sum", "scales": {"trust": 3}})

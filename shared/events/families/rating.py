@@ -20,7 +20,7 @@ class RatingGiven(BeforeTherapist):
     session = Ref("The session that it belongs to.")
     items = MapOf(
         Number("The answer; null where there is none.", nullable=True),
-        "The answers by item number; may be partial.",
+        "What was answered, by item number; may be partial. Reversed items are turned round here.",
     )
     scales = MapOf(Number("The scale's score."), "The scores by scale name.")
     total = Number("The total score.")
