@@ -206,7 +206,7 @@ def test_a_reversed_item_disagrees_where_it_was_not_turned() -> None:
 
 
 def test_answers_that_were_turned_round_already_are_told_apart() -> None:
-    """Other software keeps reversed answers turned: a total beside them shows it, which is said."""
+    """Other software keeps reversed answers turned: a total beside them shows that; it is said."""
     core = the("core-10")
     fault = check(core, {**answers(core, 1), "total": 10})[0]
     assert "turned round already" in fault.message
