@@ -26,10 +26,12 @@ class Chart:
     Attributes:
         centre: Mean of the baseline.
         sigma: Mean moving range of the baseline ÷ 1.128, or the floor where that is larger.
+        moving_range: Mean moving range of the baseline: of |x_i − x_{i−1}|.
     """
 
     centre: float
     sigma: float
+    moving_range: float = 0.0
 
     @property
     def limits(self) -> tuple[float, float]:
@@ -65,4 +67,4 @@ def individuals_chart(baseline: Sequence[float], floor: float = 0.0) -> Chart | 
         return None
     moving = fmean(abs(after - before) for before, after in pairwise(baseline))
     sigma = max(moving / MOVING_RANGE_TO_SIGMA, floor)
-    return Chart(fmean(baseline), sigma) if sigma else None
+    return Chart(fmean(baseline), sigma, moving) if sigma else None

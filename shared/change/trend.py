@@ -120,6 +120,21 @@ def mann_kendall(values: Sequence[float]) -> MannKendall:
     return MannKendall(s, _below(s, sigma), _below(-s, sigma), exact=False, variance=variance)
 
 
+def kendall_tau(values: Sequence[float]) -> float | None:
+    """Return Kendall's τ_b of values with their order: S ÷ √((N − T)·N).
+
+    N = n(n − 1) ÷ 2 pairs, T of them tied: as scipy.stats.kendalltau, and R's packages Kendall and
+    trend, print it. (pymannkendall divides by N alone: S ÷ N.)
+
+    Returns:
+        From -1 to 1; None where no two values differ.
+    """
+    n = len(values)
+    pairs = n * (n - 1) // 2
+    tied = sum(times * (times - 1) // 2 for times in Counter(values).values())
+    return mann_kendall(values).s / math.sqrt((pairs - tied) * pairs) if pairs > tied else None
+
+
 def _pairs_term(n: int) -> int:
     return n * (n - 1) * (2 * n + 5)
 

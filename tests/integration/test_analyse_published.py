@@ -58,7 +58,7 @@ def test_clinical_significance_of_claus_et_al(
 
 
 def test_sudden_gains_of_wiedemann_et_al(tmp_path: Path) -> None:
-    """Session, magnitude and reversal of every gain are the package's own."""
+    """Session, magnitude and reversal of gains, and what the package says of them all."""
     rows = [
         (who, session, "NA" if score is None else score)
         for who, scores in SUDDEN_GAINS.items()
@@ -70,7 +70,12 @@ def test_sudden_gains_of_wiedemann_et_al(tmp_path: Path) -> None:
         for row in said["rows"]
         if row["kind"] == "gain"
     ]
-    assert found == list(SUDDEN_GAINS_FOUND)
+    assert [one for one in found if int(one[0]) <= 18] == list(SUDDEN_GAINS_FOUND)
+    whole = said["summary"]
+    assert (whole["clients"], whole["intervals_analysed"]) == (43, 298)
+    assert (whole["gains"], whole["gains_reversed"]) == (24, 4)
+    assert (whole["clients_with_gains"], whole["clients_with_several_gains"]) == (15, 8)
+    assert (whole["mean_gain"], round(whole["sd_gain"], 2)) == (11, 3.43)
 
 
 def test_a_cut_off_in_points_from_noise_alone(tmp_path: Path) -> None:
@@ -88,7 +93,7 @@ def test_an_individuals_chart_of_montgomery(tmp_path: Path) -> None:
     assert (said["centre"], round(said["lower"], 2), round(said["upper"], 2)) == (
         300.5, 279.78, 321.22,
     )  # fmt: skip
-    assert said["signals"] == []
+    assert (round(said["moving_range"], 2), said["signals"]) == (7.79, [])
 
 
 @pytest.mark.parametrize("values", [(4, 2, 7, 3, 9, 5, 10, 6, 8, 11), (30, 30, 28, 27, 27, 20)])
@@ -100,6 +105,7 @@ def test_mann_kendall_as_most_software_prints_it(tmp_path: Path, values: tuple[i
     assert (said["s"], said["var_s"]) == (expected.s, expected.var_s)
     assert (said["z"], said["p_normal"]) == pytest.approx((expected.z, expected.p))
     assert said["slope_per_occasion"] == expected.slope
+    assert said["tau"] == pytest.approx(stats.kendalltau(range(len(values)), values).statistic)
 
 
 def test_the_exact_probability_stands_beside(tmp_path: Path) -> None:
@@ -131,6 +137,7 @@ def test_an_individuals_chart_of_nist(tmp_path: Path) -> None:
     said = run(tmp_path, rows, "--method", "control-chart", "--baseline", "0")["rows"][0]
     found = (round(said["centre"], 2), round(said["lower"], 4), round(said["upper"], 4))
     assert found == (50.81, 45.8159, 55.8041)
+    assert round(said["moving_range"], 4) == 1.8778
 
 
 def test_trends_of_hollander_and_wolfe(tmp_path: Path) -> None:
@@ -142,3 +149,4 @@ def test_trends_of_hollander_and_wolfe(tmp_path: Path) -> None:
     tuna = [("tuna", lightness, panel) for lightness, panel in TUNA]
     said = run(tmp_path, tuna, "--method", "trend")["rows"][0]
     assert (said["s"], round(said["p"], 4), said["exact"]) == (26 - 10, 0.1194, True)
+    assert round(said["tau"], 7) == 0.4444444

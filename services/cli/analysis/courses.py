@@ -1,13 +1,15 @@
 """Whole courses: sudden gains and losses, control charts, trends, ruptures."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean, stdev
 from typing import Final
 
 from services.cli.analysis.choices import NOT_ANALYSABLE, Choices, Found, Row, Undecided
 from services.cli.analysis.table import Course, ScoreTable
 from shared.change import ruptures, sudden
 from shared.change.chart import Chart, individuals_chart
-from shared.change.trend import mann_kendall, theil_sen
+from shared.change.trend import kendall_tau, mann_kendall, theil_sen
 
 DAYS_PER_4_WEEKS: Final = 28
 MOST: Final = 2_000
@@ -26,6 +28,8 @@ def _sudden(table: ScoreTable, choices: Choices) -> Found:
         for kind, found in (("gain", gains), ("loss", losses)):
             rows += [_sudden_row(course, kind, one, occasions, values) for one in found if one.met]
     gained, lost = ([row for row in rows if row["kind"] == kind] for kind in ("gain", "loss"))
+    sizes = [abs(row["change"]) for row in gained]
+    by_client = Counter(row["client"] for row in gained)
     criteria = choices.criteria
     used = {"better": choices.better, "points": criteria.points, "share": criteria.share,
             "alpha": criteria.alpha}  # fmt: skip
@@ -34,7 +38,10 @@ def _sudden(table: ScoreTable, choices: Choices) -> Found:
         "intervals_analysed": sum(checked),
         "intervals_not_analysable": len(checked) - sum(checked),
         "gains": len(gained),
-        "clients_with_gains": len({row["client"] for row in gained}),
+        "clients_with_gains": len(by_client),
+        "clients_with_several_gains": sum(count > 1 for count in by_client.values()),
+        "mean_gain": fmean(sizes) if sizes else None,
+        "sd_gain": stdev(sizes) if len(sizes) > 1 else None,
         "losses": len(lost),
         "clients_with_losses": len({row["client"] for row in lost}),
         "gains_reversed": sum(bool(row["reversed_at"]) for row in gained),
@@ -91,13 +98,14 @@ def _charts(table: ScoreTable, choices: Choices) -> Found:
 def _chart_row(course: Course, chart: Chart | None) -> Row:
     row: Row = {"client": course.client, "n": len(course.scored)}
     if chart is None:
-        return {**row, "centre": None, "sigma": None, "lower": None, "upper": None,
-                "warnings": None, "signals": NOT_ANALYSABLE}  # fmt: skip
+        unknown = ("centre", "moving_range", "sigma", "lower", "upper", "warnings")
+        return {**row, **dict.fromkeys(unknown), "signals": NOT_ANALYSABLE}
     places = {occasion: chart.place(score) for occasion, _, score in course.scored}
     low, high = chart.limits
     return {
         **row,
         "centre": chart.centre,
+        "moving_range": chart.moving_range,
         "sigma": chart.sigma,
         "lower": low,
         "upper": high,
@@ -128,6 +136,7 @@ def _trends(table: ScoreTable, choices: Choices) -> Found:
             unit: slope.slope if slope else None,
             "low": slope.low if slope else None,
             "high": slope.high if slope else None,
+            "tau": kendall_tau(values) if known else None,
             "s": test.s if known else None,
             "var_s": test.variance if known else None,
             "z": test.z if known else None,
