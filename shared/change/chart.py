@@ -52,19 +52,26 @@ class Chart:
         return "warning" if beyond > round(WARNING * self.sigma, _DECIMALS) else "ordinary"
 
 
-def individuals_chart(baseline: Sequence[float], floor: float = 0.0) -> Chart | None:
+def individuals_chart(baseline: Sequence[float | None], floor: float = 0.0) -> Chart | None:
     """Return the chart that some values set.
 
     Args:
-        baseline: In their order, at least two.
+        baseline: In their order, at least two; None where one is missing. No range is taken over
+            a missing one (as SAS and JMP have it).
         floor: Least σ̂, such as the standard error of measurement.
 
     Returns:
-        None with fewer than two values, and where they are all the same and no floor is given: a
-        flat course must not fire on a small wobble.
+        None without two neighbours, and where they are all the same and no floor is given: a flat
+        course must not fire on a small wobble.
     """
-    if len(baseline) < 2:
+    ranges = [
+        abs(after - before)
+        for before, after in pairwise(baseline)
+        if before is not None and after is not None
+    ]
+    if not ranges:
         return None
-    moving = fmean(abs(after - before) for before, after in pairwise(baseline))
+    moving = fmean(ranges)
     sigma = max(moving / MOVING_RANGE_TO_SIGMA, floor)
-    return Chart(fmean(baseline), sigma, moving) if sigma else None
+    present = (value for value in baseline if value is not None)
+    return Chart(fmean(present), sigma, moving) if sigma else None

@@ -133,6 +133,17 @@ def test_charts_and_trends(analyse: Analyse) -> None:
     assert (trend["n"], trend["slope_per_4_weeks"]) == (2, pytest.approx(-56))
 
 
+def test_no_range_is_taken_over_a_missing_score(analyse: Analyse) -> None:
+    """Of 10, 12, missing, 20, 21 the ranges are 2 and 1; with every second one missing, none."""
+    table = "client,occasion,score\na,1,10\na,2,12\na,3,\na,4,20\na,5,21\nb,1,10\nb,2,NA\nb,3,12\n"
+    said = found(analyse(table, "--method", "control-chart", "--baseline", "0", "--json"))
+    (row, gaps) = said["rows"]
+    assert (row["n"], row["centre"], row["moving_range"]) == (4, 15.75, 1.5)
+    assert (gaps["centre"], gaps["signals"]) == (None, "not analysable")
+    first = found(analyse(table, "--method", "control-chart", "--baseline", "3", "--json"))
+    assert (first["rows"][0]["centre"], first["rows"][0]["moving_range"]) == (14, 2)
+
+
 def test_ruptures_at_one_and_two_deviations(analyse: Analyse) -> None:
     """Both thresholds are reported beside each other."""
     table = "client,occasion,score\n" + "".join(

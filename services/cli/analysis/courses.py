@@ -79,9 +79,7 @@ def _sudden_row(
 def _charts(table: ScoreTable, choices: Choices) -> Found:
     rows: list[Row] = []
     for course in table.courses:
-        values = [score for _, _, score in course.scored]
-        wanted = choices.baseline or len(values)
-        baseline = values[:wanted] if len(values) >= wanted else []
+        baseline = _first(course.scores, choices.baseline or len(course.scored))
         rows.append(_chart_row(course, individuals_chart(baseline, choices.floor)))
     used = {"baseline": choices.baseline or "all values", "sigma": "mean moving range ÷ 1.128",
             "floor": choices.floor, "limits": "centre ± 3 sigma; warning beyond 2"}  # fmt: skip
@@ -93,6 +91,12 @@ def _charts(table: ScoreTable, choices: Choices) -> Found:
         "clients_with_signals": sum(bool(row["signals"]) for row in charted),
     }
     return Found(used, rows, summary)
+
+
+def _first(scores: Sequence[float | None], wanted: int) -> Sequence[float | None]:
+    """Return a course up to so many scores, with the missing ones between; nothing: too few."""
+    present = [at for at, score in enumerate(scores) if score is not None]
+    return scores[: present[wanted - 1] + 1] if 0 < wanted <= len(present) else ()
 
 
 def _chart_row(course: Course, chart: Chart | None) -> Row:
