@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, Table, select, tuple_
 
-from services.alerts import ledger
+from services.alerts import marks
 from services.alerts.caseload import Caseload, Extract, caseload, read, written
 from services.alerts.store import Life
 from services.alerts.tables import Tables
@@ -92,7 +92,7 @@ def complete(db: Connection, consumer: str) -> bool:
     it would be taken back.
     """
     at = positions.all_of(db, consumer)
-    prefix = ledger.mark_name(consumer, "")
+    prefix = marks.mark_name(consumer, "")
     asked = select(installation).where(installation.c.name.startswith(prefix, autoescape=True))
     for mark in db.execute(asked):
         place = (EVENTS, int(mark.name.removeprefix(prefix)))

@@ -12,8 +12,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import orjson
+from sqlalchemy import Connection
 
-from services.alerts import notices, outbox, withholding
+from services.alerts import notices, outbox, standing_in, withholding
+from services.alerts.alone import alone
 from services.alerts.ledger import STREAM, WEBHOOK
 from services.alerts.outbox import Due
 from services.alerts.steps import SOURCE
@@ -130,14 +132,22 @@ class Deliverer:
                 outbox.delivered(db, row, self._me, now)
                 metrics.DELIVERIES.labels("delivered").inc()
                 return True
-            gave_up = outbox.failed(db, row, self._me, now)
+            if outbox.is_last(row):
+                self._give_up(db, row, now)
+            else:
+                outbox.failed(db, row, self._me, now)
         if outcome == "blocked":
             metrics.DELIVERIES.labels("blocked").inc()
-        elif not gave_up:
+        elif not outbox.is_last(row):
             metrics.DELIVERIES.labels("retried").inc()
-        if gave_up:
-            metrics.DELIVERIES.labels("given_up").inc()
         return False
+
+    def _give_up(self, db: Connection, row: Due, now: datetime) -> None:
+        """Settle a row that reached nobody; tell whoever stands in, where somebody must."""
+        alone(db, row.organisation)
+        outbox.given_up(db, row, self._me, now)
+        standing_in.after_giving_up(db, row, self._recipients(row.organisation), now)
+        metrics.DELIVERIES.labels("given_up").inc()
 
     def _since(self, began: float) -> timedelta:
         """Return how long it took, in whole seconds: what took none leaves the time as it is."""
@@ -148,8 +158,7 @@ class Deliverer:
         everybody = self._recipients(row.organisation)
         with self._database.write() as db:
             if recipient is None:
-                outbox.given_up(db, row, self._me, now)
-                metrics.DELIVERIES.labels("given_up").inc()
+                self._give_up(db, row, now)
             elif recipient.person in withholding.concerned(db, row):
                 withholding.withhold(db, row, self._me, now, everybody)
             else:

@@ -27,18 +27,16 @@ from sqlalchemy import (
     UniqueConstraint,
     and_,
     bindparam,
-    cast,
     exists,
     or_,
     select,
 )
-from sqlalchemy.sql.dml import ReturningInsert
 
 from services.alerts.notes import noted
 from services.alerts.steps import Decided, Known
 from shared.clock import from_micros, to_micros
-from shared.storage.engine import few, insert, upsert, upserting
-from shared.storage.kept import ID, KEPT, installation
+from shared.storage.engine import insert
+from shared.storage.kept import ID, KEPT
 from shared.values import frozen
 
 STREAM, WEBHOOK, SUMMARY = "stream", "webhook", "summary"
@@ -90,12 +88,14 @@ STEPS = Table(
     Column("escalated_at", BigInteger, nullable=False),
     Column("first_decided_at", BigInteger, nullable=False),
     Column("concerned", JSON, nullable=False),
+    Column("clinics", JSON),
     Column("hidden", Boolean, nullable=False),
     Column("body", LargeBinary, nullable=False),
     PrimaryKeyConstraint("organisation", "alert", "number"),
     UniqueConstraint("organisation", "id"),
     Index(None, "organisation", "client"),
 )
+"""``clinics`` are those that the alert is about; null where an earlier version wrote the step."""
 
 LEDGER = Table(
     "ledger",
@@ -201,33 +201,6 @@ def _last_steps(inbox: Table) -> Select[Any]:
     )
 
 
-_MARK: Final = select(installation.c.value).where(installation.c.name == bindparam("mark"))
-
-
-def mark_of(db: Connection, consumer: str, partition: int) -> int:
-    """Return how far a partition was ever judged: the offset after the last record.
-
-    Below it nothing is judged, so that reading the stream again says nothing that the ledger
-    does not hold; there every client is judged once, as it stands.
-    """
-    found = db.scalar(_MARK, {"mark": mark_name(consumer, str(partition))})
-    return 0 if found is None else int(found)
-
-
-def reached(db: Connection, consumer: str, ends: Mapping[int, int]) -> set[int]:
-    """Keep how far partitions are judged now; return those that were judged no further before."""
-    names = {mark_name(consumer, str(partition)): partition for partition in sorted(ends)}
-    rows = [{"name": name, "value": str(ends[place])} for name, place in names.items()]
-    moved = db.execute(_moving(db.dialect.name), few(rows))
-    return {names[row.name] for row in moved}
-
-
-def set_mark(db: Connection, consumer: str, partition: int, next_offset: int) -> None:
-    """Keep how far a partition has been judged."""
-    row = {"name": mark_name(consumer, str(partition)), "value": str(next_offset)}
-    upsert(db, installation, ["name"], row)
-
-
 def known_alerts(
     db: Connection, inbox: Table, organisation: str, clients: Collection[str]
 ) -> dict[str, dict[Key, list[Known]]]:
@@ -283,22 +256,6 @@ def keep(db: Connection, steps: Sequence[tuple[Decided, Entries]]) -> None:
     insert(db, LEDGER, rows)
 
 
-@cache
-def _moving(dialect: str) -> ReturningInsert[Any]:
-    made = upserting(dialect, installation)
-    before, now = (cast(one.value, BigInteger) for one in (installation.c, made.excluded))
-    return made.on_conflict_do_update(
-        index_elements=[installation.c.name],
-        set_={"value": made.excluded.value},
-        where=before <= now,
-    ).returning(installation.c.name)
-
-
-def mark_name(consumer: str, partition: str) -> str:
-    """Return the name under which is kept how far a partition was ever judged."""
-    return f"judged:{consumer}:{partition}"
-
-
 def _chunks(names: Iterable[str]) -> Iterable[list[str]]:
     wanted = list(names)
     return (wanted[start : start + _CHUNK] for start in range(0, len(wanted), _CHUNK))
@@ -345,6 +302,7 @@ def _step_row(step: Decided) -> dict[str, Any]:
         "escalated_at": to_micros(step.escalated_at),
         "first_decided_at": to_micros(step.opened_at),
         "concerned": sorted(step.concerned),
+        "clinics": list(subject.clinics),
         "hidden": step.hidden,
         "body": orjson.dumps(step.body),
     }

@@ -43,7 +43,9 @@ KINDS: Final = (DIGEST, SUMMARY_OF_HISTORY, REPORT)
 WOULD_HAVE_BEEN: Final = "would_have_been"
 """In a report: how many notices of each urgency there would have been."""
 
-SAID: Final = (STEPS.c.id, STEPS.c.client, STEPS.c.kind, STEPS.c.decided_at, STEPS.c.body)
+SAID: Final = (
+    STEPS.c.id, STEPS.c.client, STEPS.c.kind, STEPS.c.decided_at, STEPS.c.clinics, STEPS.c.body,
+)  # fmt: skip
 """What a row of the ledger is sent with."""
 
 _IT: Final = and_(

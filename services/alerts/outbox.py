@@ -5,6 +5,7 @@ dies with rows in hand lets the lease expire, and they are sent again under the 
 """
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -61,6 +62,7 @@ class Due:
         id: The step's id.
         attempts: How often it was tried before.
         body: The alert as it stood after the step.
+        clinics: Those that it is about; None where an earlier version wrote the step.
         before: Who held it when it was claimed, and let the claim run out: they may have sent it.
     """
 
@@ -76,6 +78,7 @@ class Due:
     attempts: int
     decided_at: datetime
     body: dict[str, Any]
+    clinics: Collection[str] | None = None
     before: str | None = None
 
 
@@ -154,19 +157,20 @@ def delivered(db: Connection, due: Due, me: str, now: datetime) -> None:
     _settle(db, due, me, status=SENT, settled_at=to_micros(now))
 
 
-def failed(db: Connection, due: Due, me: str, now: datetime) -> bool:
-    """Put a row off to its next attempt, or give it up after the last; return whether given up."""
-    if due.attempts >= len(RETRY_AFTER):
-        _settle(db, due, me, status=GIVEN_UP, settled_at=to_micros(now))
-        return True
+def is_last(due: Due) -> bool:
+    """Return whether a row is given up where the attempt that is made now fails."""
+    return due.attempts >= len(RETRY_AFTER)
+
+
+def failed(db: Connection, due: Due, me: str, now: datetime) -> None:
+    """Put a row off to its next attempt."""
     pause = RETRY_AFTER[due.attempts]
     _settle(db, due, me, due_at=to_micros(now + pause))
     _spare(db, due, to_micros(now + min(pause, SPARED_FOR)))
-    return False
 
 
 def given_up(db: Connection, due: Due, me: str, now: datetime) -> None:
-    """Settle a row whose recipient is gone or disabled."""
+    """Settle a row after its last attempt, or whose recipient is gone or disabled."""
     _settle(db, due, me, status=GIVEN_UP, settled_at=to_micros(now))
 
 
@@ -254,6 +258,7 @@ def due_of(row: Row[Any]) -> Due:
         attempts=row.attempts,
         decided_at=from_micros(row.decided_at),
         body=orjson.loads(row.body),
+        clinics=row.clinics,
         before=row.holder,
     )
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 import orjson
 from sqlalchemy import Connection, MetaData, Select, Table, and_, func, select
 
-from services.alerts import caseloads, ledger, store, tables
+from services.alerts import caseloads, ledger, marks, store, tables
 from services.alerts.intake import FIRST
 from services.alerts.rule import Rule
 from services.alerts.showing import stale
@@ -167,7 +167,7 @@ class Candidate:
             for start in range(0, len(whose), FOLDED_AT_ONCE):
                 judge.judge(db, partition, organisation, whose[start : start + FOLDED_AT_ONCE])
         for (_, partition), at in positions.all_of(db, self._consumer).items():
-            ledger.set_mark(db, self._consumer, partition, at.next_offset)
+            marks.set_mark(db, self._consumer, partition, at.next_offset)
         return voice.settled
 
     def _places(self, db: Connection, page: Sequence[Who]) -> Mapping[tuple[int, str], list[str]]:

@@ -10,29 +10,17 @@ from datetime import datetime
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import Connection, Row, and_, bindparam, exists, select
+from sqlalchemy import Connection, Row, and_, bindparam, select
 
 from services.alerts import ledger, notices
-from services.alerts.audience import audience
+from services.alerts.latest import ITS_LAST, LAST, STANDS, readers_now
 from services.alerts.ledger import LEDGER, OF_ITS_STEP, STEPS
 from services.alerts.notices import REPORT, WOULD_HAVE_BEEN
 from services.alerts.outbox import ALIVE
-from shared.alliance.matters import UNKNOWN
 from shared.clock import to_micros
 from shared.storage.accounts import Recipient
 from shared.storage.engine import insert
 
-_LAST: Final = STEPS.alias("last_step")
-_LATER: Final = STEPS.alias("later_step")
-_ITS_LAST: Final = and_(
-    _LAST.c.organisation == LEDGER.c.organisation,
-    _LAST.c.alert == LEDGER.c.alert,
-    ~exists().where(
-        _LATER.c.organisation == _LAST.c.organisation,
-        _LATER.c.alert == _LAST.c.alert,
-        _LATER.c.number > _LAST.c.number,
-    ),
-)
 _WAITS: Final = and_(LEDGER.c.status == ledger.QUIET, LEDGER.c.channel == ledger.SUMMARY)
 _OVER: Final = (
     select(LEDGER.c.organisation)
@@ -42,15 +30,9 @@ _OVER: Final = (
 )
 # Locked: of two who report at once the second finds nothing left.
 _QUIET: Final = (
-    select(
-        LEDGER,
-        STEPS.c.body,
-        STEPS.c.therapist,
-        _LAST.c.concerned,
-        _LAST.c.body.label("last_body"),
-    )
+    select(LEDGER, STEPS.c.body, *STANDS)
     .join(STEPS, OF_ITS_STEP)
-    .join(_LAST, _ITS_LAST)
+    .join(LAST, ITS_LAST)
     .where(LEDGER.c.organisation == bindparam("whose"), _WAITS)
     .order_by(STEPS.c.decided_at, STEPS.c.effective_at, STEPS.c.rule, LEDGER.c.alert)
     .with_for_update(of=LEDGER)
@@ -88,13 +70,7 @@ def _report(
     """Write the reports of one clinic, one to each who would have been told."""
     theirs: dict[str, list[Row[Any]]] = defaultdict(list)
     for row in rows:
-        who = audience(
-            people,
-            roles=orjson.loads(row.body)["tell"],
-            clinics=[clinic] if clinic else [],
-            therapist=row.therapist,
-            concerned=set(row.concerned) - {UNKNOWN},
-        )
+        who = readers_now(row, people)
         for one in who.recipients:
             theirs[one].append(row)
         if not who.recipients:

@@ -10,16 +10,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-import orjson
 from sqlalchemy import Connection, Row, and_, bindparam, func, select
 
 from services.alerts import ledger, notices
-from services.alerts.audience import audience
+from services.alerts.latest import ITS_LAST, LAST, STANDS, readers_now
 from services.alerts.ledger import LEDGER, OF_ITS_STEP, STEPS
 from services.alerts.notices import SUMMARY_OF_HISTORY
 from services.alerts.outbox import ALIVE
 from services.alerts.tables import Tables
-from shared.alliance.matters import UNKNOWN
 from shared.clock import from_micros, to_micros
 from shared.storage.accounts import Recipient
 from shared.storage.engine import insert
@@ -84,8 +82,9 @@ def waiting_history(db: Connection, organisation: str) -> int:
 def _waiting(tables: Tables) -> Any:
     inbox = tables.inbox
     return (
-        select(LEDGER, STEPS.c.body, STEPS.c.concerned, STEPS.c.therapist, inbox.c.clinic)
+        select(LEDGER, STEPS.c.body, *STANDS, inbox.c.clinic)
         .join(STEPS, OF_ITS_STEP)
+        .join(LAST, ITS_LAST)
         .join(
             inbox,
             and_(inbox.c.organisation == LEDGER.c.organisation, inbox.c.alert == LEDGER.c.alert),
@@ -108,13 +107,7 @@ def _named(
         taken = {"whose": row.organisation, "which": row.alert, "its_step": row.step}
         if db.execute(_TAKE, {**taken, "at": to_micros(present)}).rowcount != 1:
             continue  # Another has summed it up.
-        who = audience(
-            people,
-            roles=orjson.loads(row.body)["tell"],
-            clinics=[row.clinic] if row.clinic else [],
-            therapist=row.therapist,
-            concerned=set(row.concerned) - {UNKNOWN},
-        )
+        who = readers_now(row, people)
         if not who.recipients:
             insert(db, LEDGER, [notices.telling(row, ledger.NOBODY, who.outcome, present)])
         for one in who.recipients:

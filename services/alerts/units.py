@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, select
 
-from services.alerts import ledger
+from services.alerts import marks
 from services.alerts.ledger import STEPS
 from services.alerts.store import Places
 from services.alerts.tables import Tables
@@ -101,13 +101,13 @@ def behind(db: Connection, consumer: str) -> frozenset[int]:
 
     The marks first: a partition that moves on meanwhile is no further behind for it.
     """
-    prefix = ledger.mark_name(consumer, "")
+    prefix = marks.mark_name(consumer, "")
     asked = select(installation).where(installation.c.name.startswith(prefix, autoescape=True))
-    marks = {int(one.name.removeprefix(prefix)): int(one.value) for one in db.execute(asked)}
+    judged = {int(one.name.removeprefix(prefix)): int(one.value) for one in db.execute(asked)}
     at = positions.all_of(db, consumer)
     return frozenset(
         place
-        for place, mark in marks.items()
+        for place, mark in judged.items()
         if (EVENTS, place) not in at or at[EVENTS, place].next_offset < mark
     )
 

@@ -14,12 +14,11 @@ from sqlalchemy import Connection
 
 from services.alerts import ledger, standing_in, taking_back
 from services.alerts.alert import RANKS
-from services.alerts.audience import audience
+from services.alerts.latest import readers
 from services.alerts.ledger import Entries, Entry
 from services.alerts.shares import Shares
 from services.alerts.steps import Decided
 from shared import metrics
-from shared.alliance.matters import UNKNOWN
 from shared.clock import to_micros
 from shared.storage.accounts import Recipient
 from shared.storage.generations import State
@@ -80,13 +79,8 @@ class Aloud:
         elif step.telling == "quiet":
             found[ledger.SUMMARY, ledger.NOBODY] = Entry(ledger.QUIET, due_at=_quiet_until(step))
         elif step.telling == "news":
-            who = audience(
-                self._recipients(organisation),
-                roles=step.body["tell"],
-                clinics=step.subject.clinics,
-                therapist=step.subject.therapist,
-                concerned=step.concerned - {UNKNOWN},
-            )
+            people, clinics = self._recipients(organisation), step.subject.clinics
+            who = readers(people, step.body, clinics, step.concerned)
             found |= {(ledger.WEBHOOK, one): shares.entry(step, one) for one in who.recipients}
             if not who.recipients:
                 found[ledger.WEBHOOK, ledger.NOBODY] = Entry(who.outcome)

@@ -13,7 +13,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from services.alerts import caseloads, ledger, store, tables, taking_back
+from services.alerts import caseloads, ledger, marks, store, tables, taking_back
 from services.alerts.intake import FIRST, TICK, Intake
 from services.alerts.judging import Found, judge_client, judge_source
 from services.alerts.judging_caseloads import judge_caseload
@@ -115,7 +115,7 @@ class Watcher:
             return
         self._hold(db)
         store.touch(db, self._tables, {who: partition})
-        if self._voice.aloud and next_offset < ledger.mark_of(db, self.name, partition):
+        if self._voice.aloud and next_offset < marks.mark_of(db, self.name, partition):
             return  # Where the mark is reached it is judged with everybody else.
         clock = store.advance_clock(db, self._tables, {partition: EPOCH})
         if ids.is_staff(who[1]):
@@ -151,7 +151,7 @@ class Watcher:
         """
         reached = set(ends)
         if self._voice.aloud:
-            reached = ledger.reached(db, self.name, ends)
+            reached = marks.reached(db, self.name, ends)
         due = {**store.due(db, self._tables, reached), **touched}
         free = {who: at for who, at in due.items() if at in reached and who not in held}
         # Whoever is judged now need not be noted to be judged.

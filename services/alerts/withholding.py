@@ -4,22 +4,22 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, and_, select
 
 from services.alerts import notices, outbox, taking_back
 from services.alerts.alone import alone
-from services.alerts.audience import audience
+from services.alerts.latest import clinics_of
 from services.alerts.ledger import (
     CANCELLED,
+    GIVEN_UP,
     LEDGER,
     NOBODY,
-    PENDING,
     STEPS,
     UNDELIVERABLE,
     WEBHOOK,
 )
 from services.alerts.outbox import Due, due_of
-from shared.alliance.matters import UNKNOWN
+from services.alerts.standing_in import TOLD_ALOUD, instead
 from shared.storage.accounts import Recipient
 from shared.storage.engine import insert_or_nothing
 
@@ -71,34 +71,24 @@ def _tell_instead(
     db: Connection, due: Due, now: datetime, recipients: Sequence[Recipient]
 ) -> None:
     """Tell whoever stands in for the recipient of a cancelled row, where nobody else is told."""
-    others = select(LEDGER.c.recipient).where(
+    its = and_(
         LEDGER.c.organisation == due.organisation,
         LEDGER.c.alert == due.alert,
         LEDGER.c.step == due.step,
         LEDGER.c.channel == WEBHOOK,
-        LEDGER.c.status != CANCELLED,
     )
-    if db.execute(others).first() is not None:
+    others = db.execute(
+        select(LEDGER.c.recipient, LEDGER.c.status).where(its, LEDGER.c.status != CANCELLED)
+    ).all()
+    tried = {row.recipient for row in others if row.status == GIVEN_UP}
+    if any(row.recipient not in tried for row in others):
         return
-    rows = [
-        notices.telling(due, one, status, now)
-        for one, status in _instead(db, due, recipients).items()
-    ]
+    found = {NOBODY: UNDELIVERABLE}
+    if due.kind in TOLD_ALOUD:
+        clinics = clinics_of(due.clinics, due.body)
+        found = instead(recipients, due.body, clinics, concerned(db, due), tried)
+    rows = [notices.telling(due, one, status, now) for one, status in found.items()]
     db.execute(insert_or_nothing(db, LEDGER), rows)
-
-
-def _instead(db: Connection, due: Due, recipients: Sequence[Recipient]) -> dict[str, str]:
-    """Return who is told now that its recipient must not be, each with a status."""
-    who: tuple[str, ...] = ()
-    if due.kind in ("opened", "escalated"):  # Of a correction nobody else has anything to learn.
-        who = audience(
-            recipients,
-            roles=due.body["tell"],
-            clinics={due.body["clinic"] or ""},
-            therapist=due.body["therapist"] or "",
-            concerned=concerned(db, due) - {UNKNOWN},
-        ).recipients
-    return dict.fromkeys(who, PENDING) or {NOBODY: UNDELIVERABLE}
 
 
 def _concerned(db: Connection, organisation: str, alerts: Sequence[str]) -> Sequence[list[str]]:

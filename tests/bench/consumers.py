@@ -10,7 +10,7 @@ from typing import Final
 
 import psutil
 
-from services.alerts import ledger, tables
+from services.alerts import marks, tables
 from services.alerts.bootstrap import EVERY_RULE
 from services.alerts.watcher import Watcher
 from services.cli.serve import COLLECT_AFTER
@@ -150,7 +150,7 @@ def _from_the_beginning(bench: Bench, setting: Setting, findings: Findings) -> N
     source, db, title = setting.source, setting.db, setting.title
     with db.write() as connection:
         for place, end in source.stream.ends(EVENTS).items():
-            ledger.set_mark(connection, tables.CONSUMER, place.number, end)
+            marks.set_mark(connection, tables.CONSUMER, place.number, end)
     bench.say(f"{title}: projections as they serve")
     serving = [setting.meter.spent(source.events, lambda: _read(setting, "projections"))]
     taken = interleaved(

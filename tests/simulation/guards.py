@@ -131,8 +131,8 @@ GUARDS: Final = (
     Guard(
         "nothing-judged-below-the-mark",
         "services/alerts/watcher.py",
-        "            reached = ledger.reached(db, self.name, ends)\n",
-        "            ledger.reached(db, self.name, ends)\n",
+        "            reached = marks.reached(db, self.name, ends)\n",
+        "            marks.reached(db, self.name, ends)\n",
     ),
     Guard(
         "recipients-of-this-organisation",

@@ -1,0 +1,63 @@
+"""What is about several clinics is told to whoever reads for one of them, in whatever way."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from services.alerts.ledger import LEDGER, NOBODY, STEPS, WEBHOOK
+from services.alerts.notices import KINDS
+from shared.storage.engine import Database
+from tests.support import events as an
+from tests.support.alerting import AlertsWorld
+
+HERE, THERE = an.CLINIC, "oak"
+QUIET_DAYS = 3
+
+
+@pytest.fixture
+def world(db: Database, tmp_path: Path) -> Iterator[AlertsWorld]:
+    """Yield a world with two clinics, in which it is the 40th day."""
+    made = AlertsWorld(db, tmp_path)
+    made.arm()
+    made.clock.set(an.on(40))
+    yield made
+    made.close()
+
+
+def silent(world: AlertsWorld, since: float, known: float) -> None:
+    """Let a source that sends for both clinics be silent."""
+    said = {"source": an.SENDER, "clinics": [HERE, THERE]}
+    event = an.an_event("feed.silent", an.on(since), said, client=None, sender="rapport")
+    world.tell(replace(event, recorded_at=an.on(known)))
+
+
+def told(world: AlertsWorld) -> list[str]:
+    """Return who is told of the alert, in whatever way."""
+    asked = select(LEDGER.c.recipient).where(LEDGER.c.alert.in_(
+        select(STEPS.c.alert).where(STEPS.c.kind.not_in(KINDS))))  # fmt: skip
+    with world.db.read() as db:
+        rows = db.scalars(asked.where(LEDGER.c.channel == WEBHOOK, LEDGER.c.recipient != NOBODY))
+        return sorted(rows)
+
+
+@pytest.mark.parametrize("way", ["at once", "summary", "report", "report of an earlier version"])
+def test_each_clinic_is_told(world: AlertsWorld, way: str) -> None:
+    """At once, as history, and after a quiet start: its own leaders, and those of the whole."""
+    whole = world.a_recipient("whole")
+    here = world.a_recipient("here", clinics=[HERE])
+    world.a_recipient("elsewhere", clinics=["ash"])
+    if way.startswith("report"):
+        world.deliver_by(quiet_days=QUIET_DAYS)
+    silent(world, since=20 if way == "summary" else 40, known=40)
+    (alert,) = world.shown()
+    assert alert["clinic"] is None
+    if way != "at once":
+        assert told(world) == []
+    if way.endswith("version"):
+        with world.db.write() as db:
+            db.execute(STEPS.update().values(clinics=None))
+    world.live(QUIET_DAYS + 1)
+    assert told(world) == sorted([whole] if way.endswith("version") else [whole, here])
