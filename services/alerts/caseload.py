@@ -173,7 +173,7 @@ def extracts(history: History) -> list[Extract]:
     """Return what is extracted of one client for each of their therapists."""
     by_therapist: dict[str, list[Phase]] = {}
     for phase in history.phases:
-        if phase.therapist:
+        if phase.therapist and not phase.apart:
             by_therapist.setdefault(phase.therapist, []).append(phase)
         for event in phase.boundary_events:
             if event.concerns:

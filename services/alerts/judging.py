@@ -55,9 +55,9 @@ class _Case:
     concerns: Matters
     facts: Sequence[Envelope]
     latest_recorded: datetime
+    latest_otherwise: datetime
     until: datetime
     present: datetime
-    kept_from: frozenset[str]
 
 
 def judge_client(
@@ -93,11 +93,12 @@ def judge_client(
         concerns=concerns,
         facts=facts,
         latest_recorded=max((one.known_since for one in facts), default=EPOCH),
+        latest_otherwise=max(
+            (one.known_since for one in facts if one.id not in concerns.refs), default=EPOCH
+        ),
         until=until,
         # The partition of another who is read here may be behind what stands here already.
         present=until if every is None else max(until, *(one.recorded_at for one in every)),
-        # That there is such a client at all would say that there is such a matter.
-        kept_from=concerns.kept_from(one.id for one in facts),
     )
     groups: dict[tuple[str, str], list[Phase]] = defaultdict(list)
     for phase in case.history.phases:
@@ -167,7 +168,7 @@ def _judge_phases(case: _Case, phases: Sequence[Phase], rules: Sequence[Rule]) -
     )
     around = replace(around, absorbing=told)
     for rule, parts, held, known in sorted(every, key=lambda one: informative(one[0])):
-        outcome = decide(subject, rule, held, known, around)
+        outcome = decide(subject, rule, held, known, _learnt(case, rule, around))
         if held and (rule.family == COMBINED or rule.name in PEERS):
             absorbing = (*around.absorbing, *absorbing_now(rule, known, outcome, muted))
             around = replace(around, absorbing=absorbing)
@@ -223,7 +224,7 @@ def _told(
 
 def _judge_phase(case: _Case, rule: Rule, phase: Phase, judge: _Judge) -> tuple[Judged, Horizon]:
     ordered = _ordered(case.organisation, rule, phase)
-    if not ordered:
+    if not ordered or (phase.apart and rule.family != "boundary"):
         return Judged((), None), Horizon(case.until)
     stopped = case.history.withdrawn.get(PROCESSING, ())
     ends = [span.start for span in stopped if span.until is None]
@@ -286,14 +287,20 @@ def _judge_orphans(case: _Case, key: Key) -> Found:
 def _circumstances(case: _Case, clinic: str, phases: Sequence[Phase] = ()) -> Circumstances:
     return Circumstances(
         until=case.present,
-        latest_recorded=case.latest_recorded,
+        latest_recorded=case.latest_otherwise,
         history_after=case.organisation.history_after(clinic),
         terms=case.organisation.terms(clinic, case.present, lambda: _heard(case, clinic)),
         actions=case.actions,
         group=lambda held: group_of(held, phases),
-        concerns=lambda events: case.concerns.people(events) | case.kept_from,
+        concerns=case.concerns.people,
         muted=_muted(case),
     )
+
+
+def _learnt(case: _Case, rule: Rule, around: Circumstances) -> Circumstances:
+    """Let rules about boundary matters alone know when one was told of: others give it away."""
+    boundary = rule.family == "boundary"
+    return replace(around, latest_recorded=case.latest_recorded) if boundary else around
 
 
 def _muted(case: _Case) -> bool:

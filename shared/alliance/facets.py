@@ -59,7 +59,7 @@ def facets(history: History, last_at: datetime | None) -> dict[str, Any]:
     rated: dict[str, list[_Evidence]] = {}
     for facet, evidence in _speaking(history, last_at - STEPS * STEP):
         rated.setdefault(facet, []).append(evidence)
-    facts = beside(history.current)
+    facts = beside(one for one in history.phases if one.apart or one in history.current)
     shown = {
         facet: _as_json(facet, rated.get(facet, []), facts.get(facet, []), last_at)
         for facet in FACETS

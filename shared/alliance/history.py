@@ -7,7 +7,7 @@ from datetime import datetime
 from shared.alliance.amendments import WaitingAmendment
 from shared.alliance.cares import care
 from shared.alliance.clinics import Surroundings, surroundings
-from shared.alliance.phases import PhaseDraft, Placed, Thing, place
+from shared.alliance.phases import BOUNDARY, PhaseDraft, Placed, Thing, place
 from shared.alliance.reading import FIRST_WORDS, Conflict, Fact, standing
 from shared.alliance.registers import boundary_event, rating, rupture
 from shared.alliance.sessions import session
@@ -81,8 +81,12 @@ class History:
 
     @property
     def current(self) -> tuple[Phase, ...]:
-        """What is said of the present rests on these: the phases in care, else all."""
-        return tuple(one for one in self.phases if one.in_care) or self.phases
+        """What is said of the present rests on these: the phases in care, else all.
+
+        Not on one apart, of boundary matters alone, where there is any other.
+        """
+        phases = tuple(one for one in self.phases if not one.apart) or self.phases
+        return tuple(one for one in phases if one.in_care) or phases
 
 
 def fold(
@@ -185,10 +189,11 @@ def _consents(facts: Sequence[Fact]) -> tuple[dict[str, tuple[Span, ...]], dict[
 def _cares(
     placed: Placed, things: Mapping[int, "_Things"], around: Surroundings
 ) -> dict[str, Care]:
-    latest: dict[str, tuple[int, str]] = {}
+    latest: dict[str, tuple[bool, int, str]] = {}
     for phase in placed.phases:
-        number, fact = phase.numbered[-1]
-        latest[phase.care] = max(latest.get(phase.care, (-1, "")), (number, fact.data["clinic"]))
+        number, fact = _shaping(phase)[-1]
+        said = (not phase.apart, number, fact.data["clinic"])
+        latest[phase.care] = max(latest.get(phase.care, said), said)
     held: dict[str, list[Session]] = {}
     for phase in placed.phases:
         sessions = things[id(phase)].sessions
@@ -197,7 +202,7 @@ def _cares(
     cares: dict[str, Care] = {}
     for ref in refs:
         facts: Sequence[Fact] = placed.cares.get(ref, [])
-        clinic = latest[ref][1] if ref in latest else facts[-1].data["clinic"]
+        clinic = latest[ref][2] if ref in latest else facts[-1].data["clinic"]
         seen = sorted(held.get(ref, ()), key=lambda one: (one.started_at or one.state_at, one.ref))
         cares[ref] = care(ref, facts, clinic, around.clinics, seen)
     return cares
@@ -212,6 +217,8 @@ def _phases(
     around: Surroundings,
 ) -> tuple[Phase, ...]:
     began: dict[str, PhaseDraft] = {}
+    for draft in sorted(placed.phases, key=lambda one: one.apart):
+        began.setdefault(draft.care, draft)
     return tuple(
         _phase(
             organisation,
@@ -220,7 +227,7 @@ def _phases(
             things[id(draft)],
             cares[draft.care],
             around,
-            first=began.setdefault(draft.care, draft) is draft,
+            first=began[draft.care] is draft,
         )
         for draft in placed.phases
     )
@@ -248,7 +255,8 @@ def _phase(
     first: bool,
 ) -> Phase:
     facts = [fact for _, fact in draft.numbered]
-    clinic = next((fact.data["clinic"] for fact in reversed(facts) if "clinic" in fact.data), "")
+    here = (fact.data["clinic"] for _, fact in reversed(_shaping(draft)) if "clinic" in fact.data)
+    clinic = next(here, "")
     closed = draft.closed_by
     return Phase(
         organisation=organisation,
@@ -273,7 +281,15 @@ def _phase(
             and (closed is None or held.occurred_at <= closed.occurred_at)
         ),
         first=first,
+        apart=draft.apart,
     )
+
+
+def _shaping(draft: PhaseDraft) -> Sequence[tuple[int, Fact]]:
+    """Return what says where a phase is: a boundary matter says so only of one apart."""
+    if draft.apart:
+        return draft.numbered
+    return [one for one in draft.numbered if FIRST_WORDS[one[1].type] != BOUNDARY]
 
 
 def _said_at(rating: Rating) -> tuple[datetime, str, str]:

@@ -7,12 +7,16 @@ another or ``care.ended``. Where the documents are silent:
 - A closed phase takes what still comes about it. A new one opens when care starts again, or when
   a new session is booked or held that is no review or follow-up.
 - Consent, client and record facts are about the client, not about a phase.
+- A boundary matter opens and moves nothing: it stands with the therapist whom it names, and where
+  nothing else does, in a phase apart. So what else is said of the client is the same whether or
+  not there is one, and gives it away to nobody from whom it is kept.
 - Co-therapists open no phase: a session is judged once, with the therapist who leads it.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, Final
 
 from shared.alliance.amendments import KINDS
@@ -29,6 +33,7 @@ OUTSIDE: Final = frozenset({"consent", "client", "record", "alert"})
 
 OPENS_AGAIN: Final = frozenset({"care.referred", "care.started", "care.resumed"})
 AFTERWARDS: Final = frozenset({"review", "follow_up"})
+BOUNDARY: Final = "boundary"
 
 
 @dataclass(slots=True, eq=False)
@@ -38,6 +43,7 @@ class PhaseDraft:
     Attributes:
         numbered: Its facts in fold order, with their place in the order of all.
         opened: Place in fold order of the fact that opened it.
+        apart: Whether it holds boundary matters alone.
     """
 
     care: str
@@ -46,6 +52,7 @@ class PhaseDraft:
     opened: int
     closed_by: Fact | None = None
     numbered: list[tuple[int, Fact]] = field(default_factory=list)
+    apart: bool = False
 
 
 Place = tuple[PhaseDraft | None, str | None]
@@ -75,7 +82,7 @@ class Placed:
 
     Attributes:
         phases: In order of opening.
-        things: In fold order of their first facts; each has its phase.
+        things: In fold order of their first facts, boundary events last; each has its phase.
         cares: Course of care → its ``care.*`` facts.
     """
 
@@ -87,8 +94,9 @@ class Placed:
 def place(facts: Sequence[Fact], around: Surroundings) -> Placed:
     """Place every fact of one client, given in fold order."""
     placing = _Placing(facts, around)
-    for number, fact in enumerate(facts):
-        placing.read(number, fact)
+    matters = [one for one in enumerate(facts) if not placing.read(*one)]
+    for number, fact in matters:
+        placing.put_beside(number, fact)
     return placing.finish()
 
 
@@ -106,22 +114,35 @@ class _Placing:
         self._placed: list[tuple[int, Fact, Place]] = []
         self._cares: dict[str, list[Fact]] = {}
 
-    def read(self, number: int, fact: Fact) -> None:
+    def read(self, number: int, fact: Fact) -> bool:
+        """Place a fact, the next in fold order; return False for one of a boundary matter."""
         word = FIRST_WORDS[fact.type]
         if word == "session":
             self._session(number, fact)
         elif word == "care":
             self._care(number, fact)
-        elif word not in OUTSIDE:
+        elif word not in OUTSIDE and word != BOUNDARY:
             self._other(number, fact, word)
+        return word != BOUNDARY
+
+    def put_beside(self, number: int, fact: Fact) -> None:
+        """Place a fact of a boundary matter, after everything else."""
+        ref = fact.data["boundary_event"]
+        thing = self._by_ref.get((KINDS[BOUNDARY], ref))
+        if thing is None:
+            thing = self._add(KINDS[BOUNDARY], ref, self._beside(number, fact))
+        self._put(number, fact, thing.place)
+        thing.facts.append(fact)
 
     def finish(self) -> Placed:
         for thing in self._things:
             thing.phase = self._resolved(thing.place)
-        for number, fact, there in self._placed:
+        # Matters were placed last, and stand where they belong in time.
+        for number, fact, there in sorted(self._placed, key=itemgetter(0)):
             self._resolved(there).numbered.append((number, fact))
         used = [phase for phase in self._phases if _says_something(phase)]
         for phase in used:
+            phase.apart = all(_is_a_matter(one) for one in phase.numbered)
             phase.opened, phase.opened_at = _opening(phase)
         used.sort(key=lambda phase: (phase.opened_at, phase.opened))
         return Placed(used, self._things, self._cares)
@@ -226,6 +247,20 @@ class _Placing:
             return (self._current(number, fact, care), session)
         return (self._phase(number, fact, care, therapist, again=False), None)
 
+    def _beside(self, number: int, fact: Fact) -> Place:
+        """Return where a matter belongs: with whom it names, else in a phase apart."""
+        data: Any = fact.data
+        session, therapist = data.get("session"), data["therapist"]
+        if therapist in self._named.get(session, ()):
+            return (None, session)
+        care = data.get("care") or self._care_of.get(session, MAIN)
+        theirs = [one for one in self._phases if (one.care, one.therapist) == (care, therapist)]
+        before = [one for one in theirs if one.opened <= number]
+        if not theirs:
+            theirs = [PhaseDraft(care, therapist, fact.occurred_at, number)]
+            self._phases += theirs
+        return (before[-1] if before else theirs[0], None)
+
     def _add(self, kind: str, ref: str | None, there: Place) -> Thing:
         thing = Thing(kind, ref, there)
         self._things.append(thing)
@@ -269,9 +304,14 @@ def _says_something(phase: PhaseDraft) -> bool:
 
 def _opening(phase: PhaseDraft) -> tuple[int, datetime]:
     """Return the first fact that names the therapist: some came to their place only now."""
-    naming = (one for one in phase.numbered if phase.therapist in _names(one[1]))
-    number, first = next(naming, phase.numbered[0])
+    opening = [one for one in phase.numbered if phase.apart or not _is_a_matter(one)]
+    naming = (one for one in opening if phase.therapist in _names(one[1]))
+    number, first = next(naming, opening[0])
     return number, first.occurred_at
+
+
+def _is_a_matter(numbered: tuple[int, Fact]) -> bool:
+    return FIRST_WORDS[numbered[1].type] == BOUNDARY
 
 
 def _names(fact: Fact) -> tuple[str | None, str | None]:

@@ -287,6 +287,7 @@ class Phase:
         supervision: Supervision that its therapist had while it was open.
         facts: Every fact of the phase, in fold order.
         first: Whether its course of care began with it.
+        apart: Whether it holds boundary matters alone: nothing else is with its therapist.
     """
 
     organisation: str
@@ -306,6 +307,7 @@ class Phase:
     closed_by: Fact | None = None
     supervision: tuple[Fact, ...] = ()
     first: bool = True
+    apart: bool = False
     _derived: dict[Callable[["Phase"], Any], Any] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -322,7 +324,9 @@ class Phase:
         """Whether the client is in care here.
 
         What still comes after the end and names no therapist, such as a last questionnaire, is a
-        phase of nobody; without a session it brings nobody back into care.
+        phase of nobody; without a session it brings nobody back into care, nor does a boundary
+        matter.
         """
-        afterwards = not self.therapist and self.care.ended_at is not None and not self.sessions
+        of_none = self.apart or not self.therapist
+        afterwards = of_none and self.care.ended_at is not None and not self.sessions
         return self.closed_at is None and not afterwards

@@ -1,4 +1,4 @@
-"""Alerts of a client of whom only a matter is known: kept from whom the matter concerns."""
+"""Alerts of a client of whom only a matter is known: none but of the matter itself."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -11,7 +11,7 @@ from services.alerts.rule import Family, Verdict
 from shared.alliance.history import Phase
 from shared.storage.engine import Database
 from tests.support import events as an
-from tests.support.alert_rules import Cancelled, a_step, an_episode
+from tests.support.alert_rules import Cancelled, Quiet, a_step, an_episode
 from tests.support.alerting import AlertsWorld, held
 
 EVE, ADA = an.THERAPIST, "th_ada"
@@ -46,15 +46,21 @@ def world(db: Database, tmp_path: Path) -> Iterator[AlertsWorld]:
     made.close()
 
 
-def test_it_is_kept_from_whom_the_matter_concerns(world: AlertsWorld) -> None:
-    """They neither see nor are told of any alert of such a client; others see it."""
+def test_nothing_but_the_matter_is_told(world: AlertsWorld) -> None:
+    """There is no alert of another kind, which would say that there is such a client."""
     world.tell(an.a_boundary_noted(at=an.on(1), concerns=EVE))
     world.tell(an.a_therapist_away("2026-01-10", "2026-03-20", at=an.on(2)))
-    assert world.told() == []
-    assert world.alerts(key=world.a_key("read", person=EVE)) == []
-    assert [one["client"] for one in world.alerts(key=world.a_key("read", person=ADA))] == [
-        an.CLIENT
-    ]
+    assert (world.told(), world.alerts()) == ([], [])
+
+
+def test_a_matter_with_another_therapist_tells_nothing_of_them(world: AlertsWorld) -> None:
+    """A matter puts nobody into their care: that they are away concerns this client not at all."""
+    world.tell(held(0), an.a_boundary_noted(at=an.on(1), therapist=ADA, concerns=EVE))
+    away = an.a_therapist_away("2026-01-10", "2026-03-20", at=an.on(2), therapist=ADA)
+    world.tell(away)
+    assert world.alerts() == []
+    world.tell(an.a_session_held("s9", an.on(3), therapist=ADA))
+    assert [one["therapist"] for one in world.alerts()] == [ADA]
 
 
 def test_it_is_told_where_more_is_known(world: AlertsWorld) -> None:
@@ -63,3 +69,24 @@ def test_it_is_told_where_more_is_known(world: AlertsWorld) -> None:
     world.tell(an.a_therapist_away("2026-01-10", "2026-03-20", at=an.on(2)))
     assert world.told() == [("opened", "pending")]
     assert len(world.alerts(key=world.a_key("read", person=EVE))) == 1
+
+
+class TestHistory:
+    """What was due long ago is history by the client's other facts alone."""
+
+    @pytest.fixture
+    def quiet(self, db: Database, tmp_path: Path) -> Iterator[AlertsWorld]:
+        """Yield a clinic whose deadlines are judged."""
+        made = AlertsWorld(db, tmp_path, rules=(Quiet(),))
+        made.arm()
+        yield made
+        made.close()
+
+    def test_a_matter_makes_no_history(self, quiet: AlertsWorld) -> None:
+        """Told of a matter or not, what fell due is news; by another fact it is not."""
+        told = {"cl_matter": an.a_boundary_noted, "cl_other": an.a_rupture_noted, "cl_none": None}
+        quiet.tell(*(held(0, client=client) for client in told), settle=False)
+        quiet.tell(*(note(at=an.on(60), client=client) for client, note in told.items() if note))
+        quiet.tick(1)
+        found = {one["client"]: one["historical"] for one in quiet.alerts()}
+        assert found == {"cl_matter": False, "cl_other": True, "cl_none": False}

@@ -179,3 +179,21 @@ def test_an_alert_that_stood_on_a_matter_stays_hidden(world: World) -> None:
         )
     assert world.timeline(person=EVE)["alerts"] == []
     assert len(world.timeline(person="th_bob")["alerts"]) == 1
+
+
+def test_a_matter_that_another_team_noted_moves_nobody_in_the_caseload(world: World) -> None:
+    """Nor does one with another therapist: whom it concerns reads what they would without it."""
+    ratings = [an.a_rating(38 - 4 * n, at=an.on(7 * n, 11), therapist=None) for n in range(1, 6)]
+    matters = [
+        an.a_boundary_noted("b0", at=an.on(-3), concerns=EVE),
+        an.a_boundary_noted("b1", at=an.on(50), clinic="hq", concerns=EVE),
+        an.a_boundary_noted("b2", at=an.on(9), therapist="th_ada", concerns=EVE),
+    ]
+    world.tell(an.a_care_event("started", an.on(1)), *ratings)
+    eve: dict[str, Any] = {"person": EVE}
+    here: dict[str, Any] = {"clinics": [an.CLINIC], **eve}
+    before = [world.get("/v1/clients", world.key(**bound)).json for bound in (eve, here)]
+    world.tell(*matters)
+    assert [world.get("/v1/clients", world.key(**bound)).json for bound in (eve, here)] == before
+    assert before[0] == before[1]
+    assert before[0]["clients"][0]["standing"] == "falling"  # type: ignore[index]

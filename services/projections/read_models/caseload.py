@@ -1,6 +1,6 @@
 """One row per client in care: enough to put the worst first without folding anybody again."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -23,9 +23,10 @@ from services.projections.caseload_tables import PLACE
 from services.projections.cursors import beyond
 from services.projections.read_model import Batch, Chart, Charts
 from shared.alliance.history import History, fold_within
-from shared.alliance.matters import UNKNOWN, Matters, matters
+from shared.alliance.matters import BOUNDARY, UNKNOWN, Matters, matters
 from shared.alliance.mergers import NONE
 from shared.alliance.standing import by_raters
+from shared.alliance.things import Phase
 from shared.clock import to_micros
 from shared.envelope import Envelope
 from shared.errors import blamed_on
@@ -252,8 +253,13 @@ def _row(history: History) -> dict[str, Any]:
         "client": history.client,
         "standing": client.state if client else "unknown",
         "last_held": None if last_held is None else to_micros(last_held),
-        "since": to_micros(last_held or history.phases[0].opened_at),
+        "since": to_micros(last_held or _first(history.phases).opened_at),
     }
+
+
+def _first(phases: Sequence[Phase]) -> Phase:
+    """Return the first phase; one apart, which may be kept from a reader, after all others."""
+    return next((one for one in phases if not one.apart), phases[0])
 
 
 def _places(history: History, partition: int) -> list[dict[str, Any]]:
@@ -262,7 +268,8 @@ def _places(history: History, partition: int) -> list[dict[str, Any]]:
         return []
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for phase in history.phases:
-        clinics = {fact.data["clinic"] for fact in phase.facts if "clinic" in fact.data}
+        facts = [one for one in phase.facts if phase.apart or not one.type.startswith(BOUNDARY)]
+        clinics = {fact.data["clinic"] for fact in facts if "clinic" in fact.data}
         for clinic in clinics | {phase.clinic.ref}:
             # Where a phase was before it moved, it is in care no longer.
             here = phase.in_care and clinic == phase.clinic.ref
