@@ -1,4 +1,14 @@
-"""The individuals control chart: is a value out of its own series' ordinary?"""
+"""The individuals control chart: is a value out of its own series' ordinary?
+
+Of 30, 32, 31, 33, 34 the moving ranges are 2, 1, 2, 1: their mean is 1.5, σ̂ = 1.5 ÷ 1.128 =
+1.33, the centre 32 and the limits 32 ∓ 3·1.33:
+
+>>> chart = individuals_chart([30, 32, 31, 33, 34])
+>>> round(chart.sigma, 2), [round(limit, 2) for limit in chart.limits]
+(1.33, [28.01, 35.99])
+>>> chart.place(29), chart.place(28)
+('warning', 'signal')
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

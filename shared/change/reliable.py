@@ -9,6 +9,18 @@ clinically significant when the person also passed from the clinical to the func
 
 Sources: Jacobson & Truax 1991, J Consult Clin Psychol 59:12-19; the variants as Claus et al.
 define them, J Stat Softw 111(1), with their R package clinicalsignificance.
+
+The example of Jacobson and Truax: SD 7.5, r .80, so SE = 7.5·√.2 = 3.35 and S_diff = 4.74; who
+goes from 32.5 to 47.5 has an RCI of 15 ÷ 4.74, beyond 1.96, and is past cut-off b but not yet
+past c:
+
+>>> round(standard_error(7.5, 0.8), 2), round(reliable_change(7.5, 0.8, z=1), 2)
+(3.35, 4.74)
+>>> round((47.5 - 32.5) / reliable_change(7.5, 0.8, z=1), 2)
+3.16
+>>> clinical, functional = Population(40, 7.5), Population(60, 7.5)
+>>> [cutoff(kind, "higher", clinical, functional) for kind in ("a", "b", "c")]
+[55.0, 45.0, 50.0]
 """
 
 import math
@@ -28,7 +40,8 @@ CATEGORIES: Final[tuple[Category, ...]] = (
     "recovered", "improved", "unchanged", "deteriorated", "harmed",
 )  # fmt: skip
 PUBLISHED_Z: Final[Mapping[float, float]] = {0.95: 1.96, 0.90: 1.645}
-"""As the papers print them; other levels of confidence are computed."""
+"""As the papers print them; other levels of confidence are computed. Software may take the quantile
+itself (1.959964), and for Hageman–Arrindell 1.644854 instead of 1.65."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,13 @@ a slow fall and a repair are defined here is our own, and not validated:
   sessions*.
 - It is *repaired* when one of the next three ratings is back at the level before, *unrepaired*
   when none of them is, and *open* while fewer than three have come.
+
+After 36, 37, 36 (level 36) come 34 and 31: a fall of 5, of which no step is as large as 4. Two
+ratings later 37 repairs it:
+
+>>> (found,) = ruptures([36, 37, 36, 34, 31, 33, 37], threshold=4)
+>>> found.level, found.depth, found.in_one_step, found.state, found.repaired_at
+(36, 5, False, 'repaired', 6)
 """
 
 from collections.abc import Iterator, Sequence

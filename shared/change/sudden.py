@@ -12,6 +12,15 @@ A missing value lowers the degrees of freedom (Lutz et al. 2013; Wiedemann et al
 x_{n+1}, an interval is *not analysable*. Losses are the mirror image, with all three criteria (the
 R package's own second criterion lets every loss pass); of a scale on which higher is better, a
 rise is the gain.
+
+From 32, 31, 33 to 5, 6, 7: a fall of 28 points, more than a quarter of 33; the means are 32 and 6,
+both SDs are 1, and 26 is more than t(0.975; 4) · 1 = 2.776:
+
+>>> found = intervals([32, 31, 33, 5, 6, 7], -1, Criteria(points=7))[2]
+>>> found.change, found.large, found.substantial, found.stable, found.met
+(-28, True, True, True, True)
+>>> round(critical_value(0.05, 4), 3)
+2.776
 """
 
 import math

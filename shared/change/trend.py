@@ -1,6 +1,16 @@
 """Trends: which way do values go, and is it more than chance?
 
 Own code because it runs at every judgement; tests hold it to scipy and pymannkendall.
+
+Of 36, 35, 35.5, 33 one pair rises and five fall: S = −4. Of the 24 orders of four values four
+have at most one rising pair, so p = 4 ÷ 24. The six slopes in order are −2.5, −1, −1, −1, −0.25
+and 0.5; the median is −1:
+
+>>> test = mann_kendall([36, 35, 35.5, 33])
+>>> test.s, round(test.p_falling, 4)
+(-4, 0.1667)
+>>> theil_sen([1, 2, 3, 4], [36, 35, 35.5, 33]).slope
+-1.0
 """
 
 import math
