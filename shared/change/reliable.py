@@ -40,8 +40,8 @@ CATEGORIES: Final[tuple[Category, ...]] = (
     "recovered", "improved", "unchanged", "deteriorated", "harmed",
 )  # fmt: skip
 PUBLISHED_Z: Final[Mapping[float, float]] = {0.95: 1.96, 0.90: 1.645}
-"""As the papers print them; other levels of confidence are computed. Software may take the quantile
-itself (1.959964), and for Hageman–Arrindell 1.644854 instead of 1.65."""
+"""As the papers print them; other levels of confidence are computed. Software may take the
+quantile itself (1.959964), and for Hageman–Arrindell 1.644854 instead of 1.65."""
 
 
 @dataclass(frozen=True, slots=True)
