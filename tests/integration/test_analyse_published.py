@@ -13,6 +13,7 @@ from tests.support.published import (
     CLAUS_HAMD,
     CLOUD_SEEDING,
     FLOW_RATES,
+    GRAYBILL,
     LOAN_COSTS,
     SUDDEN_GAINS,
     SUDDEN_GAINS_FOUND,
@@ -150,3 +151,11 @@ def test_trends_of_hollander_and_wolfe(tmp_path: Path) -> None:
     said = run(tmp_path, tuna, "--method", "trend")["rows"][0]
     assert (said["s"], round(said["p"], 4), said["exact"]) == (26 - 10, 0.1194, True)
     assert round(said["tau"], 7) == 0.4444444
+
+
+def test_the_example_of_sen(tmp_path: Path) -> None:
+    """Slope 4, and three slopes are left out on each side at 93 %."""
+    rows = [("a", at, value) for at, value in GRAYBILL]
+    said = run(tmp_path, rows, "--method", "trend", "--confidence", "0.93")["rows"][0]
+    found = (said["slope_per_occasion"], said["low"], said["high"])
+    assert found == pytest.approx((4, 26 / 7, 35 / 8))

@@ -92,3 +92,9 @@ TUNA: Final[Sequence[tuple[float, float]]] = (
 )  # fmt: skip
 """Hunter L and panel score of nine lots (Hollander & Wolfe, example 8.1): 26 pairs rise, p .1194,
 as the help of R's cor.test prints them."""
+
+GRAYBILL: Final[Sequence[tuple[float, float]]] = (
+    (1, 9), (2, 15), (3, 19), (4, 20), (10, 45), (12, 55), (18, 78),
+)  # fmt: skip
+"""Times and values (Graybill, in Sen 1968, J Am Stat Assoc 63:1379-1389): slope 4, and from 26/7 to
+35/8 with a confidence of 93 %."""
