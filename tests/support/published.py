@@ -96,5 +96,5 @@ as the help of R's cor.test prints them."""
 GRAYBILL: Final[Sequence[tuple[float, float]]] = (
     (1, 9), (2, 15), (3, 19), (4, 20), (10, 45), (12, 55), (18, 78),
 )  # fmt: skip
-"""Times and values (Graybill, in Sen 1968, J Am Stat Assoc 63:1379-1389): slope 4, and from 26/7 to
-35/8 with a confidence of 93 %."""
+"""Times and values (Graybill, in Sen 1968, J Am Stat Assoc 63:1379-1389): slope 4, and from 26/7
+to 35/8 with a confidence of 93 %."""
