@@ -167,6 +167,15 @@ def test_a_wide_table_has_a_line_for_each_client(analyse: Analyse) -> None:
     assert same["rows"] == said["rows"]
 
 
+@pytest.mark.parametrize("wide", ["post,pre", "s10,s2", "2026-02-01,2026-01-01", "FU,post"])
+def test_columns_are_in_the_order_in_which_they_were_named(analyse: Analyse, wide: str) -> None:
+    """Whatever their names seem to say: who names them knows."""
+    said = found(analyse(f"client,{wide}\na,9,2\n", "--method", "jacobson-truax", "--better",
+                         "lower", "--reliable-change", "3", "--wide", wide, "--json"))  # fmt: skip
+    row = said["rows"][0]
+    assert ([row["before"], row["after"]], row["post"]) == (wide.split(","), 2)
+
+
 def test_a_wide_table_that_cannot_be_read(analyse: Analyse) -> None:
     """A column that is not there, a client who has two lines: each is said."""
     asked = ("--method", "trend", "--client", "id", "--wide", "s1,s3")

@@ -60,6 +60,14 @@ class Order:
     notes: tuple[str, ...] = ()
 
 
+def as_told(names: Sequence[str], dates: DateOrder | None = None) -> Order:
+    """Return the order in which somebody named occasions; spaced as they say where that agrees."""
+    for times in (_numbers(names), days := _days(names, dates), _numbered(names)):
+        if times is not None and all(times[one] < times[after] for one, after in pairwise(names)):
+            return Order(times, "days" if times is days else "occasions")
+    return Order({name: float(at) for at, name in enumerate(names)}, "occasions")
+
+
 def ordered(by_client: Iterable[Sequence[str]], dates: DateOrder | None = None) -> Order:
     """Return the order of all occasions of a table.
 

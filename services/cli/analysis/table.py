@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Final, TextIO
 
-from services.cli.analysis.occasions import Unit, number, ordered
+from services.cli.analysis.occasions import Unit, as_told, number, ordered
 from services.cli.analysis.scores import Notation
 
 DELIMITERS: Final = ",;\t"
@@ -139,7 +139,7 @@ def read(
     faults = faults or reading.notation.codes(reading.values)
     if faults:
         raise TableFault(faults[:LISTED])
-    return _in_order(reading)
+    return _in_order(reading, columns.wide)
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,9 +258,13 @@ def _take_score(
     return []
 
 
-def _in_order(reading: _Reading) -> ScoreTable:
+def _in_order(reading: _Reading, wide: Sequence[str]) -> ScoreTable:
     """Order each client's scores; refuse two scores of one client at one occasion."""
-    order = ordered((list(scores) for scores in reading.found.values()), reading.notation.dates)
+    dates = reading.notation.dates
+    if wide:
+        order = as_told([reading.notation.occasion(name) for name in wide], dates)
+    else:
+        order = ordered((list(scores) for scores in reading.found.values()), dates)
     labels: dict[float, str] = {}
     for occasion, time in order.times.items():
         labels.setdefault(time, occasion)
