@@ -180,5 +180,11 @@ def test_a_wide_table_that_cannot_be_read(analyse: Analyse) -> None:
     """A column that is not there, a client who has two lines: each is said."""
     asked = ("--method", "trend", "--client", "id", "--wide", "s1,s3")
     assert "there is no column 's3'; it has: id, age, s1" in analyse(WIDE, *asked).stderr
+    odd = analyse("id,s1,s2\na,9,x\nb,8,\n", "--method", "trend", "--client", "id", "--wide",
+                  "s1,s2")  # fmt: skip
+    assert "line 2, column s2: the score 'x' is not a number" in odd.stderr
+    code = analyse("id,s1,s2\na,9,8\nb,8,-99\n", "--method", "trend", "--client", "id", "--wide",
+                   "s1,s2")  # fmt: skip
+    assert "line 3, column s2: the score -99 looks like a code" in code.stderr
     twice = analyse("id,s1\na,9\na,8\n", "--method", "trend", "--client", "id", "--wide", "s1")
     assert "client a has occasion s1 in line 2 as well" in twice.stderr

@@ -60,13 +60,13 @@ class Notation:
         plain = written.replace(self.point, ".")
         return plain if self.point != "." and number(plain) is not None else written
 
-    def codes(self, scores: Mapping[float, int]) -> list[str]:
+    def codes(self, scores: Mapping[float, str]) -> list[str]:
         """Return what is wrong with scores that look like codes for missing ones.
 
         A code is one only beside other scores: the only one below 0, or more than twice any other.
 
         Args:
-            scores: The line of the first of each value.
+            scores: Where the first of each value stands, such as ``line 3``.
         """
         if self.missing is not None:
             return []
@@ -76,9 +76,9 @@ class Notation:
         lowest, highest = min(others), TOO_LARGE * max(*others, 0.0)
         odd = [one for one in scores if one in CODES and (one < 0 <= lowest or one > highest)]
         return [
-            f"line {scores[score]}: the score {score:g} looks like a code for a missing one:"
+            f"{scores[score]}: the score {score:g} looks like a code for a missing one:"
             f" --missing {score:g} if it is; --missing NA if it is a score"
-            for score in sorted(odd, key=scores.__getitem__)
+            for score in odd
         ]
 
     def _missing_numbers(self) -> set[float]:

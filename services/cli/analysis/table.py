@@ -150,13 +150,13 @@ class _Reading:
         notation: How it is written.
         found: Scores by client and occasion.
         lines: The line of each.
-        values: The line of the first of each value.
+        values: Where the first of each value stands, in the order of the lines.
     """
 
     notation: Notation
     found: dict[str, dict[str, float | None]]
     lines: dict[tuple[str, str], int]
-    values: dict[float, int]
+    values: dict[float, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,12 +236,13 @@ def _take(line: int, row: Sequence[str], places: _Places, reading: _Reading) -> 
     for at, score in places.scores:
         occasion = row[at] if isinstance(at, int) else at
         told = (row[places.client].strip(), occasion.strip(), row[score].strip())
-        faults += _take_score(line, *told, reading)
+        place = f"line {line}" if isinstance(at, int) else f"line {line}, column {at}"
+        faults += _take_score(line, place, *told, reading)
     return faults
 
 
 def _take_score(
-    line: int, client: str, occasion: str, written: str, reading: _Reading
+    line: int, place: str, client: str, occasion: str, written: str, reading: _Reading
 ) -> list[str]:
     if not client or not occasion:
         return [f"line {line}: the {'client' if not client else 'occasion'} is empty"]
@@ -251,9 +252,9 @@ def _take_score(
         return [f"line {line}: client {client} has occasion {occasion} in line {before} as well"]
     score = reading.notation.score(written)
     if isinstance(score, str):
-        return [f"line {line}: the score {written!r} {score}"]
+        return [f"{place}: the score {written!r} {score}"]
     if score is not None:
-        reading.values.setdefault(score, line)
+        reading.values.setdefault(score, place)
     reading.found.setdefault(client, {})[occasion] = score
     return []
 
