@@ -188,3 +188,22 @@ def test_a_wide_table_that_cannot_be_read(analyse: Analyse) -> None:
     assert "line 3, column s2: the score -99 looks like a code" in code.stderr
     twice = analyse("id,s1\na,9\na,8\n", "--method", "trend", "--client", "id", "--wide", "s1")
     assert "client a has occasion s1 in line 2 as well" in twice.stderr
+
+
+def test_groups_are_counted_apart_and_measured_together(analyse: Analyse) -> None:
+    """Categories of each arm stand beside those of all; SD and mean are everybody's."""
+    table = ("client,arm,occasion,score\na,TAU,1,20\na,TAU,2,19\nb,PA,1,24\nb,PA,2,4\n"
+             "c,PA,1,18\nc,PA,2,NA\n")  # fmt: skip
+    asked = ("--method", "jacobson-truax", "--better", "lower", "--reliability", "0.8", "--json")
+    said, alone = (found(analyse(table, *asked, *more)) for more in (("--group", "Arm"), ()))
+    assert said["used"] == alone["used"]
+    assert [row["group"] for row in said["rows"]] == ["TAU", "PA", "PA"]
+    assert said["summary"]["unchanged_in_TAU"] == "1 of 1 (100.00 %)"
+    assert said["summary"]["improved_in_PA"] == "1 of 1 (100.00 %)"
+    assert said["summary"]["not_analysable_in_PA"] == 1
+    course = found(analyse(table, "--method", "trend", "--group", "arm", "--json"))
+    assert [row["group"] for row in course["rows"]] == ["TAU", "PA", "PA"]
+    for twice, why in (("a,PA,2,19", "line 3: client a is in group PA, and in TAU in line 2"),
+                       ("a,,2,19", "line 3: the group is empty")):  # fmt: skip
+        odd = analyse(table.replace("a,TAU,2,19", twice), *asked, "--group", "arm")
+        assert why in odd.stderr

@@ -30,7 +30,8 @@ def _changes(table: ScoreTable, choices: Choices, *, method: str) -> Found:
     line = line_of(method, sample, choices)
     rows = [_row(client, pair, seen, line) for client, pair in pairs.items()]
     used = {"better": choices.better, **seen.used, **line.used}
-    return Found(used, rows, _categories(rows), _notes(line, [pre for pre, _ in both]))
+    summary = {**_categories(rows), **_by_group(table, rows)}
+    return Found(used, rows, summary, _notes(line, [pre for pre, _ in both]))
 
 
 def _notes(line: Line, before: Sequence[float]) -> list[str]:
@@ -160,6 +161,21 @@ def _categories(rows: Sequence[Row]) -> Row:
     shares: Row = {one: share(counted[one], analysed) for one in CATEGORIES if analysed}
     return {"clients": len(rows), "analysed": analysed,
             "not_analysable": counted[NOT_ANALYSABLE], **shares}  # fmt: skip
+
+
+def _by_group(table: ScoreTable, rows: Sequence[Row]) -> Row:
+    """Return each group's own counts; what they were compared with comes from everybody."""
+    group_of = {course.client: course.group for course in table.courses}
+    by_group: dict[str, list[Row]] = {}
+    for row in rows:
+        if (group := group_of[row["client"]]) is not None:
+            by_group.setdefault(group, []).append(row)
+    return {
+        f"{one}_in_{group}": value
+        for group, own in by_group.items()
+        for one, value in _categories(own).items()
+        if one != "clients"
+    }
 
 
 CHANGES: Final[Mapping[str, Callable[[ScoreTable, Choices], Found]]] = {

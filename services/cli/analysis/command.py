@@ -3,7 +3,7 @@
 import csv
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, TextIO, get_args
 
@@ -44,6 +44,11 @@ _SHARE: Final = click.FloatRange(0, 1, min_open=True, max_open=True)
     metavar="COLUMN,COLUMN,…",
     help="Columns of scores, in order, of a table with a line for each client, such as pre,post;"
     " instead of --occasion and --score.",
+)
+@click.option(
+    "--group",
+    help="Column of the client's group, such as an arm of a trial: it stands in each row, and the"
+    " categories of a reliable change are counted in each as well.",
 )
 @click.option(
     "--delimiter",
@@ -202,7 +207,9 @@ def analyse(
     if as_json and as_csv:
         raise click.UsageError("--json, --csv: take one")
     wide = tuple(name.strip() for name in (options["wide"] or "").split(",") if name.strip())
-    columns = Columns(options["client"], options["occasion"], options["score"], wide)
+    columns = Columns(
+        options["client"], options["occasion"], options["score"], wide, options["group"]
+    )
     try:
         table = read(file, columns, options["delimiter"], notation_of(options))
         found = METHODS[method](table, choices_of(method, options))
@@ -216,10 +223,20 @@ def analyse(
         ) from error
     except Undecided as error:
         raise click.UsageError(str(error)) from error
-    found = replace(found, notes=[*table.notes, *found.notes])
+    found = replace(
+        found, notes=[*table.notes, *found.notes], rows=_with_groups(table, found.rows)
+    )
     for note in found.notes:
         click.echo(note, err=True)
     _print(method, found, decimals, as_json=as_json, as_csv=as_csv)
+
+
+def _with_groups(table: ScoreTable, rows: Sequence[Row]) -> Sequence[Row]:
+    """Return rows with each client's group beside them, where the table has groups."""
+    groups = {course.client: course.group for course in table.courses}
+    if not any(groups.values()):
+        return rows
+    return [{"client": row["client"], "group": groups[row["client"]], **row} for row in rows]
 
 
 def _delimiter(said: str | None) -> str | None:

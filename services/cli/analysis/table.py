@@ -33,12 +33,14 @@ class Columns:
         score: The score there.
         wide: The scores of a table with a line for each client, in the order of their occasions;
             where given, the two before are not looked at.
+        group: Which group the client belongs to, such as an arm of a trial; None: not looked at.
     """
 
     client: str
     occasion: str
     score: str
     wide: tuple[str, ...] = ()
+    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +52,14 @@ class Course:
         occasions: As the table first writes them: 1 and 1.0 are one occasion.
         times: The same as numbers, in the table's unit.
         scores: None where the table says that it is missing.
+        group: Which group the client belongs to; None where no column of groups was named.
     """
 
     client: str
     occasions: tuple[str, ...]
     times: tuple[float, ...]
     scores: tuple[float | None, ...]
+    group: str | None = None
 
     @property
     def scored(self) -> list[tuple[str, float, float]]:
@@ -122,7 +126,7 @@ def read(
     if not first.strip():
         raise TableFault(["the table is empty: it needs a line with the names of its columns"])
     delimiter = delimiter or max(DELIMITERS, key=first.count)
-    reading = _Reading(notation or Notation(), {}, {}, {})
+    reading = _Reading(notation or Notation(), {}, {}, {}, {})
     faults: list[str] = []
     lines = _lines(chain([first], text), delimiter, before)
     try:
@@ -151,12 +155,14 @@ class _Reading:
         found: Scores by client and occasion.
         lines: The line of each.
         values: Where the first of each value stands, in the order of the lines.
+        groups: Each client's group, and the line that says so.
     """
 
     notation: Notation
     found: dict[str, dict[str, float | None]]
     lines: dict[tuple[str, str], int]
     values: dict[float, str]
+    groups: dict[str, tuple[str, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,17 +173,19 @@ class _Places:
         client: Index of the client.
         scores: (index of the occasion, or its name; index of the score) of each score.
         named: How many columns the first line names.
+        group: Index of the group, where there is one.
     """
 
     client: int
     scores: tuple[tuple[int | str, int], ...]
     named: int
+    group: int | None = None
 
     @property
     def least(self) -> int:
         """How many columns a line needs."""
         numbers = (one for pair in self.scores for one in pair if isinstance(one, int))
-        return max(self.client, *numbers) + 1
+        return max(self.client, self.group or 0, *numbers) + 1
 
 
 def _places(names: Sequence[str], columns: Columns) -> _Places:
@@ -186,6 +194,8 @@ def _places(names: Sequence[str], columns: Columns) -> _Places:
         wanted += [("wide", name) for name in columns.wide]
     else:
         wanted += [("occasion", columns.occasion), ("score", columns.score)]
+    if columns.group is not None:
+        wanted.append(("group", columns.group))
     found = [_called(name, names) for _, name in wanted]
     faults = [
         f"there is no column {name!r}; it has: {', '.join(names)}. Name yours with --{option}"
@@ -201,9 +211,10 @@ def _places(names: Sequence[str], columns: Columns) -> _Places:
     if faults:
         raise TableFault(faults)
     client, *others = (called[0] for called in found)
+    group = None if columns.group is None else others.pop()
     if columns.wide:
-        return _Places(client, tuple(zip(columns.wide, others, strict=True)), len(names))
-    return _Places(client, ((others[0], others[1]),), len(names))
+        return _Places(client, tuple(zip(columns.wide, others, strict=True)), len(names), group)
+    return _Places(client, ((others[0], others[1]),), len(names), group)
 
 
 def _called(name: str, names: Sequence[str]) -> list[int]:
@@ -233,12 +244,25 @@ def _take(line: int, row: Sequence[str], places: _Places, reading: _Reading) -> 
             " are separated by ;"
         ]
     faults: list[str] = []
+    if places.group is not None:
+        faults += _take_group(line, row[places.client].strip(), row[places.group].strip(), reading)
     for at, score in places.scores:
         occasion = row[at] if isinstance(at, int) else at
         told = (row[places.client].strip(), occasion.strip(), row[score].strip())
         place = f"line {line}" if isinstance(at, int) else f"line {line}, column {at}"
         faults += _take_score(line, place, *told, reading)
     return faults
+
+
+def _take_group(line: int, client: str, group: str, reading: _Reading) -> list[str]:
+    if not group:
+        return [f"line {line}: the group is empty"]
+    first, before = reading.groups.setdefault(client, (group, line))
+    if first != group:
+        return [
+            f"line {line}: client {client} is in group {group}, and in {first} in line {before}"
+        ]
+    return []
 
 
 def _take_score(
@@ -281,7 +305,8 @@ def _in_order(reading: _Reading, wide: Sequence[str]) -> ScoreTable:
             if times[at] == times[at - 1]
         ]
         named = tuple(labels[time] for time in times)
-        courses.append(Course(client, named, times, tuple(scores[one] for one in own)))
+        group, _ = reading.groups.get(client, (None, 0))
+        courses.append(Course(client, named, times, tuple(scores[one] for one in own), group))
     if faults:
         raise TableFault(faults[:LISTED])
     every = tuple(labels[time] for time in sorted(labels))
