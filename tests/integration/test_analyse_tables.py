@@ -116,6 +116,7 @@ def test_an_export_with_the_newest_line_first_turns_no_change_round(analyse: Ana
         ("client,occasion,score\na,1,99\n", ("--instrument", "phq-9"), "--missing 99"),
         ('client,occasion,note,score\na,1,"x\ny",2\na,2,,x\n', (), "line 4: the score 'x'"),
         ("client,occasion,score,Score\na,1,1,2\n", ("--score", "SCORE"), "several columns"),
+        ("client,occasion,score\na,1,1\nMean,,1\n", (), "line 3: 'Mean' seems to be no client"),
         ("client|occasion|score\na|1|1\n", (), "what separates them? --delimiter"),
     ],
 )  # fmt: skip

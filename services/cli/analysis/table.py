@@ -10,6 +10,9 @@ from services.cli.analysis.occasions import Unit, as_told, number, ordered
 from services.cli.analysis.scores import Notation
 
 DELIMITERS: Final = ",;\t"
+TOTALS: Final = frozenset({"mean", "average", "median", "sum", "total", "totals", "grand total"})
+"""Names of no client: spreadsheets end with such lines (own list)."""
+
 LISTED: Final = 10
 """Faults that are told at once."""
 
@@ -243,6 +246,8 @@ def _take(line: int, row: Sequence[str], places: _Places, reading: _Reading) -> 
             " Give each a name; a score with a decimal comma stands in quotes, or its columns"
             " are separated by ;"
         ]
+    if row[places.client].strip().casefold() in TOTALS:
+        return [f"line {line}: {row[places.client].strip()!r} seems to be no client: take it out"]
     faults: list[str] = []
     if places.group is not None:
         faults += _take_group(line, row[places.client].strip(), row[places.group].strip(), reading)
