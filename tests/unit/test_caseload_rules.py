@@ -228,7 +228,7 @@ def pattern(*clients: list[Envelope]) -> Verdict:
 
 @pytest.mark.parametrize(
     ("severities", "days", "speaks"),
-    [((2, 2), 364, True), ((2, 2), 365, False), ((2, 1), 30, False), ((2, None), 30, False),
+    [((2, 2), 365, True), ((2, 2), 366, False), ((2, 1), 30, False), ((2, None), 30, False),
      ((4, 3), 30, True)],
 )  # fmt: skip
 def test_two_clients_within_a_year(

@@ -23,7 +23,7 @@ class BoundaryPatternTherapist:
     """
 
     name: str = "boundary-pattern-therapist"
-    version: int = 1
+    version: int = 2
     family: Family = "boundary"
     title: str = "Boundary events with several clients were noted within a year"
     needs: frozenset[str] = frozenset({"boundary"})
@@ -60,7 +60,7 @@ class BoundaryPatternTherapist:
         moments: list[Moment] = []
         for at in sorted({since for since, _ in counting}):
             begin = at - timedelta(days=chosen["within_days"])
-            some = [one for since, one in counting if since <= at and begin < one.noted_at]
+            some = [one for since, one in counting if since <= at and begin <= one.noted_at]
             found = _found(at, some, chosen)
             moments += [found] if found else []
         for at in sorted({one.closed_at for _, one in counting if one.closed_at is not None}):
