@@ -6,6 +6,7 @@ The methods are those of ``shared.change``; here they meet an instrument's publi
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from statistics import fmean
 from typing import Literal
 
 from shared.change import trend
@@ -76,7 +77,7 @@ class Chart:
 
     @property
     def sigma(self) -> float:
-        """Mean moving range of the baseline ÷ 1.128, at least the instrument's SEM."""
+        """Mean moving range of the baseline ÷ 1.128, at least the instrument's SEM; 0 if flat."""
         return self.chart.sigma
 
     def place(self, value: float) -> Place:
@@ -131,11 +132,12 @@ def control_chart(scores: Sequence[float], scale: Scale) -> Chart | None:
     """Return the limits that the first five scores of a series set.
 
     Returns:
-        None with fewer than five, for a descriptive scale, and where the baseline is flat and no
-        SEM is known: a flat course must not fire on a small wobble.
+        None with fewer than five, and for a descriptive scale. Where the baseline is flat and no
+        SEM is known, σ̂ is 0: whoever judges by it asks for a least fall besides (a tenth of the
+        scale), as a flat course must not fire on a small wobble, and must on a large fall.
     """
     baseline = scores[:BASELINE]
     if len(baseline) < BASELINE or scale.direction == "descriptive":
         return None
-    found = individuals_chart(baseline, scale.sem or 0.0)
-    return None if found is None else Chart(found, -1 if scale.direction == "higher" else 1)
+    found = individuals_chart(baseline, scale.sem or 0.0) or AnyChart(fmean(baseline), 0.0)
+    return Chart(found, -1 if scale.direction == "higher" else 1)

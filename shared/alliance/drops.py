@@ -50,7 +50,7 @@ def needed(series: Series, sigmas: float, fall_percent: float) -> Needed | None:
 
     The instrument's reliable change; where none is published, so many σ̂ of the client's own first
     five ratings, and so many percent of the scale: who rates evenly would else be told of at every
-    wobble (own, not validated).
+    wobble, and whose first five are all the same, of none (own, not validated).
     """
     change = series.scale.reliable_change
     if change is not None:
@@ -62,6 +62,8 @@ def needed(series: Series, sigmas: float, fall_percent: float) -> Needed | None:
     least = (series.scale.maximum - series.scale.minimum) * fall_percent / 100
     if varies < least:
         return Needed(least, BASELINE, f"{figure(fall_percent)} % of the scale")
+    if not varies:
+        return None
     return Needed(varies, BASELINE, f"{figure(sigmas)} times the client's own variation")
 
 

@@ -121,14 +121,16 @@ def test_control_chart_is_the_individuals_chart() -> None:
 
 
 def test_control_chart_is_floored_at_the_sem() -> None:
-    """A flat course has limits as wide as the instrument's noise, or none if unknown."""
+    """A flat course has limits as wide as the instrument's noise, or no width if unknown."""
     flat = control_chart([12.0] * 5, leading("phq-9"))
     assert flat is not None
     assert flat.sigma == pytest.approx(6 / (1.96 * 2**0.5))
     assert flat.place(12 + 2) == "ordinary"
     assert flat.place(12 + 7) == "signal"
     assert flat.place(12 - 12) == "ordinary"
-    assert control_chart([36.0] * 5, leading("srs-3")) is None
+    level = control_chart([36.0] * 5, leading("srs-3"))
+    assert level is not None
+    assert (level.centre, level.sigma) == (36, 0)
     assert control_chart([36.0, 35.0, 36.0, 35.0], leading("srs-3")) is None
     assert control_chart([], leading("srs-3")) is None
 

@@ -54,15 +54,23 @@ def noted(what: str, day: float, **data: object) -> Envelope:
         ((37, 36.1), []),
         ((36,), []),
         ((), []),
-        ((30, 30, 30, 30, 30, 20), [["information"]]),
+        ((40, 40, 40, 40, 40, 36), [["attention"]]),
+        ((40, 40, 40, 40, 40, 36.1), [["information"]]),
+        ((40, 40, 40, 40, 20), [["information"]]),
         ((40, 20), [["information"]]),
     ],
 )
 def test_a_drop_counts_against_the_clients_own_variation(
     totals: tuple[float, ...], expected: list[list[str]]
 ) -> None:
-    """3 σ̂ below the median of the three before; a flat course has no variation to compare with."""
+    """3 σ̂ below the median of the three before, and a tenth of the scale; if flat, that alone."""
     assert urgencies(judged(AllianceDrop(), *ratings(*totals), _anchor()).episodes) == expected
+
+
+def test_without_a_least_fall_a_flat_course_is_not_analysable() -> None:
+    """Where a clinic asks for no tenth of the scale, nothing is said of who rated evenly."""
+    even = ratings(40, 40, 40, 40, 40, 40, 39.9)
+    assert judged(AllianceDrop(), *even, fall_percent=0).episodes == ()
 
 
 def test_a_drop_clears_by_two_ratings_without_one() -> None:

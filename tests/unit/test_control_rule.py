@@ -35,7 +35,15 @@ def test_it_clears_by_two_ratings_within_the_limit() -> None:
     assert episode.cleared_at is not None
 
 
-def test_the_first_five_and_a_flat_course_are_not_judged() -> None:
-    """They set the limits; where they are all the same, there are none."""
+def test_the_first_five_are_not_judged() -> None:
+    """They set the limits."""
     assert judged(RULE, *ratings(36, 37, 36, 37, 20)).episodes == ()
-    assert judged(RULE, *ratings(36, 36, 36, 36, 36, 20)).episodes == ()
+
+
+def test_a_flat_course_is_judged_by_a_tenth_of_the_scale_alone() -> None:
+    """Who rated the most five times may wobble; who falls by a tenth is told of."""
+    flat = ratings(40, 40, 40, 40, 40, 36.1)
+    assert judged(RULE, *flat).episodes == ()
+    (episode,) = judged(RULE, *ratings(40, 40, 40, 40, 40, 36)).episodes
+    assert "all the same" in episode.steps[0].explanation
+    assert judged(RULE, *flat, below_percent=0).episodes == ()

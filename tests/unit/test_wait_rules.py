@@ -124,6 +124,16 @@ def test_it_is_told_when_it_is_announced_if_that_is_later() -> None:
     assert episode.effective_at == on(27)
 
 
+def test_it_stays_open_until_the_absence_is_over() -> None:
+    """The last day is known beforehand; the alert clears when it is over, and not before."""
+    away = an.a_therapist_away("2026-02-02", "2026-02-16", at=on(-20))
+    over = on(43, 0)
+    while_away = judged(LEAVE, *in_care(), away, until=over - timedelta(seconds=1))
+    assert (while_away.episodes[0].cleared_at, while_away.due_at) == (None, over)
+    (episode,) = judged(LEAVE, *in_care(), away, until=over).episodes
+    assert episode.cleared_at == over
+
+
 def test_cover_leaves_nobody_alone() -> None:
     """With cover nothing is told; arranged afterwards, it clears."""
     away = ("2026-02-02", "2026-03-01")

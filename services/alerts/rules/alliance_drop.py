@@ -28,7 +28,7 @@ class AllianceDrop:
     """
 
     name: str = "alliance-drop"
-    version: int = 1
+    version: int = 2
     family: Family = "trust"
     title: str = "One alliance rating by the client fell"
     needs: frozenset[str] = frozenset({"ratings"})

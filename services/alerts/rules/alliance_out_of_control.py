@@ -20,12 +20,12 @@ class AllianceOutOfControl:
     The individuals control chart (Shewhart): centre less 3 σ̂, where σ̂ is the mean moving
     range of the first five ratings ÷ 1.128, at least the instrument's standard error. The
     rating must also lie a tenth of the scale below the centre: who rates evenly would else be
-    told of at every wobble. Clears by two ratings in a row within the limit. The counts are
-    own, not validated.
+    told of at every wobble; whose first five are all the same, by that alone. Clears by two
+    ratings in a row within the limit. The counts are own, not validated.
     """
 
     name: str = "alliance-out-of-control"
-    version: int = 1
+    version: int = 2
     family: Family = "trust"
     title: str = "An alliance rating lies outside the client's own ordinary range"
     needs: frozenset[str] = frozenset({"ratings"})
@@ -48,7 +48,8 @@ class AllianceOutOfControl:
         moments: list[Moment] = []
         for series in client_series(phase, "alliance"):
             chart = control_chart([point.value for point in series.points], series.scale)
-            if chart is not None:
+            # First ratings all the same have no range: only a least fall can be judged.
+            if chart is not None and (chart.sigma or chosen["below_percent"]):
                 each = _each(series, chart, chosen["below_percent"])
                 moments += cleared_after(2, series.name, each)
         return verdict(self, phase, moments, until)
@@ -67,6 +68,9 @@ def _outside(series: Series, chart: Chart, least: float, point: Point) -> Moment
     if chart.place(point.value) != "signal" or below < least:
         return None
     limit = chart.centre + chart.worse * SIGNAL * chart.sigma
+    beside = f"{SIGNAL} times their own variation from it is {figure(limit)}"
+    if not chart.sigma:
+        beside = f"they were all the same, and a fall of {figure(least)} counts"
     first = series.points[:BASELINE]
     return Moment(
         point.at,
@@ -74,8 +78,7 @@ def _outside(series: Series, chart: Chart, least: float, point: Point) -> Moment
         urgency="attention",
         evidence=tuple(one.rating.fact for one in (*first, point)),
         explanation=f"The latest alliance rating is {figure(point.value)}; the first "
-        f"{len(first)} ratings have a mean of {figure(chart.centre)}, and {SIGNAL} times their "
-        f"own variation from it is {figure(limit)}.",
+        f"{len(first)} ratings have a mean of {figure(chart.centre)}, and {beside}.",
         numbers={
             "value": point.value,
             "centre": round(chart.centre, 4),

@@ -30,7 +30,7 @@ class LeaveWithoutCover:
     """
 
     name: str = "leave-without-cover"
-    version: int = 1
+    version: int = 2
     family: Family = "consistency"
     title: str = "No cover is recorded for a long absence"
     needs: frozenset[str] = frozenset({"leave"})
@@ -89,9 +89,11 @@ def _moments(
         for one in phase.away
         if one.fact.data.get("cover") and covers(one, begins)
     ]
-    for at in (*sessions, *arranged, span.until):
-        if at is not None:
-            yield Moment(at, about, urgency=None)
+    for at in (*sessions, *arranged):
+        yield Moment(at, about, urgency=None)
+    if span.until is not None:
+        # Its end is announced and lies ahead: until then the alert is open.
+        yield Moment(span.until, about, urgency=None, grace=NO_GRACE)
     if span.until is None:
         anchors = [(at, span.fact) for at in (begins, *sessions)]
         for since, _, due_at in overdue(phase, anchors, days):
@@ -105,10 +107,6 @@ def _moments(
     settled = [one for one in (*sessions, *arranged, span.until) if one <= known]
     if away > days and not settled:
         yield _moment(phase, span, begins, known, away, interval, NO_GRACE)
-
-
-def _in(span: Span, moment: datetime) -> bool:
-    return covers(span, moment)
 
 
 def _moment(

@@ -28,7 +28,7 @@ class RuptureUnrepaired:
     """
 
     name: str = "rupture-unrepaired"
-    version: int = 2
+    version: int = 3
     family: Family = "trust"
     title: str = "A rupture was noted, and no repair is recorded"
     needs: frozenset[str] = frozenset({"sessions"})

@@ -61,8 +61,8 @@ def _unbooked(phase: Phase) -> tuple[Unbooked, ...]:
         before = bisect_right(starts, at)
         if before and at < booked[before - 1].end:
             continue
-        later = answers[bisect_right(answers, at) :]
-        found.append(Unbooked(at, fact, next(iter(later), None)))
+        later = bisect_right(answers, at)
+        found.append(Unbooked(at, fact, answers[later] if later < len(answers) else None))
     return tuple(found)
 
 
