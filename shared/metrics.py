@@ -122,6 +122,11 @@ UNDELIVERABLE = Gauge(
 WITHOUT_RECIPIENT = Gauge(
     "rapport_alerts_without_recipient", "Open alerts for which no recipient is registered."
 )
+HELD_BACK = Gauge(
+    "rapport_notices_held_back",
+    "Notices that wait to be told together, by what they wait for.",
+    ["until"],  # digest, report (of a quiet start), summary (of history)
+)
 OUTBOX_OLDEST = Gauge(
     "rapport_outbox_oldest_timestamp_seconds",
     "When the oldest entry still waiting in the outbox was written; 0 when none waits.",

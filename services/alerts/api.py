@@ -66,7 +66,7 @@ class InboxSchema(Schema):
         required=True,
         metadata={
             "description": "The clients among them whose alerts are not up to date, because"
-            " records wait for an operator."
+            " records of theirs, or of somebody whom a merger ties to them, wait for an operator."
         },
     )
 
@@ -127,7 +127,9 @@ class DeliverySchema(Schema):
         required=True, allow_none=True, metadata={"description": "The day of the digest."}
     )
     under = fields.String(
-        required=True, allow_none=True, metadata={"description": "The alert that tells of it."}
+        required=True,
+        allow_none=True,
+        metadata={"description": "The alert that tells of it, if the caller may see that."},
     )
     attempts = fields.Integer(required=True)
     settled_at = fields.String(required=True, allow_none=True, metadata={"format": "date-time"})

@@ -68,9 +68,11 @@ class Desk:
         """
         with self._database.read() as db:
             found, whose = self._whole(db, _seen(db, alert)), caller().organisation
+            deliveries = told.of_alert(db, whose, alert)
+            speaking = inbox.visible(db, _viewer(), {one["under"] for one in deliveries} - {None})
             return {
                 **found,
-                "deliveries": told.of_alert(db, whose, alert),
+                "deliveries": [told.without_hidden(one, speaking) for one in deliveries],
                 "not_acknowledged_by": acknowledging.not_yet(db, whose, found),
             }
 

@@ -47,12 +47,15 @@ class Gauges:
             ).all()
             suspended = db.scalar(select(func.sum(tables.clients.c.suspended)))
             oldest, untold = outbox.oldest(db), outbox.untold(db)
+            held_back = outbox.held_back(db)
         found = {(row[0], row[1]): row[2] for row in alive}
         for family in get_args(Family):
             for urgency in get_args(Urgency):
                 metrics.OPEN_ALERTS.labels(family, urgency).set(found.get((family, urgency), 0))
         metrics.RULES_SUSPENDED.set(int(suspended or 0))
         metrics.OUTBOX_OLDEST.set(oldest.timestamp() if oldest else 0)
+        for kind, n in held_back.items():
+            metrics.HELD_BACK.labels(kind).set(n)
         metrics.UNDELIVERABLE.set(untold[UNDELIVERABLE])
         metrics.WITHOUT_RECIPIENT.set(untold[WITHOUT_RECIPIENT])
 

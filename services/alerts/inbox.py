@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select
 from services.alerts.ledger import LEDGER, STREAM
 from services.alerts.tables import Tables, shown
 from shared.alliance.matters import UNKNOWN
+from shared.storage import ties
 from shared.stream import parking
 
 
@@ -34,7 +35,8 @@ class Page:
     """Some alerts, and the cursor of the next page; None on the last.
 
     Attributes:
-        parked: The clients among them of whom records wait for an operator.
+        parked: The clients among them of whom records wait for an operator, or of somebody whom
+            a merger ties to them.
     """
 
     alerts: Sequence[Mapping[str, Any]]
@@ -80,7 +82,7 @@ def page(
     more = _written(found[-1].effective_at, found[-1].alert) if len(rows) > limit else None
     bodies = [orjson.loads(row.body) for row in found]
     about = {body["client"] for body in bodies}
-    return Page(bodies, more, sorted(parking.waiting(db, viewer.organisation, about)))
+    return Page(bodies, more, _parked(db, tables, viewer.organisation, about))
 
 
 def one(db: Connection, viewer: Viewer, alert: str) -> dict[str, Any] | None:
@@ -92,6 +94,13 @@ def one(db: Connection, viewer: Viewer, alert: str) -> dict[str, Any] | None:
         return None
     found: dict[str, Any] = orjson.loads(body)
     return found
+
+
+def visible(db: Connection, viewer: Viewer, alerts: Collection[str]) -> set[str]:
+    """Return which of some alerts the viewer may see."""
+    tables = shown(db)
+    asked = select(tables.inbox.c.alert).where(_visible(tables, viewer))
+    return set(db.scalars(asked.where(tables.inbox.c.alert.in_(sorted(alerts)))))
 
 
 def _visible(tables: Tables, viewer: Viewer) -> ColumnElement[bool]:
@@ -106,6 +115,13 @@ def _visible(tables: Tables, viewer: Viewer) -> ColumnElement[bool]:
         )
         conditions.append(inbox.alert.not_in(hidden))
     return and_(*conditions)
+
+
+def _parked(db: Connection, tables: Tables, organisation: str, about: set[str]) -> list[str]:
+    """Return of whom records wait, or of somebody whom a merger ties to them."""
+    kin = ties.of(db, tables.ties, organisation, about, lock=False).kin
+    waiting = parking.waiting(db, organisation, about.union(*kin.values())).keys()
+    return sorted(one for one in about if waiting & ({one} | kin.get(one, frozenset())))
 
 
 def _of_group(tables: Tables, group: str) -> ColumnElement[bool]:

@@ -19,13 +19,16 @@ from services.alerts.ledger import (
     CANCELLED,
     COLLECTED,
     GIVEN_UP,
+    HELD,
     LEDGER,
     NOBODY,
     OF_ITS_STEP,
     PENDING,
+    QUIET,
     SENT,
     STEPS,
     UNDELIVERABLE,
+    WAITING,
     WEBHOOK,
     WITHOUT_RECIPIENT,
 )
@@ -52,6 +55,13 @@ SPARED_FOR: Final = timedelta(minutes=5)
 """Own: a recipient who failed gets nothing else for so long at most, and delays nobody else."""
 
 ALIVE: Final = ("open", "snoozed")
+
+UNTIL: Final = {
+    HELD: notices.DIGEST,
+    QUIET: notices.REPORT,
+    WAITING: notices.SUMMARY_OF_HISTORY,
+}
+"""What waits, and the kind of message that tells of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +208,13 @@ def oldest(db: Connection) -> datetime | None:
     """Return when the oldest row that still waits to be sent was written."""
     found = db.scalar(select(func.min(LEDGER.c.written_at)).where(LEDGER.c.status == PENDING))
     return None if found is None else from_micros(found)
+
+
+def held_back(db: Connection) -> dict[str, int]:
+    """Return how many notices wait for each kind of message that names many."""
+    asked = select(LEDGER.c.status, func.count()).where(LEDGER.c.status.in_(UNTIL))
+    found = {row[0]: row[1] for row in db.execute(asked.group_by(LEDGER.c.status))}
+    return {kind: found.get(status, 0) for status, kind in UNTIL.items()}
 
 
 def untold(db: Connection, organisation: str | None = None) -> dict[str, int]:

@@ -110,9 +110,28 @@ def _named(
         who = readers_now(row, people)
         if not who.recipients:
             insert(db, LEDGER, [notices.telling(row, ledger.NOBODY, who.outcome, present)])
-        for one in who.recipients:
+        for one in set(who.recipients) - _named_since(db, row):
             found[one].append(row)
     return found
+
+
+def _named_since(db: Connection, row: Row[Any]) -> set[str]:
+    """Return who was named the alert in another message since, a report or a digest."""
+    message = and_(
+        STEPS.c.organisation == LEDGER.c.organisation, STEPS.c.alert == LEDGER.c.message
+    )
+    asked = (
+        select(LEDGER.c.recipient)
+        .join(STEPS, message)
+        .where(
+            LEDGER.c.organisation == row.organisation,
+            LEDGER.c.alert == row.alert,
+            LEDGER.c.channel == ledger.WEBHOOK,
+            LEDGER.c.status.not_in((ledger.CANCELLED, ledger.GIVEN_UP)),
+            STEPS.c.decided_at >= row.written_at,
+        )
+    )
+    return set(db.scalars(asked))
 
 
 def _write(

@@ -1,6 +1,6 @@
 """What the ledger promised and nobody has sent yet, when it is not to be said any more."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ from services.alerts import notices
 from services.alerts.alert import RANKS
 from services.alerts.alone import alone
 from services.alerts.decided import Decided
+from services.alerts.latest import ITS_LAST, LAST
 from services.alerts.ledger import (
     AT_ONCE,
     CANCELLED,
@@ -29,6 +30,9 @@ from services.alerts.ledger import (
     WEBHOOK,
     Entries,
 )
+from services.alerts.outbox import ALIVE
+
+_NOTHING: Final[Mapping[str, str]] = {}
 
 _CANCEL_WAITING: Final = (
     LEDGER.update()
@@ -140,11 +144,13 @@ def speak_for_themselves(
     *,
     only: str | None = None,
     but: Collection[str] = (),
+    meanwhile: Mapping[str, str] = _NOTHING,
 ) -> None:
     """Let another alert of a group be told where the one that spoke for it does no more.
 
     The most urgent that was silent under it, and of those the first, speaks for the others from
-    now on: each recipient is told at once, whatever else they were told on that day.
+    now on: each recipient is told at once, whatever else they were told on that day. What is over
+    by now is told no more.
 
     Args:
         db: The transaction in which it falls silent.
@@ -152,6 +158,7 @@ def speak_for_themselves(
         alert: The one that spoke for others.
         only: To whom it does no more; None: to everybody.
         but: To whom it still does.
+        meanwhile: Alert → its state, where this transaction takes steps that are not kept yet.
     """
     under = and_(
         LEDGER.c.organisation == organisation,
@@ -161,15 +168,22 @@ def speak_for_themselves(
     )
     if only is not None:
         under = and_(under, LEDGER.c.recipient == only)
-    asked = select(LEDGER, STEPS.c.body).join(STEPS, OF_ITS_STEP).where(under)
+    said = select(LEDGER, STEPS.c.body, LAST.c.body.label("last_body"))
+    asked = said.join(STEPS, OF_ITS_STEP).join(LAST, ITS_LAST).where(under)
     turn = (STEPS.c.decided_at, STEPS.c.effective_at, STEPS.c.rule, LEDGER.c.alert)
     firsts: dict[str, Row[Any]] = {}
     rows = db.execute(asked.order_by(*turn)).all()
     for row in sorted(rows, key=lambda one: -RANKS[orjson.loads(one.body)["urgency"]]):
-        firsts.setdefault(row.recipient, row)
+        if meanwhile.get(row.alert, orjson.loads(row.last_body)["state"]) in ALIVE:
+            firsts.setdefault(row.recipient, row)
+        else:
+            _set(db, row, status=CANCELLED)
     for first in firsts.values():
-        its = (one == getattr(first, one.name) for one in LEDGER.primary_key.columns)
-        now = {"status": PENDING, "due_at": AT_ONCE, "under": None}
-        db.execute(LEDGER.update().where(*its).values(now))
+        _set(db, first, status=PENDING, due_at=AT_ONCE, under=None)
         others = LEDGER.update().where(under, LEDGER.c.recipient == first.recipient)
         db.execute(others.values(under=first.alert))
+
+
+def _set(db: Connection, row: Row[Any], **now: Any) -> None:
+    its = (one == getattr(row, one.name) for one in LEDGER.primary_key.columns)
+    db.execute(LEDGER.update().where(*its).values(now))

@@ -117,9 +117,10 @@ class Ticker:
             seen = store.present(db, tables)
             if len(seen) >= self._partitions():
                 present = min(seen.values())
-                summaries.sum_up(db, tables, self._recipients, present)
                 digests.compose(db, present)
                 reports.report(db, self._recipients, present)
+                # The last: whoever is named an alert by the others need not be by this one too.
+                summaries.sum_up(db, tables, self._recipients, present)
 
     def _say_what_was_seen(self, now: datetime) -> None:
         """Say of each type that was first seen from a clinic that it was: that arms rules."""

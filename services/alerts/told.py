@@ -74,6 +74,11 @@ def of_recipient(
     return [{"alert": row.alert, **_entry(row)} for row in db.execute(ordered.limit(limit))]
 
 
+def without_hidden(delivery: dict[str, Any], visible: Collection[str]) -> dict[str, Any]:
+    """Return a delivery that names no alert but those which whoever asks may see."""
+    return delivery if delivery["under"] in visible else {**delivery, "under": None}
+
+
 def held_of(db: Connection, organisation: str, alerts: Collection[str]) -> dict[str, str]:
     """Return which of some alerts wait for a digest, each with the digest's day."""
     asked = select(LEDGER.c.alert, LEDGER.c.day).where(

@@ -6,9 +6,9 @@ shows in tables of its own what it would come to. When it takes over, what it ho
 the ledger is settled: kept as a matter of record, told to nobody.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from sqlalchemy import Connection
 
@@ -22,8 +22,6 @@ from shared import metrics
 from shared.clock import to_micros
 from shared.storage.accounts import Recipient
 from shared.storage.generations import State
-
-_ON_THE_STREAM: Final = (ledger.STREAM, ledger.NOBODY)
 
 
 class Voice(Protocol):
@@ -56,25 +54,31 @@ class Aloud:
         shares = Shares(db)
         ordered = sorted(steps, key=_in_turn)
         # What is taken back tells of nothing any more, also not of others of its group.
-        self._keep(db, [one for one in ordered if one.telling == "correction"], shares)
-        self._keep(db, [one for one in ordered if one.telling != "correction"], shares)
+        back = [one for one in ordered if one.telling == "correction"]
+        meanwhile = _states(steps)
+        self._keep(db, [(one, self._corrected(db, one, meanwhile)) for one in back])
+        rest = [one for one in ordered if one.telling != "correction"]
+        self._keep(db, [(one, self._entries(db, one, shares)) for one in rest])
         return steps
 
-    def _keep(self, db: Connection, steps: Sequence[Decided], shares: Shares) -> None:
-        kept = [(step, self._entries(db, step, shares)) for step in steps]
+    def _keep(self, db: Connection, kept: Sequence[tuple[Decided, Entries]]) -> None:
         ledger.keep(db, kept)
         for step, entries in kept:
             taking_back.overtake(db, step, entries)
             metrics.ALERT_STEPS.labels(step.body["family"], step.kind).inc()
 
+    def _corrected(self, db: Connection, step: Decided, meanwhile: Mapping[str, str]) -> Entries:
+        told = taking_back.to_correct(db, step)
+        whose = step.subject.organisation
+        taking_back.speak_for_themselves(db, whose, step.alert, meanwhile=meanwhile)
+        return _on_the_stream(step) | {
+            (ledger.WEBHOOK, one): Entry(ledger.PENDING) for one in told
+        }
+
     def _entries(self, db: Connection, step: Decided, shares: Shares) -> Entries:
-        found = {_ON_THE_STREAM: Entry(ledger.PENDING, group=step.body.get("group"))}
+        found = _on_the_stream(step)
         organisation = step.subject.organisation
-        if step.telling == "correction":
-            told = taking_back.to_correct(db, step)
-            taking_back.speak_for_themselves(db, organisation, step.alert)
-            found |= {(ledger.WEBHOOK, one): Entry(ledger.PENDING) for one in told}
-        elif step.telling == "history" and step.body["state"] != "resolved":
+        if step.telling == "history" and step.body["state"] != "resolved":
             found[ledger.SUMMARY, ledger.NOBODY] = Entry(ledger.WAITING, due_at=_quiet_until(step))
         elif step.telling == "quiet":
             found[ledger.SUMMARY, ledger.NOBODY] = Entry(ledger.QUIET, due_at=_quiet_until(step))
@@ -87,6 +91,14 @@ class Aloud:
         elif step.telling == "instead":
             standing_in.tell(db, step, self._recipients(organisation))
         return found
+
+
+def _on_the_stream(step: Decided) -> dict[tuple[str, str], Entry]:
+    return {(ledger.STREAM, ledger.NOBODY): Entry(ledger.PENDING, group=step.body.get("group"))}
+
+
+def _states(steps: Sequence[Decided]) -> dict[str, str]:
+    return {step.alert: step.body["state"] for step in steps}
 
 
 def _quiet_until(step: Decided) -> int | None:
@@ -131,12 +143,14 @@ class Settling:
 
         Who was not told yet of an alert that is taken back is not told of it any more.
         """
-        found = [_settled(step) for step in steps]
+        found, meanwhile = [_settled(step) for step in steps], _states(steps)
         for step in steps:
             if step.telling == "correction":
                 told = taking_back.to_correct(db, step)
                 whose = step.subject.organisation
-                taking_back.speak_for_themselves(db, whose, step.alert, but=told)
+                taking_back.speak_for_themselves(
+                    db, whose, step.alert, but=told, meanwhile=meanwhile
+                )
             taking_back.overtake(db, step, {})
         ledger.keep(db, [(step, _to_nobody(step)) for step in found])
         self.settled += len(found)
@@ -144,10 +158,7 @@ class Settling:
 
 
 def _to_nobody(step: Decided) -> Entries:
-    return {
-        _ON_THE_STREAM: Entry(ledger.PENDING, group=step.body.get("group")),
-        (ledger.WEBHOOK, ledger.NOBODY): Entry(ledger.SETTLED),
-    }
+    return _on_the_stream(step) | {(ledger.WEBHOOK, ledger.NOBODY): Entry(ledger.SETTLED)}
 
 
 def _settled(step: Decided) -> Decided:

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
+from services.alerts.gauges import Gauges
 from services.alerts.ledger import UNDELIVERABLE
 from services.alerts.outbox import untold
+from services.alerts.told import of_recipient
 from shared.envelope import Envelope
 from tests.support import events as an
 from tests.support.alert_rules import Cancelled, Mild
-from tests.support.alerting import AlertsWorld, held
+from tests.support.alerting import AlertsWorld, held, sample
 from tests.support.databases import DIALECTS, migrated, sqlite_url, url_of
 from tests.support.receiver import Receiver
 
@@ -213,6 +215,18 @@ def test_what_was_over_at_the_report_and_holds_again_is_told(
     assert told[1:] == [one["id"] for one in world.shown() if one["rule"] == "test-cancelled"]
 
 
+def test_what_waits_to_be_told_together_is_counted(world: AlertsWorld) -> None:
+    """One for the report, one for the summary, and one for the digest of another clinic."""
+    world.a_recipient("boss")
+    world.deliver_by("oak", quiet_days=0, daily_cap=1)
+    world.arm(clinic="oak")
+    world.tell(an_alert(1, an.on(3)), replace(an_alert(2, an.on(-20)), recorded_at=an.on(3)))
+    world.tell(*(an_alert(n, an.on(3), clinic="oak") for n in (3, 4)))
+    Gauges(world.db).refresh()
+    for until in ("digest", "report", "summary"):
+        assert sample("rapport_notices_held_back", until=until) == 1
+
+
 def test_each_clinic_has_an_end_of_its_own(world: AlertsWorld, receiver: Receiver) -> None:
     """Where one begins later its report comes later."""
     world.arm(clinic="oak")
@@ -245,6 +259,27 @@ def test_what_was_history_and_rose_is_named_in_one_message(
     world.tell(*(an_alert(1, an.on(5, 9 + n)) for n in range(2)))
     passed(world, an.on(1, 10) + timedelta(days=DAYS + 2))
     assert [one["type"] for one in got(world, receiver)] == [REPORT]
+
+
+def test_what_was_quiet_and_rose_in_history_is_named_once_to_each(
+    world: AlertsWorld, receiver: Receiver
+) -> None:
+    """Leaders have it in their report; whom only its rise is told to, in their summary."""
+    world.deliver_by(quiet_days=3 * DAYS)
+    world.tell(an_alert(1, an.on(3)))
+    for day in (4, 5):
+        world.tell(replace(an_alert(1, an.on(day)), recorded_at=an.on(25)))
+    (alert,) = world.shown()
+    assert (alert["urgency"], alert["historical"]) == ("urgent", True)
+    world.a_recipient("boss", receiver.url)
+    board = world.a_recipient("board", role="governance")
+    passed(world, an.on(1, 10) + timedelta(days=3 * DAYS + 2))
+    assert [(one["type"], one["data"]["alerts"]) for one in got(world, receiver)] == [
+        (REPORT, [alert["id"]])
+    ]
+    with world.db.read() as db:
+        kinds = {one["step"] for one in of_recipient(db, world.organisation, board, 10)}
+    assert kinds == {"escalated"}
 
 
 def test_a_report_names_nobody_who_wants_no_alerts(world: AlertsWorld, receiver: Receiver) -> None:

@@ -300,6 +300,22 @@ def test_who_is_held_back_holds_back_whom_they_are_tied_to(
     assert shown(world) == [(BEN, "open", "attention")]
 
 
+def test_whose_alerts_wait_for_somebody_tied_is_said(world: AlertsWorld, fragile: Fragile) -> None:
+    """What is shown of one is not up to date while a record of the other waits."""
+    world.tell(held(1, ANN), cancelled(3, BEN), merger(ANN, BEN))
+    assert parked(world) == []
+    fragile.clients.add(BEN)
+    world.tell(an.a_session_missed("m", at=an.on(6), client=ANN))
+    assert parked(world) == [BEN]
+
+
+def parked(world: AlertsWorld) -> Any:
+    """Return of whom the list says that they wait for an operator."""
+    body: Any = world.get("/v1/alerts").json
+    assert {one["client"] for one in body["alerts"]} == {BEN}
+    return body["parked"]
+
+
 def test_a_merger_counts_once_both_records_are_read(world: AlertsWorld) -> None:
     """Until then the other's watcher does not know of it, and each judges its own."""
     world.tell(cancelled(1, ANN), cancelled(2, BEN))
