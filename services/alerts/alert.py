@@ -10,8 +10,10 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from services.alerts.judgement import Held
-from services.alerts.rule import Urgency
+from services.alerts.rule import Step, Urgency
 from shared.alliance.reading import Fact
+from shared.alliance.registers import instrument_of
+from shared.alliance.wording import listed
 from shared.clock import format_time, parse_time
 from shared.envelope import Envelope
 
@@ -163,7 +165,7 @@ def body_of(
         "known_at": format_time(last.known_at),
         "cleared_at": None if held.cleared_at is None else format_time(held.cleared_at),
         "title": held.episode.title,
-        "explanation": last.explanation,
+        "explanation": _explained(last),
         "numbers": dict(last.numbers),
         "settings": dict(held.settings),
         "evidence": [_evidence(fact) for fact in evidence(held)],
@@ -180,6 +182,17 @@ def body_of(
         ),
         **told_by,
     }
+
+
+def _explained(step: Step) -> str:
+    """Return the words of a step; where they rest on what nobody has validated, they say so."""
+    given = [fact.data for fact in step.evidence if fact.type == "rating.given"]
+    asked = [instrument for data in given if (instrument := instrument_of(data))]
+    own = sorted({one.key for one in asked if not one.validated})
+    if not own:
+        return step.explanation
+    said = step.explanation.removesuffix(".")
+    return f"{said} (by {listed(own)}: Rapport's own, not validated)."
 
 
 def evidence(held: Held) -> list[Fact]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from shared.alliance.wording import counted, figure
+from shared.alliance.wording import counted, figure, instrument_named
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,4 +60,5 @@ def _basis(facet: Mapping[str, Any]) -> str:
     scales = ", ".join(one["scale"].replace("_", " ") for one in facet["evidence"])
     days = facet["age_days"]
     age = f", {counted(days, 'day')} before the last fact" if days else ""
-    return f"{first['rater']}, {first['instrument']} {scales}{age}"
+    instrument = instrument_named(first["instrument"], first["validated"])
+    return f"{first['rater']}, {instrument} {scales}{age}"

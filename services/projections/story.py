@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from services.projections.kept import Kept, kept
 from services.projections.qualities import Quality, qualities
-from shared.alliance.wording import figure
+from shared.alliance.wording import figure, instrument_named
 from shared.clock import parse_time
 from shared.instrument import INSTRUMENTS
 
@@ -286,7 +286,8 @@ def _lines(
         if rating["construct"] != construct or rating["in_group"] or score is None:
             continue
         at = parse_time(rating["occurred_at"])
-        rater, instrument = _words(rating["rater"]), rating["instrument"]
+        rater = _words(rating["rater"])
+        instrument = instrument_named(rating["instrument"], rating["validated"])
         percent = figure(score["percent"], 0)
         says = f"{instrument} by {rater}: {score['value']:g}, {percent} percent"
         # What starts a new baseline starts a new stretch: comparing across it would mislead.

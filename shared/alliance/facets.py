@@ -106,6 +106,7 @@ def _as_json(
             {
                 "event": rating.fact.event,
                 "instrument": rating.instrument_key,
+                "validated": rating.instrument.validated if rating.instrument else None,
                 "scale": scale,
                 "rater": rating.rater,
                 "occurred_at": format_time(rating.occurred_at),

@@ -100,6 +100,7 @@ def rating(one: Rating) -> dict[str, Any]:
         "instrument": one.instrument_key,
         "version": one.version,
         "construct": one.instrument.construct if one.instrument else None,
+        "validated": one.instrument.validated if one.instrument else None,
         "rater": one.rater,
         "respondent": one.respondent,
         "session": one.session,

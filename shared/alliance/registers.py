@@ -1,7 +1,8 @@
 """Ratings, boundary events and ruptures: each from its facts, in fold order. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
+from typing import Any
 
 from shared.alliance.reading import Fact
 from shared.alliance.scoring import score
@@ -23,7 +24,7 @@ def rating(facts: Sequence[Fact], care: str, therapist: str, in_group: bool) -> 
     """
     fact = facts[-1]
     data = fact.data
-    instrument = _instrument(data["instrument"], data.get("instrument_version"))
+    instrument = instrument_of(data)
     version = data.get("instrument_version") or (instrument.version if instrument else "")
     # By place, in the order of its fields: by name, making it takes three times as long.
     return Rating(
@@ -112,8 +113,9 @@ def rupture(ref: str, facts: Sequence[Fact], care: str, therapist: str) -> Ruptu
     )
 
 
-def _instrument(key: str, version: str | None) -> Instrument | None:
+def instrument_of(data: Mapping[str, Any]) -> Instrument | None:
     """Return the version that a rating carries; ingest writes in the newest where none is said."""
+    key, version = data["instrument"], data.get("instrument_version")
     return latest(key) if version is None else INSTRUMENTS.get((key, version))
 
 

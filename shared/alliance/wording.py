@@ -24,6 +24,11 @@ def rounded(value: float, decimals: int = 0) -> float:
     return float(exact.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)) + 0.0
 
 
+def instrument_named(key: str, validated: bool | None) -> str:
+    """Return an instrument as people read it: whoever sees a figure sees what it is worth."""
+    return f"{key} (own, not validated)" if validated is False else key
+
+
 def listed(names: Sequence[str], by: str = "and") -> str:
     """Return names as people list them: ``a``, ``a and b``, ``a, b and c``."""
     if len(names) < 2:

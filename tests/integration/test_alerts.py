@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from services.alerts.rules.facet_drop import FacetDrop
 from shared.envelope import Envelope
 from tests.support import events as an
 from tests.support.alerting import AlertsWorld, cancellations, held, types
@@ -222,3 +223,21 @@ def spans(world: AlertsWorld, client: str) -> list[dict[str, object]]:
 def without_steps(alert: dict[str, object]) -> dict[str, object]:
     """Return an alert without when its steps were decided."""
     return {name: value for name, value in alert.items() if name != "history"}
+
+
+def test_an_alert_by_our_own_questionnaire_says_so(tmp_path: Path) -> None:
+    """Whoever is told of a fall reads by what it was found, where nobody has validated that."""
+    srs = ("relationship", "goals_and_topics", "approach_or_method", "overall")
+    with migrated(sqlite_url(tmp_path)) as db:
+        world = AlertsWorld(db, tmp_path, rules=(FacetDrop(),))
+        world.arm("ratings")
+        for day, each in ((1, 9), (8, 9), (15, 9), (22, 2)):
+            ours: dict[str, Any] = {"instrument": "pulse", "items": dict.fromkeys("1234", each)}
+            world.tell(
+                an.a_rating(None, at=an.on(day), client="cl_pulse", **ours),
+                an.a_rating(None, at=an.on(day), client="cl_srs", scales=dict.fromkeys(srs, each)),
+            )
+        found = {one["client"]: one["explanation"] for one in world.alerts()}
+        world.close()
+    assert found["cl_pulse"].endswith(" (by pulse: Rapport's own, not validated).")
+    assert "validated" not in found["cl_srs"]
