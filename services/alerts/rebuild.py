@@ -5,7 +5,7 @@ that serves. What it would tell against the ledger is shown in its own tables, a
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -82,9 +82,21 @@ class Candidate:
     """A generation of the alerts that is to serve next."""
 
     def __init__(
-        self, generation: int, rules: Sequence[Rule], judged_at_once: int = JUDGED_AT_ONCE
+        self,
+        generation: int,
+        rules: Sequence[Rule],
+        recipients: Callable[[str], Sequence[Recipient]],
+        judged_at_once: int = JUDGED_AT_ONCE,
     ) -> None:
-        """Fill the tables of a generation by some rules."""
+        """Fill the tables of a generation by some rules.
+
+        Args:
+            generation: Its number.
+            rules: Those of the release that builds it.
+            recipients: Organisation → everybody who is told there: who may have to stand in.
+            judged_at_once: How many clients in one transaction.
+        """
+        self._recipients = recipients
         self._generation = generation
         self._rules = rules
         self._tables = tables.of(generation)
@@ -161,7 +173,7 @@ class Candidate:
 
         From then on they tell what is new, and only that; also when everything is read again.
         """
-        voice = Settling()
+        voice = Settling(self._recipients)
         judge = Judge(self._rules, _nobody, self._generation, voice)
         for (partition, organisation), whose in self._unsettled(db).items():
             for start in range(0, len(whose), FOLDED_AT_ONCE):

@@ -134,14 +134,16 @@ class Settling:
     states: tuple[State, ...] = ("building", "previous")
     aloud = False
 
-    def __init__(self) -> None:
-        """Settle nothing yet."""
+    def __init__(self, recipients: Callable[[str], Sequence[Recipient]]) -> None:
+        """Settle nothing yet; ``recipients``: organisation → everybody who is told there."""
+        self._recipients = recipients
         self.settled = 0
 
     def keep(self, db: Connection, steps: Sequence[Decided]) -> Sequence[Decided]:
         """Write steps into the ledger; they go onto the topic of alerts, and to no recipient.
 
-        Who was not told yet of an alert that is taken back is not told of it any more.
+        Who was not told yet of an alert that is taken back is not told of it any more. Where one
+        turns out to concern everybody who was told of it, whoever stands in is told what was.
         """
         found, meanwhile = [_settled(step) for step in steps], _states(steps)
         for step in steps:
@@ -151,6 +153,8 @@ class Settling:
                 taking_back.speak_for_themselves(
                     db, whose, step.alert, but=told, meanwhile=meanwhile
                 )
+            elif step.telling == "instead":
+                standing_in.tell(db, step, self._recipients(step.subject.organisation))
             taking_back.overtake(db, step, {})
         ledger.keep(db, [(step, _to_nobody(step)) for step in found])
         self.settled += len(found)

@@ -44,22 +44,24 @@ class Kind:
 
     Attributes:
         aliases: Other names that people may use for it.
-        candidate: Generation → what fills it.
+        candidate: Office and generation → what fills it.
     """
 
     tables: TableSet
     aliases: tuple[str, ...]
-    candidate: Callable[[int], Candidate]
+    candidate: Callable[[Office, int], Candidate]
 
 
 KINDS: Final = (
     Kind(
         read_models.TIMELINES,
         ("projections", "facts", "caseload", "concerns", "boundary_events"),
-        Timelines,
+        lambda _, generation: Timelines(generation),
     ),
     Kind(
-        tables.judged_by(EVERY_RULE), ("rules",), lambda generation: Alerts(generation, EVERY_RULE)
+        tables.judged_by(EVERY_RULE),
+        ("rules",),
+        lambda office, generation: Alerts(generation, EVERY_RULE, office.accounts.recipients),
     ),
 )
 
@@ -207,7 +209,7 @@ class _Run:
             opened.callback(stream.close)
             with suppress(StreamUnavailable):  # The first step waits for it.
                 stream.create_topics()
-            candidate = self.kind.candidate(new.number)
+            candidate = self.kind.candidate(self.office, new.number)
             clock = self.office.clock
             made = Rebuilding(database, stream, candidate, old, new, clock, compare=compare)
             opened.callback(made.close)

@@ -20,6 +20,7 @@ from tests.support.alert_rules import Matter, a_step, an_episode
 from tests.support.alerting import AlertsWorld, held
 from tests.support.databases import DIALECTS, migrated, sqlite_url, url_of
 from tests.support.receiver import Receiver, a_receiver
+from tests.support.rejudged import rebuilt
 
 BOSS, ADA = "th_boss", "th_ada"
 ROLES = ("leadership", "leadership", "governance", "supervisor")
@@ -240,6 +241,36 @@ def test_without_consent_to_alerts_nobody_is_told(
     world.tell(an.a_consent("withdrawn", an.on(9), scope="alerts"))
     corrected(world, noted, at=an.on(10))
     assert board.messages == []
+
+
+class Wider(Graver):
+    """The next version: it holds a matter together with every other of the phase."""
+
+    version = 2
+
+    def judge(self, phase: Phase, settings: Mapping[str, Any], until: datetime) -> Verdict:
+        """Return the same episodes, which stand on everything that was noted."""
+        noted = [fact for matter in phase.boundary_events for fact in matter.facts]
+        found = super().judge(phase, settings, until).episodes
+        return Verdict(tuple(
+            replace(one, steps=tuple(replace(step, evidence=tuple(noted)) for step in one.steps))
+            for one in found))  # fmt: skip
+
+
+def test_other_rules_may_find_whom_it_concerns(
+    world: AlertsWorld, receiver: Receiver, board: Receiver
+) -> None:
+    """They are settled in silence; but of what the one concerned was told, governance is too."""
+    world.a_recipient("boss", receiver.url, person=BOSS)
+    world.a_recipient("board", board.url, role="governance")
+    told(world)
+    world.tell(an.a_boundary_noted("b2", at=an.on(9), concerns=BOSS))
+    world.deliver()
+    assert (len(receiver.messages), len(board.messages)) == (1, 1)
+    assert rebuilt(world, (Wider(),), "anything").settled
+    world.deliver()
+    assert [one.body for one in board.messages[1:]] == [receiver.messages[0].body]
+    assert len(receiver.messages) == 1
 
 
 def test_reading_again_tells_nobody(

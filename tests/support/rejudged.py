@@ -37,7 +37,7 @@ def rebuilding(
     assert old is not None
     assert new is not None
     with closing(Borrowing(world.db.url)) as database:
-        filling = candidate(new.number, rules, judged_at_once=2)
+        filling = candidate(new.number, rules, world.office.accounts.recipients, judged_at_once=2)
         made = Rebuilding(
             database, world.stream, filling, old, new, world.clock,
             compare=compare, read_at_once=10,
