@@ -146,15 +146,31 @@ def show(
 
 @boundary.command("note")
 @click.argument("client", metavar="CLIENT")
-@click.option("--clinic", required=True)
-@click.option("--therapist", required=True, metavar="REF")
+@click.option("--clinic", required=True, help="Where it happened.")
+@click.option("--therapist", required=True, metavar="REF", help="Whom the client sees there.")
+@click.option("--care", help="The course of care; main when left out.")
+@click.option("--session", help="The session that it belongs to, by its reference.")
 @click.option("--area", required=True, type=_words("boundary.noted", "area"))
 @click.option("--about", required=True, type=_words("boundary.noted", "about"))
 @click.option("--concerns", metavar="REF", help="Whom it is about, who will never read it.")
 @click.option("--reported-by", required=True, type=_words("boundary.noted", "reported_by"))
-@click.option("--protect-reporter", "reporter_protected", is_flag=True)
+@click.option(
+    "--protect-reporter",
+    "reporter_protected",
+    is_flag=True,
+    default=None,
+    help="Show who reported it to governance and safeguarding alone.",
+)
 @click.option("--severity", type=click.IntRange(0, 4), help="Provisional; Rapport's own scale.")
-@click.option("--happened-on", metavar="DATE")
+@click.option("--harm-physical", type=_words("boundary.noted", "harm_physical"))
+@click.option("--harm-psychological", type=_words("boundary.noted", "harm_psychological"))
+@click.option(
+    "--discussed/--not-discussed",
+    "discussed_with_client",
+    default=None,
+    help="Whether it was spoken about with the client.",
+)
+@click.option("--happened-on", metavar="DATE", help="Such as 2026-05-03.")
 @click.option("--ref", "boundary_event", help="Your own reference; made up when left out.")
 @step_options
 def note(office: Office, client: str, **said: Any) -> None:
@@ -289,5 +305,5 @@ def _given(said: dict[str, Any]) -> dict[str, Any]:
     return {
         name: list(value) if isinstance(value, tuple) else value
         for name, value in said.items()
-        if value not in (None, (), False)
+        if value is not None and value != ()  # Severity 0, and False, are words like any other.
     }

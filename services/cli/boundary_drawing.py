@@ -57,7 +57,7 @@ def _life(one: Mapping[str, Any]) -> list[str]:
     if due is not None:
         settled = "" if due["settled_at"] is None else f", settled {_moment(due['settled_at'])}"
         late = " (late)" if due["settled_late"] else " (overdue)" if one["overdue"] else ""
-        lines.append(f"⚑ {_moment(due['due_at'])}  assessment due{settled}{late}")
+        lines.append(f"⚑ {due['due_on']}        assessment due by the end of it{settled}{late}")
     return lines
 
 
@@ -71,7 +71,9 @@ def _line(one: Mapping[str, Any]) -> Text:
     since = one["noted_at"]
     where = [
         f"noted {since[:10]}" if since else "never noted",
-        f"assessment due {one['due_at'][:10]}" if one["due_at"] and not one["settled_at"] else "",
+        f"assessment due by the end of {one['due_on']}"
+        if one["due_on"] and not one["settled_at"]
+        else "",
         one["clinic"],
         one["client"],
         one["id"],

@@ -48,6 +48,7 @@ def listed(organisation: str, client: str, entry: Entry) -> dict[str, Any]:
         "happened_on": one.happened_on.isoformat() if one.happened_on else None,
         "noted_at": when(one.noted_at),
         "due_at": when(due.due_at) if due else None,
+        "due_on": due.due_on.isoformat() if due else None,
         "settled_at": when(due.settled_at) if due else None,
         "assessment": judged.assessment if judged else None,
         "assessed_by": judged.by if judged else None,
@@ -84,6 +85,7 @@ def whole(
         if due is None
         else {
             "due_at": when(due.due_at),
+            "due_on": due.due_on.isoformat(),
             "severity": due.severity,
             "working_days": due.working_days,
             "clinic": entry.calendar,

@@ -5,11 +5,11 @@ Rules, timelines and the register look at the same functions, so that none of th
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from shared.alliance.amendments import AMENDMENTS
-from shared.alliance.calendar import end_of_working_day
+from shared.alliance.calendar import end_of_working_day, local_date
 from shared.alliance.clinics import Surroundings
 from shared.alliance.matters import BOUNDARY, NOTED, Matters
 from shared.alliance.reading import Fact, standing
@@ -41,6 +41,8 @@ WITHIN_WEEKS: Final = 8
 NONE_AFTER_ALL: Final = frozenset({"not_a_boundary_matter", "merged"})
 """Outcomes that say that there was no (other) boundary event: it never counts in a pattern."""
 
+_MOMENT: Final = timedelta(microseconds=1)
+
 _SETTLING: Final = ("boundary.assessed", "boundary.closed")
 
 
@@ -64,6 +66,7 @@ class Deadline:
 
     Attributes:
         due_at: The end of the working day.
+        due_on: That day, in the clinic's zone.
         noted: The report that set it.
         severity: What that report said.
         working_days: How many there were; 0 is the end of its own day.
@@ -71,6 +74,7 @@ class Deadline:
     """
 
     due_at: datetime
+    due_on: date
     noted: Fact
     severity: int | None
     working_days: int
@@ -101,10 +105,11 @@ def deadline(
     )
     counting = [one for one in notes if settled_at is None or one.occurred_at <= settled_at]
     found = [
-        Deadline(end_of_working_day(clinic, one.occurred_at, n), one, severity, n, settled_at)
+        Deadline(due_at, local_date(clinic, due_at - _MOMENT), one, severity, n, settled_at)
         for one in counting or notes[:1]
         for severity in [one.data.get("severity")]
         if (n := _working_days(severity, days)) is not None
+        for due_at in [end_of_working_day(clinic, one.occurred_at, n)]
     ]
     return min(found, key=lambda one: one.due_at, default=None)
 

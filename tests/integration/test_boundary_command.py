@@ -58,6 +58,22 @@ def test_a_life_from_noted_to_reopened(line: WholeLine) -> None:
     assert "gifts, acted on" in typed(line, "boundary", "list").stdout
 
 
+def test_what_is_said_is_told_whole(line: WholeLine) -> None:
+    """Severity 0, and that nothing was discussed, are words like any other; days are said."""
+    said = ("--severity", "0", "--harm-psychological", "low", "--not-discussed", "--session", "s1")
+    mild = told(line, *NOTE, *said, "--at", AT)["id"]
+    life = summary(typed(line, "boundary", "show", mild, "--json"))
+    assert (life["severity"], life["harm_psychological"]) == (0, "low")
+    assert (life["discussed_with_client"], life["session"]) == (False, "s1")
+    told(line, "boundary", "assess", mild, "--as", "crossing", "--severity", "0", "--by",
+         "supervisor", "--at", "2026-01-14T10:00:00Z", "--source", "files")  # fmt: skip
+    assert summary(typed(line, "boundary", "show", mild, "--json"))["state"] == "assessed"
+    grave = told(line, *NOTE, "--severity", "4", "--at", AT)["id"]
+    for words in ("list",), ("show", grave):
+        assert f"due by the end of {AT[:10]}" in typed(line, "boundary", *words).stdout
+    assert summary(typed(line, "boundary", "show", grave, "--json"))["due_on"] == AT[:10]
+
+
 def test_repeated_with_its_time_it_is_the_same_event(line: WholeLine) -> None:
     """Sending again is safe: the id of the event follows from what it says, and when."""
     first = told(line, *NOTE, "--ref", "b-1", "--at", AT)

@@ -18,7 +18,7 @@ class SourceSilent:
     """Tell when a source has sent nothing for longer than its limit.
 
     What is missing then is not read as a lapse: deadlines that wait for its facts wait on.
-    Needs no arming: the limit was given when the source was made (``silent_after_hours``); 96
+    Needs no arming: the limit was given when the source was made (silent_after_hours); 96
     hours, where nothing was said, are own, not validated.
     """
 

@@ -16,7 +16,9 @@ from shared.alliance.wording import excused
 class TherapistCancellations:
     """Tell when 2 of the last 8 sessions were cancelled by the clinic or the therapist.
 
-    Clears at one below its threshold. Thresholds are own, not validated.
+    Three are urgent. Announced leave, the first sickness in eight, an emergency, weather, what was
+    technical and closed days never count: they are listed beside the figure. Clears at one below
+    its threshold. Thresholds are own, not validated.
     """
 
     name: str = "therapist-cancellations"

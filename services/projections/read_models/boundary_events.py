@@ -84,7 +84,7 @@ class BoundaryEvents:
     """The boundary register."""
 
     name = "boundary_events"
-    version = 2
+    version = 3
     folds = True
 
     def __init__(self, catalogue: Catalogue, charts: Charts) -> None:

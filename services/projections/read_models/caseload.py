@@ -68,7 +68,7 @@ class Caseload:
     """Who is in care where, how they stand, and since when nobody has seen them."""
 
     name = "caseload"
-    version = 3
+    version = 4
     folds = True
 
     def __init__(self, catalogue: Catalogue, charts: Charts) -> None:
