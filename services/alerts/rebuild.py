@@ -13,6 +13,7 @@ from sqlalchemy import Connection, MetaData, Select, Table, and_, func, select
 
 from services.alerts import caseloads, ledger, marks, store, tables
 from services.alerts.intake import FIRST
+from services.alerts.judged import Telling
 from services.alerts.rule import Rule
 from services.alerts.showing import stale
 from services.alerts.voice import Settling, Silent
@@ -63,11 +64,13 @@ class Judge(Watcher):
         free = {who: at for who, at in places.items() if who not in held}
         staff = {who for who in free if ids.is_staff(who[1])}
         alone = {who: at for who, at in free.items() if who not in staff}
-        changed, tied = self._judge_all(db, alone, clock, held)
+        telling = Telling()
+        changed, tied = self._judge_all(db, alone, clock, held, telling)
         if self._caseload_rules:
             # Judged in the end, when every client's part of them is there.
             store.touch(db, self._tables, dict.fromkeys(changed, FIRST))
-        self._judge_caseloads(db, staff, held)
+        self._judge_caseloads(db, staff, held, telling)
+        self._tell(db, telling)
         waiting = [one for one in clients if (whose, one) in held or (whose, one) in tied]
         store.show_nothing(db, self._tables, [(whose, client) for client in waiting])
         for known in ledger.known_alerts(db, self._tables.inbox, whose, waiting).values():

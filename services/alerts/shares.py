@@ -14,7 +14,6 @@ import orjson
 from sqlalchemy import Connection, bindparam, exists, func, select
 
 from services.alerts.alert import RANKS, URGENT, snooze_end
-from services.alerts.alone import alone
 from services.alerts.decided import Decided
 from services.alerts.ledger import (
     COLLECTED,
@@ -92,7 +91,6 @@ class Shares:
         self._db = db
         self._counted: dict[tuple[str, str, str], int] = {}
         self._speaking: dict[tuple[str, str, str], list[_Speaking]] = {}
-        self._alone: set[str] = set()
 
     def entry(self, step: Decided, recipient: str) -> Entry:
         """Return whether somebody is told of a step at once, in a digest, or by another."""
@@ -119,14 +117,12 @@ class Shares:
 
     def _count(self, place: tuple[str, str, str]) -> int:
         if place not in self._counted:
-            self._wait_for(place[0])
             asked = dict(zip(("whose", "whom", "on"), place, strict=True))
             self._counted[place] = self._db.execute(_TOLD, asked).scalar_one()
         return self._counted[place]
 
     def _speaking_for(self, place: tuple[str, str, str]) -> list[_Speaking]:
         if place not in self._speaking:
-            self._wait_for(place[0])
             asked = dict(zip(("whose", "whom", "which"), place, strict=True))
             self._speaking[place] = [
                 _Speaking(
@@ -135,11 +131,6 @@ class Shares:
                 for row in self._db.execute(_SPEAKING, asked)
             ]
         return self._speaking[place]
-
-    def _wait_for(self, organisation: str) -> None:
-        if organisation not in self._alone:
-            alone(self._db, organisation)
-            self._alone.add(organisation)
 
 
 def day_of(moment: datetime, zone: str) -> date:

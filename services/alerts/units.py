@@ -2,8 +2,8 @@
 
 A merger stands in the stream under two keys, which two watchers may read. It counts once both of
 its records were read: until then each of the two judges its own client alone. Both take the same
-lock, on the rows that tie them, before they read any fact: so of two who judge those tied, the
-second sees what the first has stored, be it the other record of the merger itself.
+lock, on the ties of the organisation, before they read any fact: so of two who judge those tied,
+the second sees what the first has stored, be it the other record of the merger itself.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence

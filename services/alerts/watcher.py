@@ -5,7 +5,6 @@ episodes, steps and the ledger, all or nothing. Telling happens later, from the 
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
@@ -14,14 +13,16 @@ from typing import Final
 from sqlalchemy import Connection
 
 from services.alerts import caseloads, ledger, marks, store, tables, taking_back
+from services.alerts.alone import alone
 from services.alerts.intake import FIRST, TICK, Intake
+from services.alerts.judged import Judged, Telling
 from services.alerts.judging import Found, judge_client, judge_source
 from services.alerts.judging_caseloads import judge_caseload
 from services.alerts.judging_units import Alerts, acted_on, belonging, judge_unit
 from services.alerts.organisations import Organisation, Organisations
 from services.alerts.rule import CaseloadRule, FeedRule, Rule
 from services.alerts.showing import shown, stale
-from services.alerts.store import Life, Places, Shown
+from services.alerts.store import Life, Places
 from services.alerts.units import Unit, behind, origins, units
 from services.alerts.voice import Aloud, Voice
 from shared import ids
@@ -38,23 +39,6 @@ from shared.stream.ports import EVENTS
 
 FUTURE: Final = timedelta(days=3_650)
 """Own: no clock is so far ahead of the stream's own; a virtual one may be ahead of it by years."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Judged:
-    """What a judgement of several clients comes to.
-
-    Attributes:
-        all: What was found of each.
-        stale: What is not shown as it is.
-        places: Where each of them stands, whom mergers tie to them too.
-        waiting: Who could not be judged now, because somebody tied to them cannot.
-    """
-
-    all: list[Found]
-    stale: list[Shown]
-    places: dict[Who, int] = field(default_factory=dict)
-    waiting: list[Who] = field(default_factory=list)
 
 
 class Watcher:
@@ -118,14 +102,15 @@ class Watcher:
         if self._voice.aloud and next_offset < marks.mark_of(db, self.name, partition):
             return  # Where the mark is reached it is judged with everybody else.
         clock = store.advance_clock(db, self._tables, {partition: EPOCH})
+        telling = Telling()
         if ids.is_staff(who[1]):
-            self._judge_caseloads(db, {who}, ())
-            return
-        held = parking.held(db, self.name).clients
-        judged = self._judged(db, who[0], {who: partition}, clock, held - {who})
-        if last and not judged.waiting:
-            changed = self._keep(db, judged)
-            self._judge_caseloads(db, changed, held)
+            self._judge_caseloads(db, {who}, (), telling)
+        else:
+            held = parking.held(db, self.name).clients
+            judged = self._judged(db, who[0], {who: partition}, clock, held - {who})
+            if last and not judged.waiting:
+                self._judge_caseloads(db, self._keep(db, judged, telling), held, telling)
+        self._tell(db, telling)
 
     def clients_known(self, db: Connection) -> int:
         """Return how many clients were ever judged."""
@@ -159,8 +144,10 @@ class Watcher:
         store.touch(db, self._tables, later)
         staff = {who for who in free if ids.is_staff(who[1])}
         clients = {who: at for who, at in free.items() if who not in staff}
-        changed, _ = self._judge_all(db, clients, clock, held)
-        self._judge_caseloads(db, staff | changed, held)
+        telling = Telling()
+        changed, _ = self._judge_all(db, clients, clock, held, telling)
+        self._judge_caseloads(db, staff | changed, held, telling)
+        self._tell(db, telling)
 
     def _judge_all(
         self,
@@ -168,8 +155,9 @@ class Watcher:
         whose: Places,
         clock: Mapping[int, datetime],
         held: Collection[Who],
+        telling: Telling,
     ) -> tuple[set[Who], list[Who]]:
-        """Judge clients, so many at once, and write what that comes to.
+        """Judge clients, so many at once, and write what holds.
 
         Returns:
             The therapists whose caseloads are otherwise now; and who stays due, because somebody
@@ -180,15 +168,17 @@ class Watcher:
         for organisation, every in groupby(sorted(whose), key=itemgetter(0)):
             named = list(every)
             for start in range(0, len(named), FOLDED_AT_ONCE):
-                some = {who: whose[who] for who in named[start : start + FOLDED_AT_ONCE]}
+                # Who is tied to somebody was judged with them.
+                some = {who: whose[who] for who in named[start : start + FOLDED_AT_ONCE]
+                        if who not in telling.places}  # fmt: skip
                 judged = self._judged(db, organisation, some, clock, held)
-                changed |= self._keep(db, judged)
+                changed |= self._keep(db, judged, telling)
                 waiting += [who for who in judged.waiting if who in some]
         store.touch(db, self._tables, {who: whose[who] for who in waiting})
         return changed, waiting
 
     def _judge_caseloads(
-        self, db: Connection, whose: Collection[Who], held: Collection[Who]
+        self, db: Connection, whose: Collection[Who], held: Collection[Who], telling: Telling
     ) -> None:
         """Judge therapists' caseloads, in the transaction in which they became otherwise."""
         if not whose or not self._caseload_rules:
@@ -203,17 +193,16 @@ class Watcher:
         free = sorted(who for who in whose if who not in held)
         for organisation, every in groupby(free, key=itemgetter(0)):
             therapists = [therapist for _, therapist in every]
-            found = self._judged_caseloads(db, organisation, therapists, until)
-            self._keep(db, found)
+            self._keep(db, self._judged_caseloads(db, organisation, therapists, until), telling)
 
     def _judged_caseloads(
         self, db: Connection, organisation: str, whose: Sequence[str], until: datetime
-    ) -> _Judged:
+    ) -> Judged:
         around = self._organisations.of(db, organisation, FIRST)
         every = caseloads.of_therapists(db, self._tables, organisation, whose, around.around)
         alerts = ledger.known_alerts(db, self._tables.inbox, organisation, whose)
         places = {(organisation, one): FIRST for one in whose}
-        found, afresh = _Judged([], [], places), not self._voice.aloud
+        found, afresh = Judged([], [], places), not self._voice.aloud
         for therapist, caseload in every.items():
             with blamed_on(organisation, therapist):
                 known = acted_on(alerts[therapist], (), around)
@@ -229,7 +218,7 @@ class Watcher:
         whose: Places,
         clock: Mapping[int, datetime],
         held: Collection[Who],
-    ) -> _Judged:
+    ) -> Judged:
         """Judge clients of one organisation, and whomever mergers tie to them; write nothing.
 
         Raises:
@@ -237,7 +226,7 @@ class Watcher:
         """
         every = units(db, self._tables, organisation, whose)
         free = self._free(db, every, held)
-        found, afresh = _Judged([], []), not self._voice.aloud
+        found, afresh = Judged([], []), not self._voice.aloud
         found.waiting.extend(who for one in every if one not in free for who in one.whose)
         found.places.update(pair for one in free for pair in one.whose.items())
         clients = [client for _, client in found.places]
@@ -291,21 +280,28 @@ class Watcher:
         for rule in self._feed_rules if client in around.silences else ():
             yield judge_source(around, client, rule, known, until), known
 
-    def _keep(self, db: Connection, found: _Judged) -> set[Who]:
-        """Write what was judged, and what to tell; return whose caseloads are otherwise now."""
-        whose, steps = found.places, [step for one in found.all for step in one.steps]
-        store.save(db, self._tables, whose, [one.life for one in found.all])
-        changed = caseloads.save(db, self._tables, [one.life for one in found.all])
-        kept = self._voice.keep(db, steps)
-        if self._voice.aloud:
-            for (organisation, _), one in ((one.life.who, one) for one in found.all):
-                for alert, at in one.hushed.items():
-                    taking_back.hush(db, organisation, alert, at)
-        else:
+    def _keep(self, db: Connection, judged: Judged, telling: Telling) -> set[Who]:
+        """Write what holds; return whose caseloads are otherwise now."""
+        lives = [one.life for one in judged.all]
+        store.save(db, self._tables, judged.places, lives)
+        telling.add(judged)
+        if not self._voice.aloud:
             # What was shown may have been another's guess: it is in no ledger.
-            store.show_nothing(db, self._tables, [one.life.who for one in found.all])
-        store.show(db, self._tables, whose, [*found.stale, *map(shown, kept)])
-        return changed
+            store.show_nothing(db, self._tables, [one.who for one in lives])
+        return caseloads.save(db, self._tables, lives)
+
+    def _tell(self, db: Connection, telling: Telling) -> None:
+        """Write what to tell, and show it.
+
+        In the end, because who does so is alone until the transaction is over: nobody waits for
+        anything else while others wait for them.
+        """
+        for organisation in telling.organisations if self._voice.aloud else ():
+            alone(db, organisation)
+        kept = self._voice.keep(db, telling.steps)
+        for organisation, alert, at in telling.hushed if self._voice.aloud else ():
+            taking_back.hush(db, organisation, alert, at)
+        store.show(db, self._tables, telling.places, [*telling.stale, *map(shown, kept)])
 
 
 def presents(items: Iterable[Item]) -> dict[int, datetime]:

@@ -5,6 +5,7 @@ here stands every word that ever named two references, so that nothing is missed
 in the stream under the keys of both: whichever record is read first ties them.
 """
 
+import zlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -21,6 +22,7 @@ from sqlalchemy import (
     String,
     Table,
     bindparam,
+    func,
     or_,
     select,
 )
@@ -28,6 +30,9 @@ from sqlalchemy import (
 from shared.alliance.mergers import merged_into
 from shared.storage.engine import insert_or_nothing
 from shared.storage.facts import Arrival
+
+LOCK: Final = 0x5241_5004
+"""Names the advisory locks of PostgreSQL that are taken here (``RAP`` in ASCII, then 4)."""
 
 CHUNK: Final = 500
 """Names in one question to the database."""
@@ -71,6 +76,7 @@ def note(db: Connection, table: Table, arrivals: Iterable[Arrival]) -> None:
             "into": into,
         }
         place = arrival.partition if arrival.elsewhere else None
+        _alone(db, table, arrival.envelope.organisation)
         db.execute(insert_or_nothing(db, table), {**whose, "place": place})
         if place is not None:
             same = (table.c[name] == value for name, value in whose.items())
@@ -87,19 +93,15 @@ def of(
         table: The ties.
         organisation: Whose clients.
         clients: Opaque ids.
-        lock: Whether others who look at any of those tied must wait for the end of this
+        lock: Whether others who look at whom mergers tie there must wait for the end of this
             transaction, so that one of two sees what the other has stored.
     """
-    seen: set[str] = set(clients)
-    ahead = set(clients)
-    rows: dict[tuple[str, str], int | None] = {}
-    while ahead:
-        found = _rows(db, table, organisation, sorted(ahead), lock=lock)
-        rows |= found
-        ahead = {name for pair in found for name in pair} - seen
-        seen |= ahead
+    rows = _all_rows(db, table, organisation, clients)
     if not rows:
         return Ties({}, {})
+    if lock:
+        _alone(db, table, organisation)
+        rows = _all_rows(db, table, organisation, clients)
     parent = {name: name for pair in rows for name in pair}
     for one, other in rows:
         first, second = sorted((_root(parent, one), _root(parent, other)))
@@ -113,10 +115,35 @@ def of(
     )
 
 
-def _rows(
-    db: Connection, table: Table, organisation: str, clients: list[str], *, lock: bool
+def _alone(db: Connection, table: Table, organisation: str) -> None:
+    """Let nobody else tie anybody of an organisation, or look at who is tied, until the end.
+
+    One lock, and not one for each row, so that nobody waits in a circle; mergers are rare. SQLite
+    has one writer anyway.
+    """
+    if db.dialect.name == "postgresql":
+        named = zlib.crc32(f"{table.name} {organisation}".encode()) - 2**31
+        db.execute(select(func.pg_advisory_xact_lock(LOCK, named)))
+
+
+def _all_rows(
+    db: Connection, table: Table, organisation: str, clients: Collection[str]
 ) -> dict[tuple[str, str], int | None]:
-    asked = _asked(table, lock)
+    seen: set[str] = set(clients)
+    ahead = set(clients)
+    rows: dict[tuple[str, str], int | None] = {}
+    while ahead:
+        found = _rows(db, table, organisation, sorted(ahead))
+        rows |= found
+        ahead = {name for pair in found for name in pair} - seen
+        seen |= ahead
+    return rows
+
+
+def _rows(
+    db: Connection, table: Table, organisation: str, clients: list[str]
+) -> dict[tuple[str, str], int | None]:
+    asked = _asked(table)
     found: dict[tuple[str, str], int | None] = {}
     for start in range(0, len(clients), CHUNK):
         some = {"whose": organisation, "some": clients[start : start + CHUNK]}
@@ -125,17 +152,12 @@ def _rows(
 
 
 @cache
-def _asked(table: Table, lock: bool) -> Select[Any]:
+def _asked(table: Table) -> Select[Any]:
     some: BindParameter[Any] = bindparam("some", expanding=True)
-    asked = (
-        select(table.c.client, table.c.into, table.c.place)
-        .where(
-            table.c.organisation == bindparam("whose"),
-            or_(table.c.client.in_(some), table.c.into.in_(some)),
-        )
-        .order_by(table.c.client, table.c.into)
+    return select(table.c.client, table.c.into, table.c.place).where(
+        table.c.organisation == bindparam("whose"),
+        or_(table.c.client.in_(some), table.c.into.in_(some)),
     )
-    return asked.with_for_update() if lock else asked
 
 
 def _root(parent: Mapping[str, str], name: str) -> str:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import select
 
-from services.alerts import alone, digests, shares
+from services.alerts import digests
 from services.alerts.ledger import LEDGER, UNDELIVERABLE
 from services.alerts.outbox import untold
 from shared.envelope import Envelope
@@ -390,24 +390,6 @@ def test_two_who_compose_write_one_digest(world: AlertsWorld) -> None:
     first, second, third = names
     assert len(first) == 1
     assert first == second == third
-
-
-@pytest.mark.postgres
-def test_two_watchers_count_one_after_the_other(
-    request: pytest.FixtureRequest, tmp_path: Path
-) -> None:
-    """While one counts what an organisation's recipients were told, no other does."""
-    url: str = request.getfixturevalue("postgres_url")
-    with migrated(url) as db:
-        world = AlertsWorld(db, tmp_path)
-        with db.write() as one, db.write() as other:
-            counting = shares.Shares(one)
-            counting._wait_for("org_one")  # noqa: SLF001 - As the first notice of a batch does.
-            asked = select(func.pg_try_advisory_xact_lock(alone.LOCK, alone.number("org_one")))
-            assert other.scalar(asked) is False
-            asked = select(func.pg_try_advisory_xact_lock(alone.LOCK, alone.number("org_two")))
-            assert other.scalar(asked) is True
-        world.close()
 
 
 def _digests() -> Any:
