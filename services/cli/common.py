@@ -74,10 +74,18 @@ class Office:
         return _named(name, self.accounts.recipients(organisation), "recipient")
 
     def person(self, organisation: str, reference: str | None) -> str | None:
-        """Return the opaque id of a member of staff, by the reference that senders use."""
+        """Return the opaque id of a member of staff, by the reference that senders use.
+
+        Somebody new may be named before any fact does; so might somebody misspelt.
+        """
         if reference is None:
             return None
         wanted = (STAFF, reference)
+        if wanted not in self.registry.find(organisation, [wanted]):
+            click.echo(
+                f"Nobody was named {reference!r} so far: where senders write it otherwise, what "
+                "concerns them is not kept from them.", err=True
+            )  # fmt: skip
         return self.registry.opaque(organisation, [wanted])[wanted]
 
     def reader(self, organisation: str, reference: str | None) -> str | None:

@@ -179,9 +179,7 @@ def _items(one: Instrument) -> Iterator[str]:
     yield f"{len(one.items)}, each {first.minimum:g} to {first.maximum:g}{steps}"
     turned = [item.number for item in one.items.values() if item.reversed]
     if turned:
-        worth = (
-            f"scored as {first.minimum + first.maximum:g} minus the answer, which is what to send"
-        )
+        worth = f"scored as {first.minimum + first.maximum:g} minus the answer; send the answer"
         yield f"reversed: {_numbers(turned)} ({worth})"
     whom = {"self": "oneself", "others": "others"}
     for risk, told in whom.items():

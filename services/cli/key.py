@@ -65,6 +65,8 @@ def create(
         role=role,
     )
     click.echo("Keep the token now: it is not shown again.", err=True)
+    if person is None and not {"read", "act"}.isdisjoint(rights):
+        click.echo("It is nobody's: no boundary matter is kept from it. See --person.", err=True)
     row = {
         "id": key_id,
         "rights": sorted(rights),

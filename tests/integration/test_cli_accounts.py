@@ -81,6 +81,17 @@ def test_an_afternoons_set_up(shell: Shell) -> None:
     assert [one.name for one in recipients] == ["board"]
 
 
+def test_a_key_says_whose_matters_it_hides(shell: Shell) -> None:
+    """Nobody's where no person is named; and a name that no fact ever had may be misspelt."""
+    shell.run("org", "create", "North")
+    words = ("key", "create", "--right", "read")
+    assert "no boundary matter is kept from it" in shell.run(*words).stderr
+    new = shell.run(*words, "--person", "lee").stderr
+    assert "nobody's" not in new
+    assert "Nobody was named 'lee' so far" in new
+    assert "so far" not in shell.run(*words, "--person", "lee").stderr
+
+
 def test_secrets_are_shown_once(shell: Shell) -> None:
     """What is printed at creation is in no later output, and the reminder is on stderr."""
     shell.run("org", "create", "North")

@@ -76,7 +76,7 @@ def test_the_explanation_says_how_it_is_computed() -> None:
     oq, srs, wai = said("oq-45"), said("srs-3"), said("wai-srt")
     assert "at most 5 of 25; the mean of the others, rounded half up to a whole answer," in oq
     assert "a score where distress, relations and role all have one" in oq
-    assert "reversed: 1, 12, 13, 20, 21, 24, 31, 37, 43 (scored as 4 minus the answer," in oq
+    assert "reversed: 1, 12, 13, 20, 21, 24, 31, 37, 43 (scored as 4 minus the answer;" in oq
     assert "risk to oneself: 8; read in any case, also without a score" in oq
     assert "the whole form, or the total alone, gives a score" in srs
     assert "the sender scores: no answers are taken" in wai
