@@ -2,9 +2,18 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from shared.alliance.wording import counted, figure, instrument_named
+
+CATEGORIES: Final[Mapping[str, str]] = {
+    "recovered": "a reliable change for the better, past the cut-off",
+    "improved": "a reliable change for the better",
+    "unchanged": "no reliable change",
+    "deteriorated": "a reliable change for the worse",
+    "harmed": "a reliable change for the worse, past the cut-off",
+}
+"""What the categories of Jacobson and Truax mean, in words that no client is called by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +62,19 @@ def _parts(facet: Mapping[str, Any]) -> Iterator[str]:
         yield f"{beside} beside it, the latest: {what} on {last['occurred_at'][:10]}"
     if "numbers" in facet:
         yield f"{counted(facet['numbers']['sessions_held'], 'session')} held"
+    for one in facet.get("since_first", ()):
+        yield _since(one)
+
+
+def _since(one: Mapping[str, Any]) -> str:
+    """Return how far the ratings on one instrument have come, against the noise of measuring."""
+    change = one["change"]
+    said = "whether that is reliable is not analysable"
+    if change is not None:
+        said = f"{CATEGORIES[change['category']]} (from {figure(change['needed'])} on it is one)"
+    name = instrument_named(one["instrument"], one["validated"])
+    first, latest = figure(one["first"]["value"]), figure(one["latest"]["value"])
+    return f"{name} {first} at first and {latest} now, {counted(one['ratings'], 'rating')}: {said}"
 
 
 def _basis(facet: Mapping[str, Any]) -> str:

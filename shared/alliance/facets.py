@@ -15,6 +15,7 @@ from shared.alliance.consistency.said import held
 from shared.alliance.history import History
 from shared.alliance.reading import Fact
 from shared.alliance.things import Rating
+from shared.alliance.trajectories import since_the_first
 from shared.alliance.wording import rounded
 from shared.clock import format_time
 
@@ -29,13 +30,16 @@ LATEST_FACTS: Final = 5
 """So many facts are named beside a facet, the latest ones; all are counted (own)."""
 
 TIME: Final = "time"
-"""A relationship takes time: how many sessions it has had."""
+"""A relationship takes time: how many sessions it has had, and how it is rated since the first."""
+
+OUTCOME: Final = "outcome"
+"""What the alliance predicts: how the client fares, and what has changed since the first score."""
 
 FACETS: Final = (
     "trust", "safety", "confidentiality", "understanding", "validation", "listening", "support",
     "collaboration", "goal_orientation", "boundaries", "respect", "consistency", "empowerment",
     "motivation", "expectations", "dynamics", "objectivity", "challenge", "flexibility",
-    "relapse_prevention", TIME, "outcome",
+    "relapse_prevention", TIME, OUTCOME,
 )  # fmt: skip
 """Every quality that is named in domain.md section 7, in its order."""
 
@@ -67,6 +71,8 @@ def facets(history: History, last_at: datetime | None) -> dict[str, Any]:
     sessions = [session for phase in history.current for session in held(phase)]
     if sessions:
         shown[TIME] |= {"numbers": {"sessions_held": len(sessions)}}
+    shown[TIME] |= {"since_first": since_the_first(history.current, "alliance")}
+    shown[OUTCOME] |= {"since_first": since_the_first(history.current, "outcome")}
     return shown
 
 

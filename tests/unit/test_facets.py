@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from services.projections.qualities import qualities
 from shared.alliance.beside import MEASURES
 from shared.alliance.consistency import MEASURES as CONSISTENCY
 from shared.alliance.history import fold
@@ -14,6 +15,7 @@ from tests.support.events import (
     ORGANISATION,
     THERAPIST,
     a_boundary_noted,
+    a_care_event,
     a_rating,
     a_rupture_noted,
     a_session_held,
@@ -90,3 +92,24 @@ def test_a_relationship_takes_time() -> None:
     assert {name for names in MEASURES.values() for name in names} <= {
         measure.name for measure in CONSISTENCY
     }
+
+
+def test_the_change_since_the_first_score_stands_beside_time_and_outcome() -> None:
+    """Against the reliable change, where one is published; of one score there is none."""
+    told = [a_rating(score, at=on(day), instrument="phq-9") for day, score in ((0, 18), (28, 9))]
+    told += [a_rating(score, at=on(day)) for day, score in ((0, 38), (7, 30), (14, 27))]
+    told.append(a_rating(30, at=on(3), instrument="ors"))
+    shown = facets(*told, a_session_held("s1", on(0)))
+    (phq,) = shown["outcome"]["since_first"]
+    assert (phq["first"]["value"], phq["latest"]["value"], phq["ratings"]) == (18, 9, 2)
+    assert phq["change"] == {"better_by": 9, "needed": 6, "category": "recovered"}
+    (srs,) = shown["time"]["since_first"]
+    assert (srs["first"]["percent"], srs["latest"]["percent"], srs["change"]) == (95, 67.5, None)
+    said = {one.title: one.says for one in qualities(shown)}
+    assert said["outcome"].endswith(
+        "phq-9 18 at first and 9 now, 2 ratings: a reliable change for the better, past the "
+        "cut-off (from 6 on it is one)"
+    )
+    assert "srs-3 38 at first and 27 now, 3 ratings: whether that is reliable" in said["time"]
+    over = a_care_event("transferred", on(60), to_therapist="th_eve")
+    assert facets(*told, over)["outcome"]["since_first"] == []
