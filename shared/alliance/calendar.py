@@ -98,14 +98,15 @@ def after_running(
         start: When it was started.
         running: How long it must run.
         stopped: Stretches in which it stands still, in any order; they may overlap. One without
-            an end never ends.
+            an end never ends; one that ends before it begins (announced when it was over) stops
+            nothing.
 
     Returns:
         None where it never gets there.
     """
     now, left = start, running
     for begin, end in sorted(stopped, key=lambda stretch: stretch[0]):
-        if end is not None and end <= now:
+        if end is not None and end <= max(now, begin):
             continue
         if begin > now:
             if now + left <= begin:
@@ -128,14 +129,13 @@ def ran(
     Args:
         start: When it was started.
         end: When it is read.
-        stopped: Stretches in which it stands still, in any order; they may overlap. One without
-            an end never ends.
+        stopped: As in ``after_running``.
     """
     now, running = start, timedelta(0)
     for begin, until in sorted(stopped, key=lambda stretch: stretch[0]):
         if now >= end:
             break
-        if until is not None and until <= now:
+        if until is not None and until <= max(now, begin):
             continue
         if begin > now:
             running += min(begin, end) - now

@@ -13,6 +13,7 @@ from shared.alliance.calendar import (
     end_of_working_day,
     is_working_day,
     local_date,
+    ran,
 )
 from shared.alliance.clinics import surroundings
 from shared.alliance.things import Clinic
@@ -109,11 +110,15 @@ def test_ends_of_days_are_ends_of_days(then: datetime, zone: str, days: int) -> 
         ([(2, None)], None),
         ([(12, None)], 10),
         ([(2, 2)], 10),
+        ([(5, 3)], 10),
+        ([(2, 4), (6, 5)], 12),
     ],
 )
 def test_a_clock_stands_still(stopped: list[tuple[int, int | None]], end: int | None) -> None:
-    """A clock of ten hours stands still in stretches that may overlap or never end."""
+    """A clock of ten hours stands still in stretches that overlap, never end, or never began."""
     start = on(0)
     stretches = [(start + a * HOUR, None if b is None else start + b * HOUR) for a, b in stopped]
     expected = None if end is None else start + end * HOUR
     assert after_running(start, 10 * HOUR, stretches) == expected
+    if expected is not None:
+        assert ran(start, expected, stretches) == 10 * HOUR

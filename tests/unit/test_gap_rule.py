@@ -45,6 +45,13 @@ def test_what_is_nobodys_lapse_stops_the_clock(by: str, reason: str, listed: str
     assert plain.effective_at == on(10.5) + END
 
 
+def test_leave_that_was_announced_when_it_was_over_changes_nothing() -> None:
+    """Entered a week after its end it stops no clock, is not listed, and counts nothing twice."""
+    late = an.a_therapist_away("2026-01-07", "2026-01-08", at=on(8))
+    (told,), (plain,) = gap(late), gap()
+    assert (told.effective_at, told.steps[0].not_counted) == (plain.effective_at, {})
+
+
 def test_who_is_unknown_stops_the_clock() -> None:
     """Unknown never counts against a therapist."""
     off = [booked("s2", 7, 1), an.a_session_cancelled("s2", at=on(6), by="unknown")]

@@ -97,7 +97,7 @@ class Alerts:
             _, evidence = found.get(row.alert, ({}, set()))
             found[row.alert] = (alert, evidence | set(boundary_evidence(alert)))
         here = (one for one in found.values() if one[0]["client"] in clients)
-        order = ("effective_at", "rule", "id")  # Our own random ids come last.
+        order = ("effective_at", "rule", "known_at", "id")  # Our own random ids come last.
         return sorted(here, key=lambda one: tuple(one[0][name] for name in order))
 
     def open_by_client(

@@ -101,7 +101,7 @@ def stopped(phase: Phase, gap: Gap) -> list[Stretch]:
     return [
         (reason, max(start, gap.anchor.at), end)
         for reason, start, end in _stopped(phase, gap.interval, gap.anchor.at)
-        if end is None or end > gap.anchor.at
+        if end is None or end > max(start, gap.anchor.at)
     ]
 
 
