@@ -5,6 +5,7 @@ timestamps (seconds since 1970), never ages: Prometheus subtracts.
 """
 
 from functools import partial
+from typing import Final
 
 from prometheus_client import Counter, Histogram
 from prometheus_client import Gauge as AnyGauge
@@ -107,9 +108,17 @@ QUARANTINED = Counter(
 
 # Alerts -----------------------------------------------------------------------------------------
 OPEN_ALERTS = Gauge(
-    "rapport_open_alerts", "Open alerts, by family and urgency.", ["family", "urgency"]
+    "rapport_open_alerts",
+    "Open alerts, by family and urgency; of boundary matters none, as /metrics asks for no key.",
+    ["family", "urgency"],
 )
-ALERT_STEPS = Counter("rapport_alert_steps_total", "Steps that alerts took.", ["family", "step"])
+ALERT_STEPS = Counter(
+    "rapport_alert_steps_total",
+    "Steps that alerts took; those of boundary matters are left out.",
+    ["family", "step"],
+)
+KEPT_QUIET: Final = "boundary"
+"""Alerts of this family are in no metric: whom a matter concerns could tell that there is one."""
 DELIVERIES = Counter(
     "rapport_deliveries_total",
     "Attempts to tell a recipient, by outcome.",

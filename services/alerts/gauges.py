@@ -42,14 +42,14 @@ class Gauges:
             inbox = tables.inbox.c
             alive = db.execute(
                 select(inbox.family, inbox.urgency, func.count())
-                .where(inbox.state == "open")
+                .where(inbox.state == "open", inbox.family != metrics.KEPT_QUIET)
                 .group_by(inbox.family, inbox.urgency)
             ).all()
             suspended = db.scalar(select(func.sum(tables.clients.c.suspended)))
             oldest, untold = outbox.oldest(db), outbox.untold(db)
             held_back = outbox.held_back(db)
         found = {(row[0], row[1]): row[2] for row in alive}
-        for family in get_args(Family):
+        for family in set(get_args(Family)) - {metrics.KEPT_QUIET}:
             for urgency in get_args(Urgency):
                 metrics.OPEN_ALERTS.labels(family, urgency).set(found.get((family, urgency), 0))
         metrics.RULES_SUSPENDED.set(int(suspended or 0))

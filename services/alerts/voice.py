@@ -65,7 +65,8 @@ class Aloud:
         ledger.keep(db, kept)
         for step, entries in kept:
             taking_back.overtake(db, step, entries)
-            metrics.ALERT_STEPS.labels(step.body["family"], step.kind).inc()
+            if step.body["family"] != metrics.KEPT_QUIET:
+                metrics.ALERT_STEPS.labels(step.body["family"], step.kind).inc()
 
     def _corrected(self, db: Connection, step: Decided, meanwhile: Mapping[str, str]) -> Entries:
         told = taking_back.to_correct(db, step)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from prometheus_client import REGISTRY
 
 from services.alerts.gauges import Gauges
 from services.alerts.ledger import WEBHOOK
@@ -68,6 +69,19 @@ def test_nobody_left_is_undeliverable_and_counted(world: AlertsWorld) -> None:
     assert sample("rapport_alerts_undeliverable") == 1
     assert sample("rapport_alerts_without_recipient") == 0
     assert told_ids(world) == []
+
+
+def test_no_metric_tells_of_a_matter(world: AlertsWorld) -> None:
+    """Who may read them needs no key, and may be whom the matter concerns."""
+    world.tell(an.a_boundary_noted(severity=4))
+    assert len(world.alerts()) == 1
+    Gauges(world.db).refresh()
+    for name, by, of in (
+        ("rapport_open_alerts", "urgency", "urgent"),
+        ("rapport_open_alerts", "urgency", "attention"),
+        ("rapport_alert_steps_total", "step", "opened"),
+    ):
+        assert REGISTRY.get_sample_value(name, {"family": "boundary", by: of}) is None
 
 
 def test_no_recipient_at_all_is_counted(world: AlertsWorld) -> None:
