@@ -44,7 +44,9 @@ def facts(several: Iterable[Fact]) -> list[dict[str, Any]]:
 
 def steps(several: Sequence[Fact], ref: str) -> list[dict[str, Any]]:
     """Return the facts of one thing; what all of them say alike, the item says once."""
-    without = [ref, *(name for name in COMMON if _alike(several, name))]
+    without: tuple[str, ...] = (*COMMON, ref)
+    if len(several) > 1:
+        without = (ref, *(name for name in COMMON if _alike(several, name)))
     return [_step(one, without) for one in several]
 
 

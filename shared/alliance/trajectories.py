@@ -4,12 +4,13 @@ What the alliance predicts is where the client comes to: the change since the fi
 beside it, against the noise of measurement (Jacobson and Truax 1991).
 """
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 from shared.alliance.change import reliable_difference
-from shared.alliance.series import Point, Series, client_series
-from shared.alliance.things import Phase
+from shared.alliance.scoring import ScaleScore
+from shared.alliance.things import Phase, Rating
 from shared.alliance.wording import rounded
 from shared.clock import format_time
 
@@ -25,27 +26,43 @@ def since_the_first(
         phases: Of one client.
         construct: What the instruments are about.
     """
-    every = [one for phase in phases for one in client_series(phase, construct)]
-    return [_said(one) for one in sorted(every, key=_place) if len(one.points) > 1]
+    found: dict[tuple[Any, ...], list[Rating]] = defaultdict(list)
+    for at, phase in enumerate(phases):
+        for rating in phase.ratings:
+            instrument = rating.instrument
+            if (
+                instrument is not None
+                and instrument.construct == construct
+                and rating.rater == "client"
+                and not rating.in_group
+                and rating.score.scales.get(instrument.leading.name) is not None
+            ):
+                found[at, *rating.series].append(rating)
+    several = [ratings for ratings in found.values() if len(ratings) > 1]
+    return [_said(ratings) for ratings in sorted(several, key=_place)]
 
 
-def _place(series: Series) -> tuple[Any, ...]:
-    latest = series.points[-1]
-    return (latest.at, latest.rating.fact.source, latest.rating.fact.id)
+def _place(ratings: Sequence[Rating]) -> tuple[Any, ...]:
+    fact = ratings[-1].fact
+    return (fact.occurred_at, fact.source, fact.id)
 
 
-def _said(series: Series) -> dict[str, Any]:
-    first, latest = series.points[0], series.points[-1]
-    found = reliable_difference(series.scale, first.value, latest.value)
-    instrument = latest.rating.instrument
+def _said(ratings: Sequence[Rating]) -> dict[str, Any]:
+    first, latest = ratings[0], ratings[-1]
+    instrument = latest.instrument
+    if instrument is None:
+        raise TypeError("an unknown instrument has no leading scale")
+    scale = instrument.leading
+    was, is_now = (one.score.scales[scale.name] for one in (first, latest))
+    found = reliable_difference(scale, was.value, is_now.value)
     return {
-        "instrument": latest.rating.instrument_key,
-        "version": latest.rating.version,
-        "validated": instrument.validated if instrument else None,
-        "scale": series.scale.name,
-        "ratings": len(series.points),
-        "first": _point(first),
-        "latest": _point(latest),
+        "instrument": latest.instrument_key,
+        "version": latest.version,
+        "validated": instrument.validated,
+        "scale": scale.name,
+        "ratings": len(ratings),
+        "first": _point(first, was),
+        "latest": _point(latest, is_now),
         # Not analysable where no reliable change is published.
         "change": None if found is None else {
             "better_by": found.better_by,
@@ -55,10 +72,10 @@ def _said(series: Series) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _point(one: Point) -> dict[str, Any]:
+def _point(one: Rating, score: ScaleScore) -> dict[str, Any]:
     return {
-        "event": one.rating.fact.event,
-        "occurred_at": format_time(one.at),
-        "value": one.value,
-        "percent": rounded(one.percent, 1),
+        "event": one.fact.event,
+        "occurred_at": format_time(one.occurred_at),
+        "value": score.value,
+        "percent": score.percent,
     }
