@@ -61,7 +61,7 @@ RUNNER: Final = "shared/stream/runner.py"
 OUTBOX: Final = "services/alerts/outbox.py"
 DELIVERIES: Final = "services/alerts/deliveries.py"
 TAKING_BACK: Final = "services/alerts/taking_back.py"
-NOTICES: Final = "services/alerts/notices.py"
+VOICE: Final = "services/alerts/voice.py"
 
 GUARDS: Final = (
     Guard(
@@ -164,5 +164,36 @@ GUARDS: Final = (
         TAKING_BACK,
         "LEDGER.c.status == PENDING, LEDGER.c.attempts == 0, LEDGER.c.holder.is_(None)",
         "LEDGER.c.status == PENDING",
+    ),
+    Guard(
+        "another-speaks-where-one-is-taken-back",
+        VOICE,
+        "        taking_back.speak_for_themselves(db, whose, step.alert, meanwhile=meanwhile)\n",
+        "",
+    ),
+    Guard(
+        "what-is-taken-back-speaks-for-nobody",
+        "services/alerts/shares.py",
+        "        ~_TAKEN_BACK,\n",
+        "",
+    ),
+    Guard(
+        "a-digest-when-its-day-is-over",
+        "services/alerts/ticker.py",
+        "                digests.compose(db, present)\n",
+        "",
+    ),
+    Guard(
+        "settled-with-its-message",
+        OUTBOX,
+        '        notices.settle(db, due.organisation, due.alert, values["status"], '
+        'values["settled_at"])\n',
+        "        pass\n",
+    ),
+    Guard(
+        "it-holds-again",
+        "services/alerts/steps.py",
+        "    released = released or _holds_again(held, known, new, around)\n",
+        "",
     ),
 )

@@ -43,6 +43,9 @@ LONGEST_LATENESS: Final = timedelta(days=4)
 MERGED_OF: Final = 1 / 3
 """Of so many clients some facts come under another reference, before the two are merged."""
 
+ABSENT_OF: Final = 1 / 2
+"""In so many organisations with two clients one therapist fails both in one week: a group."""
+
 SENT_EVERY: Final = (timedelta(minutes=1), timedelta(days=2), timedelta(days=7))
 """Some systems tell at once, others now and then: much is on its way together, and alerts fall due
 before what clears them is told."""
@@ -94,9 +97,11 @@ def _organisation(
     documents = [_document("clinic.configured", "configured", None, BEGIN - timedelta(hours=1),
                            timezone="Europe/London",
                            sends=["sessions", "ratings", "boundary"])]  # fmt: skip
+    absent = clients > 1 and random.Random(f"absence in {scenario}").random() < ABSENT_OF
     for number in range(clients):
-        course = Course(chance, f"c-{number}", f"t-{chance.randint(1, 2)}")
-        course.live()
+        therapist = chance.randint(1, 2)
+        course = Course(chance, f"c-{number}", f"t-{1 if absent else therapist}")
+        course.live(*[Course.not_held] if absent else [])
         documents += _merged(course, random.Random(f"mergers of {number} in {scenario}"))
     tellings = [_telling(document, chance, sent_every) for document in documents]
     yield from sorted(tellings, key=lambda one: (one.send_at, one.document["id"]))
@@ -153,12 +158,13 @@ class Course:
             minutes=15 * chance.randint(0, 3),
         )
 
-    def live(self) -> None:
-        """Let care begin, a few sessions be held, and one or two stories unfold."""
+    def live(self, *more: "Story") -> None:
+        """Let care begin, a few sessions be held, and one or two stories unfold, and more."""
         self.tell("care.started", "begin", self._first - timedelta(hours=1),
                   agreed_interval_days=7)  # fmt: skip
         self.session(0)
-        for story in self._chance.sample(_STORIES, self._chance.choice((1, 1, 2))):
+        stories = self._chance.sample(_STORIES, self._chance.choice((1, 1, 2)))
+        for story in dict.fromkeys([*stories, *more]):
             story(self)
 
     def tell(self, event_type: str, name: str, when: datetime, **data: Any) -> None:
@@ -236,7 +242,8 @@ class Course:
         return {"id": f"{self.client}/{event_type}/{name}", "type": f"rapport.{event_type}"}
 
 
-_STORIES: Final[tuple[Callable[[Course], None], ...]] = (
+Story = Callable[[Course], None]
+_STORIES: Final[tuple[Story, ...]] = (
     Course.risk,
     Course.decline,
     Course.not_held,
