@@ -145,10 +145,15 @@ def excused_by_date(phase: Phase, moment: datetime) -> str | None:
     pause = _lasting(phase.care.pauses, moment)
     if pause is not None:
         return pause_reason(pause)
-    away = _lasting(phase.away, moment)
-    if away is not None and away.fact.occurred_at <= moment:
-        return SICKNESS if away.reason == "sickness" else "announced_leave"
-    return None
+    # Of several absences at once, one that was not announced yet says nothing of the others.
+    away = {
+        span.reason
+        for span in phase.away
+        if covers(span, moment) and span.fact.occurred_at <= moment
+    }
+    if away - {SICKNESS}:
+        return "announced_leave"
+    return SICKNESS if away else None
 
 
 def pause_reason(pause: Span) -> str:

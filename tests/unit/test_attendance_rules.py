@@ -135,6 +135,21 @@ def test_a_correction_voids() -> None:
     assert judged(CANCELLATIONS, *two, held).episodes == ()
 
 
+def test_an_absence_that_was_not_announced_hides_no_other() -> None:
+    """Of several at once, each announced one excuses; leave does so before sickness."""
+    span = ("2026-01-10", "2026-01-30")
+    late = an.a_therapist_away("2026-01-01", "2026-03-01", at=on(100))
+    leave, sick = (
+        an.a_therapist_away(*span, at=on(0), kind=kind) for kind in ("annual_leave", "sickness")
+    )
+    off = [an.a_session_cancelled(f"s{n}", at=on(10 + n), by="therapist") for n in range(3)]
+    assert len(judged(CANCELLATIONS, *off, late).episodes) == 1
+    for around in ((late, leave), (leave, late), (sick, leave), (leave, sick, late)):
+        assert judged(CANCELLATIONS, *off, *around).episodes == ()
+    (second,) = judged(CANCELLATIONS, *off, late, sick).episodes
+    assert second.steps[0].not_counted == {"first_sickness": 1}
+
+
 # session-not-held -------------------------------------------------------------------------------
 def missed(*outcomes: str, more: Sequence[Envelope] = (), until: datetime = FAR) -> Any:
     """Return the episodes that weekly outcomes and more facts make."""
