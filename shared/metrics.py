@@ -133,7 +133,7 @@ WITHOUT_RECIPIENT = Gauge(
 )
 HELD_BACK = Gauge(
     "rapport_notices_held_back",
-    "Notices that wait to be told together, by what they wait for.",
+    "Notices that wait to be told together, by what for; none of boundary matters is counted.",
     ["until"],  # digest, report (of a quiet start), summary (of history)
 )
 OUTBOX_OLDEST = Gauge(

@@ -34,6 +34,7 @@ from services.alerts.ledger import (
 )
 from services.alerts.tables import shown
 from shared.clock import from_micros, to_micros
+from shared.metrics import KEPT_QUIET
 
 LEASE: Final = timedelta(seconds=60)
 """Own: well over what the attempts of one claim may take."""
@@ -211,8 +212,14 @@ def oldest(db: Connection) -> datetime | None:
 
 
 def held_back(db: Connection) -> dict[str, int]:
-    """Return how many notices wait for each kind of message that names many."""
-    asked = select(LEDGER.c.status, func.count()).where(LEDGER.c.status.in_(UNTIL))
+    """Return how many notices wait for each kind of message that names many.
+
+    Those of boundary matters are left out, as of every metric.
+    """
+    inbox = shown(db).inbox
+    its = and_(inbox.c.organisation == LEDGER.c.organisation, inbox.c.alert == LEDGER.c.alert)
+    asked = select(LEDGER.c.status, func.count()).join(inbox, its)
+    asked = asked.where(LEDGER.c.status.in_(UNTIL), inbox.c.family != KEPT_QUIET)
     found = {row[0]: row[1] for row in db.execute(asked.group_by(LEDGER.c.status))}
     return {kind: found.get(status, 0) for status, kind in UNTIL.items()}
 

@@ -216,12 +216,13 @@ def test_what_was_over_at_the_report_and_holds_again_is_told(
 
 
 def test_what_waits_to_be_told_together_is_counted(world: AlertsWorld) -> None:
-    """One for the report, one for the summary, and one for the digest of another clinic."""
+    """One for the report, one for the summary, one for another clinic's digest; no matter is."""
     world.a_recipient("boss")
     world.deliver_by("oak", quiet_days=0, daily_cap=1)
     world.arm(clinic="oak")
     world.tell(an_alert(1, an.on(3)), replace(an_alert(2, an.on(-20)), recorded_at=an.on(3)))
     world.tell(*(an_alert(n, an.on(3), clinic="oak") for n in (3, 4)))
+    world.tell(an.a_boundary_noted(at=an.on(-20), backfill=True, recorded_at=an.on(3)))
     Gauges(world.db).refresh()
     for until in ("digest", "report", "summary"):
         assert sample("rapport_notices_held_back", until=until) == 1
