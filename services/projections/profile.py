@@ -1,8 +1,8 @@
 """The facets as a picture: where each was, and where it is, on one scale from 0 to 100.
 
-A row for each facet that was rated: an open circle is its first four weeks of the last year, small
-dots are the four weeks since, a disc is its level now; without a disc there is no rating of the
-last eight weeks. Facts move no number, so they are not drawn here.
+A row for each facet that was rated: an open circle is its earliest four weeks of the last year,
+small dots are the four weeks since, a disc is its level now; without a disc there is no rating of
+the last eight weeks. Facts move no number, so they are not drawn here.
 """
 
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ from services.projections.shapes import node
 
 LEFT, PLOT_LEFT, PLOT_RIGHT = 16, 280, 690
 ROW = 32
+KEYS = ((LEFT + 12, "first", "earliest in the last year"), (LEFT + 356, "now", "now"))
 
 
 def profile(root: Element, facets: Sequence[Quality], top: float) -> float:
@@ -37,7 +38,7 @@ def profile(root: Element, facets: Sequence[Quality], top: float) -> float:
     for one in rated:
         _row(root, one, y + ROW / 2)
         y += ROW
-    for x, kind, says in ((LEFT + 12, "first", "first four weeks"), (LEFT + 356, "now", "now")):
+    for x, kind, says in KEYS:
         _place(root, kind, (x, y + 20))
         node(root, "text", says, x=x + 20, y=y + 25, class_="ink")
     return y + ROW + 14
