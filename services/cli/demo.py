@@ -107,8 +107,9 @@ def demo(once: bool, folder: Path | None, port: int) -> None:
         _wait_until(lambda: _answers(stage), "the API answers")
         _load(stage, data, variables)
         _catch_up(settings)
-        _show(stage, receiver, variables)
+        client = _show(stage, receiver, variables)
         if not once:
+            _invite(stage, client, variables)
             _serve_on(settings, data)
 
 
@@ -283,14 +284,15 @@ def _catch_up(settings: Settings) -> None:
         database.close()
 
 
-def _show(stage: Stage, receiver: Receiver, variables: Mapping[str, str]) -> None:
+def _show(stage: Stage, receiver: Receiver, variables: Mapping[str, str]) -> str:
+    """Print a timeline and the alerts; return whose timeline it is."""
     found = stage.http.request(
         "POST",
         f"{stage.base}/v1/clients/lookup",
         json={"reference": SHOWN},
         headers={"authorization": f"Bearer {stage.look}"},
     ).json()
-    client = found["id"]
+    client: str = found["id"]
     for command in (["timeline", client], ["alerts", "list"]):
         sys.stdout.flush()
         subprocess.run(  # noqa: S603 - our own command.
@@ -301,7 +303,14 @@ def _show(stage: Stage, receiver: Receiver, variables: Mapping[str, str]) -> Non
     told = sum(receiver.told.values())
     click.echo(
         f"\nLeadership's webhook was told of {told} steps, each signature verified"
-        f" ({receiver.rejected} rejected).\n"
+        f" ({receiver.rejected} rejected)."
+    )
+    return client
+
+
+def _invite(stage: Stage, client: str, variables: Mapping[str, str]) -> None:
+    """Say what to try while it serves."""
+    click.echo(
         f"\nAPI        {stage.base}/docs"
         f"\nMetrics    {stage.base}/metrics"
         f" and http://127.0.0.1:{variables['RAPPORT_METRICS_PORT']}/metrics"
