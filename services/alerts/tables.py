@@ -39,8 +39,11 @@ CONSUMER: Final = "alerts.v1"
 
 VERSION: Final = 1
 
-JUDGEMENT: Final = 2
-"""Rises whenever the same rules come to other alerts; 2 judges merged clients as one."""
+JUDGEMENT: Final = 3
+"""Rises whenever the same rules come to other alerts.
+
+2 judges merged clients as one; 3 lets a boundary matter move no alert of another kind.
+"""
 
 NOW: Final = 0
 """Due at once."""
