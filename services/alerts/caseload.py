@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import orjson
 
-from shared.alliance.attendance import Outcome, excuse, lapses, outcomes
+from shared.alliance.attendance import lapses, outcomes, why_not_counted
 from shared.alliance.boundaries import NONE_AFTER_ALL
 from shared.alliance.calendar import covers
 from shared.alliance.history import History, Phase, Span
@@ -197,7 +197,7 @@ def _extract(history: History, therapist: str, phases: Sequence[Phase]) -> Extra
             if outcome in lapses(phase, window, SICKNESS_GRACE)[0]:
                 counted.append(outcome.fact)
             else:
-                excused.append((outcome.since, _excuse(phase, outcome)))
+                excused.append((outcome.since, why_not_counted(phase, outcome.session)))
     return Extract(
         history.client,
         therapist,
@@ -236,10 +236,6 @@ def _matters(history: History, person: str, unwanted: Sequence[Span]) -> tuple[M
 
 def _in_time(fact: Fact) -> tuple[datetime, str, str]:
     return (fact.occurred_at, fact.source, fact.id)
-
-
-def _excuse(phase: Phase, outcome: Outcome) -> str:
-    return excuse(phase, outcome.session) or "sickness"
 
 
 def _stay(phase: Phase, withdrawn: Sequence[Span]) -> Stay:

@@ -137,6 +137,12 @@ def excuse(phase: Phase, session: Session) -> str | None:
     return excused_by_date(phase, session.due_at) or _BY_REASON.get(session.reason or "")
 
 
+def why_not_counted(phase: Phase, session: Session) -> str:
+    """Return the reason that is listed of a session that ``lapses`` did not count."""
+    reason = excuse(phase, session)
+    return FIRST_SICKNESS if reason in (None, SICKNESS) else str(reason)
+
+
 def excused_by_date(phase: Phase, moment: datetime) -> str | None:
     """Return why no session was to be held at a moment: closed, paused, away; or None."""
     closed = closed_because(phase.clinic, local_date(phase.clinic, moment))

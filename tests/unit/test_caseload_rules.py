@@ -120,6 +120,8 @@ def test_what_never_counts_is_listed() -> None:
         " Not counted: 1 × emergency."
     )
     assert judged(of(8, 8, reason="emergency")).episodes == ()
+    clients[5] = a_client(5, cancelled(9, reason="illness"))
+    assert judged(clients).episodes[0].steps[0].not_counted == {"first_sickness": 1}
 
 
 def test_who_has_left_is_no_client_any_more() -> None:

@@ -21,7 +21,7 @@ DAY = timedelta(days=1)
 
 moments = st.datetimes(datetime(2024, 1, 1), datetime(2028, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001 - hypothesis adds the zone.
 stretches = st.lists(
-    st.tuples(st.integers(0, 60), st.integers(0, 30)).map(
+    st.tuples(st.integers(0, 60), st.integers(-20, 30)).map(
         lambda pair: (MONDAY + pair[0] * DAY, MONDAY + sum(pair) * DAY)
     ),
     max_size=4,
@@ -44,6 +44,16 @@ def test_ran_is_the_other_side_of_after_running(
     assert ran(MONDAY, end, stopped) == running
     assert ran(MONDAY, end - timedelta(seconds=1), stopped) <= running
     assert ran(end, MONDAY, stopped) == timedelta(0)
+
+
+@given(stretches, st.integers(0, 90))
+def test_ran_counts_each_day_that_no_stretch_covers(
+    stopped: list[tuple[datetime, datetime]], days: int
+) -> None:
+    """Counted one by one; a stretch that ends before it begins covers none."""
+    every = (MONDAY + day * DAY for day in range(days))
+    left = [day for day in every if not any(begin <= day < end for begin, end in stopped)]
+    assert ran(MONDAY, MONDAY + days * DAY, stopped) == len(left) * DAY
 
 
 def test_a_pause_without_an_end_stops_a_clock_for_good() -> None:

@@ -6,12 +6,11 @@ from datetime import datetime
 from itertools import takewhile
 
 from shared.alliance.attendance import (
-    SICKNESS,
     Outcome,
-    excuse,
     lapses,
     latest,
     outcomes,
+    why_not_counted,
     windows,
 )
 from shared.alliance.calendar import days_before, end_of_working_day
@@ -168,8 +167,7 @@ def _contact_numbers(
 
 def _excused(phase: Phase, missed: Sequence[Outcome], lapsed: Sequence[Outcome]) -> dict[str, int]:
     beside = [one for one in missed if one.by_provider and one not in lapsed]
-    reasons = [excuse(phase, one.session) or "excused" for one in beside]
-    return excused("first_sickness" if reason == SICKNESS else reason for reason in reasons)
+    return excused(why_not_counted(phase, one.session) for one in beside)
 
 
 SESSION_NOT_HELD = Measure(
