@@ -1,6 +1,6 @@
 """What the ledger promised and nobody has sent yet, when it is not to be said any more."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -113,17 +113,31 @@ def to_correct(db: Connection, step: Decided) -> list[str]:
     return sorted(db.scalars(told.distinct()))
 
 
-def hush(db: Connection, organisation: str, alert: str, at: datetime) -> None:
-    """Let what waits to be told of an alert be told no more: consent to alerts was withdrawn.
+def hush(
+    db: Connection,
+    whose: Sequence[tuple[str, str, datetime]],
+    meanwhile: Mapping[str, str] = _NOTHING,
+) -> None:
+    """Let what waits to be told of alerts be told no more: consent to alerts was withdrawn.
 
-    What is on its way by itself goes out; others of its group, of other clients, are told.
+    What is on its way by itself goes out; others of their groups, of other clients, are told. All
+    of them fall silent first, so that none of them speaks for another.
 
     Args:
-        db: The transaction that saves the judgement.
-        organisation: Whose.
-        alert: Of a client who wants no alerts.
-        at: The present.
+        db: The transaction that saves the judgement, before any of its steps is kept.
+        whose: Alerts of clients who want none: organisation, alert, the present.
+        meanwhile: Alert → its state, where this transaction takes steps that are not kept yet.
     """
+    silent: list[tuple[str, str, str]] = []
+    for organisation, alert, at in whose:
+        told_no_more = _silenced(db, organisation, alert, at)
+        silent += [(organisation, alert, one) for one in sorted(told_no_more - {NOBODY})]
+    for organisation, alert, recipient in silent:
+        speak_for_themselves(db, organisation, alert, only=recipient, meanwhile=meanwhile)
+
+
+def _silenced(db: Connection, organisation: str, alert: str, at: datetime) -> set[str]:
+    """Cancel what waits to be told of an alert; return who would have been told."""
     mine = and_(LEDGER.c.organisation == organisation, LEDGER.c.alert == alert)
     waits = LEDGER.c.status.in_((HELD, GROUPED, WAITING, QUIET))
     stop = LEDGER.update().where(mine, waits).values(status=CANCELLED)
@@ -132,8 +146,7 @@ def hush(db: Connection, organisation: str, alert: str, at: datetime) -> None:
     for row in db.execute(named.distinct().order_by(LEDGER.c.message)).all():
         if notices.take_out(db, organisation, row.message, {alert}, at):
             silent.add(row.recipient)
-    for recipient in sorted(silent - {NOBODY}):
-        speak_for_themselves(db, organisation, alert, only=recipient)
+    return silent
 
 
 def speak_for_themselves(

@@ -55,7 +55,7 @@ class Aloud:
         ordered = sorted(steps, key=_in_turn)
         # What is taken back tells of nothing any more, also not of others of its group.
         back = [one for one in ordered if one.telling == "correction"]
-        meanwhile = _states(steps)
+        meanwhile = states(steps)
         self._keep(db, [(one, self._corrected(db, one, meanwhile)) for one in back])
         rest = [one for one in ordered if one.telling != "correction"]
         self._keep(db, [(one, self._entries(db, one, shares)) for one in rest])
@@ -98,7 +98,8 @@ def _on_the_stream(step: Decided) -> dict[tuple[str, str], Entry]:
     return {(ledger.STREAM, ledger.NOBODY): Entry(ledger.PENDING, group=step.body.get("group"))}
 
 
-def _states(steps: Sequence[Decided]) -> dict[str, str]:
+def states(steps: Sequence[Decided]) -> dict[str, str]:
+    """Return alert → its state after the steps that are decided together."""
     return {step.alert: step.body["state"] for step in steps}
 
 
@@ -146,7 +147,7 @@ class Settling:
         Who was not told yet of an alert that is taken back is not told of it any more. Where one
         turns out to concern everybody who was told of it, whoever stands in is told what was.
         """
-        found, meanwhile = [_settled(step) for step in steps], _states(steps)
+        found, meanwhile = [_settled(step) for step in steps], states(steps)
         for step in steps:
             if step.telling == "correction":
                 told = taking_back.to_correct(db, step)

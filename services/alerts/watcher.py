@@ -24,7 +24,7 @@ from services.alerts.rule import CaseloadRule, FeedRule, Rule
 from services.alerts.showing import shown, stale
 from services.alerts.store import Life, Places
 from services.alerts.units import Unit, behind, origins, units
-from services.alerts.voice import Aloud, Voice
+from services.alerts.voice import Aloud, Voice, states
 from shared import ids
 from shared.clock import EPOCH, parse_time
 from shared.errors import Unreadable, blamed_on
@@ -296,11 +296,11 @@ class Watcher:
         In the end, because who does so is alone until the transaction is over: nobody waits for
         anything else while others wait for them.
         """
-        for organisation in telling.organisations if self._voice.aloud else ():
-            alone(db, organisation)
+        if self._voice.aloud:
+            for organisation in telling.organisations:
+                alone(db, organisation)
+            taking_back.hush(db, telling.hushed, states(telling.steps))
         kept = self._voice.keep(db, telling.steps)
-        for organisation, alert, at in telling.hushed if self._voice.aloud else ():
-            taking_back.hush(db, organisation, alert, at)
         store.show(db, self._tables, telling.places, [*telling.stale, *map(shown, kept)])
 
 

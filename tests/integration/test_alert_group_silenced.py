@@ -176,6 +176,23 @@ def test_another_speaks_for_who_wants_no_alerts(world: AlertsWorld, receiver: Re
     assert got(world, receiver) == [(OPENED, alert_of(world, 3))]
 
 
+@pytest.mark.parametrize("first", ["leaves as well", "is taken back"])
+def test_nobody_speaks_who_leaves_in_the_same_batch(
+    world: AlertsWorld, receiver: Receiver, first: str
+) -> None:
+    """Of what is learnt together nobody is told of who wants no alerts; the next one is told."""
+    world.deliver_by(daily_cap=0)
+    world.a_recipient("boss", receiver.url)
+    opened = called_off(1, 1)
+    for some in (opened, called_off(2, 1, hour=11), called_off(3, 1, hour=12)):
+        world.tell(*some)
+    at = an.on(1, 13)
+    said = {n: an.a_consent("withdrawn", at, "alerts", client=f"cl_{n}") for n in (1, 2)}
+    gone = said[1] if first == "leaves as well" else retracted(opened[-1], at)
+    world.tell(*(replace(one, recorded_at=at) for one in (gone, said[2])))
+    assert got(world, receiver) == [(OPENED, alert_of(world, 3))]
+
+
 def test_what_was_told_before_there_were_groups_is_taken_back(
     world: AlertsWorld, receiver: Receiver
 ) -> None:
