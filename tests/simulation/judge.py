@@ -8,7 +8,9 @@ import orjson
 from sqlalchemy import select
 
 from services.alerts import tables
+from services.alerts.alert import delivered
 from services.alerts.ledger import (
+    CANCELLED,
     COLLECTED,
     GIVEN_UP,
     GROUPED,
@@ -20,6 +22,7 @@ from services.alerts.ledger import (
     SENT,
     STEPS,
     STREAM,
+    WAITING,
     WEBHOOK,
 )
 from services.alerts.notices import KINDS
@@ -62,6 +65,7 @@ def judge_end(world: World) -> None:
     _nothing_parked(world)
     _one_effect_each(world, events)
     _everything_was_told(world, told)
+    _whatever_is_open_was_told(world, told)
     _nobody_was_told_otherwise(world, told)
     _nobody_believes_what_was_taken_back(world, told)
     _alerts_stand_on_the_stream(world, told)
@@ -140,6 +144,22 @@ def _everything_was_told(world: World, told: Sequence[Any]) -> None:
             assert name in arrived, f"counts as sent and never arrived: {row}"
         if row.status == GIVEN_UP:
             assert world.receivers.unanswered[name] > len(RETRY_AFTER), f"given up early: {row}"
+
+
+def _whatever_is_open_was_told(world: World, told: Sequence[Any]) -> None:
+    """Somebody was told of each alert that stands open, or is still to be told in a summary."""
+    known = {
+        (row.organisation, row.alert)
+        for row in told
+        if (row.channel == WEBHOOK and row.status != CANCELLED) or row.status == WAITING
+    }
+    inbox = tables.of(FIRST).inbox
+    with world.installation.database.read() as db:
+        rows = db.execute(select(inbox).where(inbox.c.state == "open")).all()
+    for row in rows:
+        body = orjson.loads(row.body)
+        if delivered(body["urgency"]) and "absorbed_by" not in body:
+            assert (row.organisation, row.alert) in known, f"told to nobody: {body}"
 
 
 def _number(row: Any) -> int:
