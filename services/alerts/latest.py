@@ -24,8 +24,11 @@ ITS_LAST: Final = and_(
 )
 """Joins a row of the ledger to the last step of its alert."""
 
-STANDS: Final = (LAST.c.concerned, LAST.c.clinics, LAST.c.body.label("last_body"))
-"""What is read of it."""
+STANDS: Final = (LAST.c.concerned, LAST.c.clinics)
+"""What is read of it: whom it concerns, and where."""
+
+ITS_BODY: Final = LAST.c.body.label("last_body")
+"""How the alert stands, for who needs that too."""
 
 
 def readers(
@@ -51,13 +54,12 @@ def readers(
     )
 
 
-def readers_now(row: Row[Any], recipients: Sequence[Recipient]) -> Audience:
+def readers_now(row: Row[Any], recipients: Sequence[Recipient], clinic: str) -> Audience:
     """Return who is told now of the step of a row, which was read with what ``STANDS``."""
-    clinics = clinics_of(row.clinics, orjson.loads(row.last_body))
+    clinics = clinics_of(row.clinics, clinic)
     return readers(recipients, orjson.loads(row.body), clinics, row.concerned)
 
 
-def clinics_of(clinics: Collection[str] | None, body: Mapping[str, Any]) -> Collection[str]:
-    """Return the clinics of a step; an earlier version kept no more than its body names."""
-    one = body["clinic"]
-    return clinics if clinics is not None else [one] if one else []
+def clinics_of(clinics: Collection[str] | None, clinic: str | None) -> Collection[str]:
+    """Return the clinics of a step; an earlier version kept no more than the only one."""
+    return clinics if clinics is not None else [clinic] if clinic else []

@@ -13,7 +13,7 @@ import orjson
 from sqlalchemy import Connection, Row, and_, bindparam, select
 
 from services.alerts import ledger, notices
-from services.alerts.latest import ITS_LAST, LAST, STANDS, readers_now
+from services.alerts.latest import ITS_BODY, ITS_LAST, LAST, STANDS, readers_now
 from services.alerts.ledger import LEDGER, OF_ITS_STEP, STEPS
 from services.alerts.notices import REPORT, WOULD_HAVE_BEEN
 from services.alerts.outbox import ALIVE
@@ -30,7 +30,7 @@ _OVER: Final = (
 )
 # Locked: of two who report at once the second finds nothing left.
 _QUIET: Final = (
-    select(LEDGER, STEPS.c.body, *STANDS)
+    select(LEDGER, STEPS.c.body, *STANDS, ITS_BODY)
     .join(STEPS, OF_ITS_STEP)
     .join(LAST, ITS_LAST)
     .where(LEDGER.c.organisation == bindparam("whose"), _WAITS)
@@ -70,7 +70,7 @@ def _report(
     """Write the reports of one clinic, one to each who would have been told."""
     theirs: dict[str, list[Row[Any]]] = defaultdict(list)
     for row in rows:
-        who = readers_now(row, people)
+        who = readers_now(row, people, clinic)
         for one in who.recipients:
             theirs[one].append(row)
         if not who.recipients:

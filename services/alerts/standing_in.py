@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row, select
 
 from services.alerts import notices
 from services.alerts.audience import FALLBACK
-from services.alerts.latest import ITS_LAST, LAST, STANDS, clinics_of, readers
+from services.alerts.latest import ITS_BODY, ITS_LAST, LAST, STANDS, clinics_of, readers
 from services.alerts.ledger import (
     CANCELLED,
     GIVEN_UP,
@@ -71,7 +71,7 @@ def after_giving_up(
             continue
         last = orjson.loads(told[0].last_body)
         if last["state"] != "retracted":
-            clinics = clinics_of(told[0].clinics, last)
+            clinics = clinics_of(told[0].clinics, last["clinic"])
             _tell(db, told, recipients, clinics, told[0].concerned, now)
 
 
@@ -121,7 +121,7 @@ def _tell(
 def _told_last(db: Connection, organisation: str, alert: str) -> list[Row[Any]]:
     """Return who was told, or soon is, of the latest step of an alert that anybody is told of."""
     asked = (
-        select(LEDGER, STEPS.c.body, *STANDS)
+        select(LEDGER, STEPS.c.body, *STANDS, ITS_BODY)
         .join(STEPS, OF_ITS_STEP)
         .join(LAST, ITS_LAST)
         .where(

@@ -107,7 +107,7 @@ def _named(
         taken = {"whose": row.organisation, "which": row.alert, "its_step": row.step}
         if db.execute(_TAKE, {**taken, "at": to_micros(present)}).rowcount != 1:
             continue  # Another has summed it up.
-        who = readers_now(row, people)
+        who = readers_now(row, people, row.clinic)
         if not who.recipients:
             insert(db, LEDGER, [notices.telling(row, ledger.NOBODY, who.outcome, present)])
         for one in set(who.recipients) - _named_since(db, row):

@@ -11,7 +11,7 @@ from services.alerts import notices
 from services.alerts.alert import RANKS
 from services.alerts.alone import alone
 from services.alerts.decided import Decided
-from services.alerts.latest import ITS_LAST, LAST
+from services.alerts.latest import ITS_BODY, ITS_LAST, LAST
 from services.alerts.ledger import (
     AT_ONCE,
     CANCELLED,
@@ -180,7 +180,7 @@ def speak_for_themselves(
     )
     if only is not None:
         under = and_(under, LEDGER.c.recipient == only)
-    said = select(LEDGER, STEPS.c.body, LAST.c.body.label("last_body"))
+    said = select(LEDGER, STEPS.c.body, ITS_BODY)
     asked = said.join(STEPS, OF_ITS_STEP).join(LAST, ITS_LAST).where(under)
     turn = (STEPS.c.decided_at, STEPS.c.effective_at, STEPS.c.rule, LEDGER.c.alert)
     firsts: dict[str, Row[Any]] = {}

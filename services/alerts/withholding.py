@@ -85,7 +85,7 @@ def _tell_instead(
         return
     found = {NOBODY: UNDELIVERABLE}
     if due.kind in TOLD_ALOUD:
-        clinics = clinics_of(due.clinics, due.body)
+        clinics = clinics_of(due.clinics, due.body["clinic"])
         found = instead(recipients, due.body, clinics, concerned(db, due), tried)
     rows = [notices.telling(due, one, status, now) for one, status in found.items()]
     db.execute(insert_or_nothing(db, LEDGER), rows)
