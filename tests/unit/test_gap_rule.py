@@ -52,6 +52,20 @@ def test_leave_that_was_announced_when_it_was_over_changes_nothing() -> None:
     assert (told.effective_at, told.steps[0].not_counted) == (plain.effective_at, {})
 
 
+def test_the_clock_starts_anew_where_another_interval_is_agreed() -> None:
+    """A rhythm agreed after the first session counts from then; a longer one clears a gap."""
+    first = an.a_care_event("started", on(1), agreed_interval_days=7)
+    (episode,) = judged(GAP, *weekly("held"), first).episodes
+    assert episode.effective_at == on(11.5)
+    assert episode.steps[0].not_counted == {}
+    longer = an.a_care_event("started", on(13), agreed_interval_days=14)
+    (told, later) = gap(longer)
+    assert (told.effective_at, told.cleared_at) == (on(10.5) + END, on(13))
+    assert later.effective_at == on(13 + 21)
+    again = an.a_care_event("started", on(5), agreed_interval_days=7)
+    assert gap(again)[0].effective_at == on(10.5) + END
+
+
 def test_who_is_unknown_stops_the_clock() -> None:
     """Unknown never counts against a therapist."""
     off = [booked("s2", 7, 1), an.a_session_cancelled("s2", at=on(6), by="unknown")]

@@ -8,17 +8,15 @@ from typing import Any, Final
 from services.alerts.episodes import Moment, verdict
 from services.alerts.example import Example, agreed, held
 from services.alerts.rule import Audience, Family, Urgency, Verdict
+from shared.alliance.consistency.next_session import changes, next_booked, said_at
 from shared.alliance.consistency.session_gap import (
     Gap,
     Interval,
     Stretch,
-    changes,
     due_at,
     gaps,
     left_out,
-    next_booked,
     numbers,
-    said_at,
     stopped,
 )
 from shared.alliance.history import Phase
@@ -35,7 +33,8 @@ class SessionGap:
     The clock stands still in pauses, announced leave and closures, and in the interval before a
     session that the client cancelled, or that was not held for a reason that is nobody's lapse: a
     first sickness in eight, an emergency, weather, equipment, a closed day, or somebody unknown.
-    It starts anew at a session that the client cancelled or missed. While a next session is
+    It starts anew at a session that the client cancelled or missed, and where another interval
+    is agreed. While a next session is
     booked for no later than twice the interval, the gap is information: it is shown, and nobody
     is asked for what has been done already. Without an agreed interval, the median of the phase's
     first four gaps stands in; before there are four, it is not analysable. Clears by a held
@@ -43,7 +42,7 @@ class SessionGap:
     """
 
     name: str = "session-gap"
-    version: int = 2
+    version: int = 3
     family: Family = "consistency"
     title: str = "More time than agreed has passed since the last held session"
     needs: frozenset[str] = frozenset({"sessions"})

@@ -4,6 +4,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import pairwise
+from operator import itemgetter
 
 from shared.alliance.attendance import BOOKINGS
 from shared.alliance.calendar import after_days, days_between
@@ -11,6 +12,7 @@ from shared.alliance.consistency.left_out import pauses
 from shared.alliance.consistency.measure import Figure, Measure, Settings, level, not_analysable
 from shared.alliance.consistency.said import held
 from shared.alliance.reading import Fact
+from shared.alliance.sessions import session as session_of
 from shared.alliance.things import Phase, Session
 from shared.alliance.wording import counted
 from shared.clock import parse_time
@@ -35,12 +37,43 @@ class Unbooked:
 
 
 @frozen
-class _Booked:
+class _Ahead:
     """A stretch in which a session was booked ahead, and the fact that ended it."""
 
     start: datetime
     end: datetime
     fact: Fact
+
+
+@frozen
+class Booked:
+    """A session as it was booked: its start, and the last word on it."""
+
+    start: datetime
+    fact: Fact
+
+
+def next_booked(phase: Phase, moment: datetime) -> Booked | None:
+    """Return the next session after a moment, as was known then."""
+    every = phase.derived(_by_last_start)
+    after = every[bisect_right(every, moment, key=itemgetter(0)) :]
+    found = [_standing(session, moment) for _, said, session in after if said <= moment]
+    ahead = [one for one in found if one is not None and one.start > moment]
+    return min(ahead, key=lambda one: (one.start, one.fact.source, one.fact.id), default=None)
+
+
+def said_at(phase: Phase, moment: datetime) -> tuple[Fact, ...]:
+    """Return what was said of sessions at a moment."""
+    return tuple(
+        fact for one in phase.sessions for fact in one.facts if fact.occurred_at == moment
+    )
+
+
+def changes(phase: Phase, start: datetime, end: datetime) -> list[datetime]:
+    """Return when, between two moments, something was said of a session, or one was to begin."""
+    said = {fact.occurred_at for session in phase.sessions for fact in session.facts}
+    due = {session.due_at for session in phase.sessions}
+    return sorted(at for at in said | due if start < at < end)
 
 
 def unbooked(phase: Phase) -> tuple[Unbooked, ...]:
@@ -66,19 +99,19 @@ def _unbooked(phase: Phase) -> tuple[Unbooked, ...]:
     return tuple(found)
 
 
-def _together(sessions: Sequence[Session]) -> list[_Booked]:
+def _together(sessions: Sequence[Session]) -> list[_Ahead]:
     """Return when any session was booked ahead: stretches in time, no two of which meet."""
-    found: list[_Booked] = []
+    found: list[_Ahead] = []
     each = (one for session in sessions for one in _ahead(session))
     for one in sorted(each, key=lambda one: (one.start, one.end, one.fact.source, one.fact.id)):
         if not found or one.start > found[-1].end:
             found.append(one)
         elif one.end > found[-1].end:
-            found[-1] = _Booked(found[-1].start, one.end, one.fact)
+            found[-1] = _Ahead(found[-1].start, one.end, one.fact)
     return found
 
 
-def _ahead(session: Session) -> Iterator[_Booked]:
+def _ahead(session: Session) -> Iterator[_Ahead]:
     """Yield from when to when each booking of a session lay ahead."""
     for fact, then in pairwise((*session.facts, None)):
         if fact is None or fact.type not in BOOKINGS:
@@ -87,7 +120,28 @@ def _ahead(session: Session) -> Iterator[_Booked]:
         if then is not None and then.occurred_at <= end:
             end, by = then.occurred_at, then
         if fact.occurred_at < end:
-            yield _Booked(fact.occurred_at, end, by)
+            yield _Ahead(fact.occurred_at, end, by)
+
+
+def _by_last_start(phase: Phase) -> list[tuple[datetime, datetime, Session]]:
+    """Return each session with its latest start ever booked and its first word, by that start."""
+    found = [
+        (
+            max([one.due_at, *(move.from_start for move in one.moves)]),
+            one.facts[0].occurred_at,
+            one,
+        )
+        for one in phase.sessions
+    ]
+    return sorted(found, key=itemgetter(0))
+
+
+def _standing(session: Session, moment: datetime) -> Booked | None:
+    """Return a session as it was known at a moment; None where it was not booked."""
+    known = [fact for fact in session.facts if fact.occurred_at <= moment]
+    if len(known) < len(session.facts):
+        session = session_of(session.ref, known, session.care, session.therapist)
+    return Booked(session.due_at, session.facts[-1]) if session.state == "scheduled" else None
 
 
 def _figure(phase: Phase, at: datetime, settings: Settings) -> Figure:

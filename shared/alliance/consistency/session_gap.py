@@ -1,20 +1,18 @@
 """How long no session was held, beside the interval that was agreed. Pure."""
 
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice, pairwise, zip_longest
-from operator import itemgetter
 from statistics import median
 from typing import Any, Final
 
 from shared.alliance.attendance import Outcome, outcomes
 from shared.alliance.calendar import after_running, ran, since_announced
 from shared.alliance.consistency.measure import Figure, Measure, Settings, level, not_analysable
+from shared.alliance.consistency.next_session import next_booked
 from shared.alliance.nobodys_lapse import nobodys_lapses
 from shared.alliance.reading import Fact
-from shared.alliance.sessions import session as session_of
-from shared.alliance.things import Phase, Session
+from shared.alliance.things import Phase
 from shared.alliance.wording import counted, figure
 from shared.values import frozen
 
@@ -46,7 +44,11 @@ Stretch = tuple[str, datetime, datetime | None]
 
 @frozen
 class Anchor:
-    """A held session, or one that the client cancelled or missed: from here the clock runs."""
+    """From here the clock runs.
+
+    A held session, or one that the client cancelled or missed, or another interval agreed: nobody
+    could keep to what was not agreed yet.
+    """
 
     at: datetime
     held: bool
@@ -115,63 +117,12 @@ def due_at(gap: Gap, ratio: float, still: Sequence[Stretch]) -> datetime | None:
 
 def left_out(gap: Gap, moment: datetime, still: Sequence[Stretch]) -> dict[str, int]:
     """Return what stopped the clock of a gap before a moment, and how often, in time."""
-    found: dict[str, int] = {} if gap.anchor.held else {"cancelled_or_missed_by_client": 1}
+    by_client = not gap.anchor.held and gap.anchor.fact.type.startswith("session.")
+    found: dict[str, int] = {"cancelled_or_missed_by_client": 1} if by_client else {}
     for reason, start, _ in still:
         if start < moment:
             found[reason] = found.get(reason, 0) + 1
     return found
-
-
-@frozen
-class Booked:
-    """A session as it was booked: its start, and the last word on it."""
-
-    start: datetime
-    fact: Fact
-
-
-def next_booked(phase: Phase, moment: datetime) -> Booked | None:
-    """Return the next session after a moment, as was known then."""
-    every = phase.derived(_by_last_start)
-    after = every[bisect_right(every, moment, key=itemgetter(0)) :]
-    found = [_standing(session, moment) for _, said, session in after if said <= moment]
-    ahead = [one for one in found if one is not None and one.start > moment]
-    return min(ahead, key=lambda one: (one.start, one.fact.source, one.fact.id), default=None)
-
-
-def said_at(phase: Phase, moment: datetime) -> tuple[Fact, ...]:
-    """Return what was said of sessions at a moment."""
-    return tuple(
-        fact for one in phase.sessions for fact in one.facts if fact.occurred_at == moment
-    )
-
-
-def changes(phase: Phase, start: datetime, end: datetime) -> list[datetime]:
-    """Return when, between two moments, something was said of a session, or one was to begin."""
-    said = {fact.occurred_at for session in phase.sessions for fact in session.facts}
-    due = {session.due_at for session in phase.sessions}
-    return sorted(at for at in said | due if start < at < end)
-
-
-def _by_last_start(phase: Phase) -> list[tuple[datetime, datetime, Session]]:
-    """Return each session with its latest start ever booked and its first word, by that start."""
-    found = [
-        (
-            max([one.due_at, *(move.from_start for move in one.moves)]),
-            one.facts[0].occurred_at,
-            one,
-        )
-        for one in phase.sessions
-    ]
-    return sorted(found, key=itemgetter(0))
-
-
-def _standing(session: Session, moment: datetime) -> Booked | None:
-    """Return a session as it was known at a moment; None where it was not booked."""
-    known = [fact for fact in session.facts if fact.occurred_at <= moment]
-    if len(known) < len(session.facts):
-        session = session_of(session.ref, known, session.care, session.therapist)
-    return Booked(session.due_at, session.facts[-1]) if session.state == "scheduled" else None
 
 
 def numbers(phase: Phase, gap: Gap, interval: Interval, moment: datetime) -> dict[str, Any]:
@@ -193,6 +144,7 @@ def _gaps(phase: Phase) -> tuple[Gap, ...]:
         return tuple(Gap(before, after, None) for before, after in _paired(anchors))
     agreed, usual = _agreed(phase), _usual(held)
     known_at = held[GAPS].at if usual is not None else None
+    anchors = sorted([*anchors, *_agreed_anew(agreed)], key=_in_time)
     found: list[Gap] = []
     for anchor, end in _paired(anchors):
         if anchor.at < held[0].at:
@@ -217,7 +169,20 @@ def _anchors(found: Sequence[Outcome]) -> Iterator[Anchor]:
             due = outcome.session.due_at
             if outcome.until is None or outcome.until > due:
                 anchors.append(Anchor(max(due, outcome.since), False, outcome.fact))
-    yield from sorted(anchors, key=lambda anchor: (anchor.at, anchor.fact.source, anchor.fact.id))
+    yield from sorted(anchors, key=_in_time)
+
+
+def _in_time(anchor: Anchor) -> tuple[datetime, str, str]:
+    return anchor.at, anchor.fact.source, anchor.fact.id
+
+
+def _agreed_anew(agreed: Sequence[tuple[datetime, Interval]]) -> Iterator[Anchor]:
+    """Yield where an interval was agreed that was not in force before."""
+    before: float | None = None
+    for at, interval in agreed:
+        if interval.days != before:
+            yield Anchor(at, False, interval.facts[0])
+        before = interval.days
 
 
 def _agreed(phase: Phase) -> list[tuple[datetime, Interval]]:
@@ -276,7 +241,10 @@ def _interval_before(due: datetime, interval: Interval) -> datetime:
 
 
 def _figure(phase: Phase, at: datetime, settings: Settings) -> Figure:
-    about = "since the last session that was held, or that the client cancelled or missed"
+    about = (
+        "since the last session that was held, or that the client cancelled or missed, or since "
+        "another interval was agreed"
+    )
     begun = [gap for gap in gaps(phase) if gap.anchor.at <= at]
     if not any(gap.anchor.held for gap in begun):
         return not_analysable("no session was held yet", about)
@@ -338,7 +306,7 @@ SESSION_GAP = Measure(
     f"of the phase's first {counted(GAPS, 'gap')}; the clock stands still in pauses, announced "
     "leave, closures and the interval before a session that the client cancelled, or that was not "
     "held for a reason that is nobody's lapse, and starts anew at a session that the client "
-    "cancelled or missed",
+    "cancelled or missed, and where another interval is agreed",
     limit="more than {attention_ratio}, urgent more than {urgent_ratio}",
     defaults={"attention_ratio": 1.5, "urgent_ratio": 2.0},
     figure=_figure,
