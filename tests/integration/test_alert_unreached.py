@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -71,17 +72,21 @@ def test_who_was_never_reached_was_not_told(
         assert outbox.untold(db, world.organisation)[UNDELIVERABLE] == 0
 
 
-@pytest.mark.parametrize("gone", ["failing", "removed"])
+@pytest.mark.parametrize("how", ["failing", "removed", "in a summary"])
 def test_who_stands_in_at_first_may_not_be_reached(
-    world: AlertsWorld, receiver: Receiver, board: Receiver, gone: str
+    world: AlertsWorld, receiver: Receiver, board: Receiver, how: str
 ) -> None:
     """It concerned the boss from the beginning; the other leader cannot be told: governance is."""
     world.a_recipient("boss", person=BOSS)
     other = world.a_recipient("other", receiver.url, person=ADA)
     world.a_recipient("board", board.url, role="governance")
     receiver.mood = "failing"
-    world.tell(an.a_boundary_noted(concerns=BOSS))
-    if gone == "removed":
+    late: dict[str, Any] = (
+        {"recorded_at": an.on(40), "backfill": True} if how == "in a summary" else {}
+    )
+    world.tell(an.a_boundary_noted(concerns=BOSS, **late))
+    world.live(2)
+    if how == "removed":
         world.office.recipients.remove(world.organisation, other)
     given_up(world)
     assert [message.body["type"] for message in board.messages] == ["rapport.alert.opened"]
