@@ -9,22 +9,23 @@ from sqlalchemy import select
 
 from services.alerts.ledger import LEDGER, NOBODY, STEPS, WEBHOOK
 from services.alerts.notices import KINDS
-from shared.storage.engine import Database
 from tests.support import events as an
 from tests.support.alerting import AlertsWorld
+from tests.support.databases import migrated, sqlite_url
 
 HERE, THERE = an.CLINIC, "oak"
 QUIET_DAYS = 3
 
 
 @pytest.fixture
-def world(db: Database, tmp_path: Path) -> Iterator[AlertsWorld]:
+def world(tmp_path: Path) -> Iterator[AlertsWorld]:
     """Yield a world with two clinics, in which it is the 40th day."""
-    made = AlertsWorld(db, tmp_path)
-    made.arm()
-    made.clock.set(an.on(40))
-    yield made
-    made.close()
+    with migrated(sqlite_url(tmp_path)) as db:
+        made = AlertsWorld(db, tmp_path)
+        made.arm()
+        made.clock.set(an.on(40))
+        yield made
+        made.close()
 
 
 def silent(world: AlertsWorld, since: float, known: float) -> None:

@@ -12,17 +12,17 @@ from services.alerts.ledger import UNDELIVERABLE
 from shared.envelope import Envelope
 from tests.support import events as an
 from tests.support.alerting import AlertsWorld
-from tests.support.databases import DIALECTS, migrated, url_of
+from tests.support.databases import migrated, sqlite_url
 from tests.support.receiver import Receiver, a_receiver
 
 BOSS, ADA = "th_boss", "th_ada"
 UNREACHABLE = "https://nowhere.invalid/"
 
 
-@pytest.fixture(params=DIALECTS)
-def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AlertsWorld]:
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[AlertsWorld]:
     """Yield a world with an armed clinic."""
-    with migrated(url_of(request, tmp_path)) as db:
+    with migrated(sqlite_url(tmp_path)) as db:
         made = AlertsWorld(db, tmp_path)
         made.arm()
         yield made
