@@ -143,12 +143,13 @@ class Story:
     @property
     def is_empty(self) -> bool:
         """Whether nothing has happened yet."""
-        return not self.phases
+        return not (self.phases or self.boundary)
 
 
 def read(timeline: Mapping[str, Any]) -> Story:
     """Return the story of a timeline."""
-    phases = _phases(timeline)
+    cared = [one for one in timeline["phases"] if not one["apart"]]
+    phases = _phases(cared)
     sessions = tuple(sorted(map(_session, timeline["sessions"]), key=lambda mark: mark.at))
     alerts = _alerts(timeline["alerts"])
     ruptures = tuple(_ruptures(timeline["ruptures"]))
@@ -184,7 +185,7 @@ def read(timeline: Mapping[str, Any]) -> Story:
         evaluations=evaluations,
         ruptures=ruptures,
         boundary=boundary,
-        consistency=kept(timeline["phases"], [phase.label for phase in phases]),
+        consistency=kept(cared, [phase.label for phase in phases]),
         facets=qualities(timeline["facets"]),
     )
 
@@ -220,10 +221,10 @@ def _parked(parked: Mapping[str, Any] | None) -> str:
     return f"Not up to date since {day(parse_time(parked['since']))}: {waiting} for an operator."
 
 
-def _phases(timeline: Mapping[str, Any]) -> tuple[Bar, ...]:
+def _phases(cared: Iterable[Mapping[str, Any]]) -> tuple[Bar, ...]:
     numbers: dict[str, int] = {}
     bars = []
-    for phase in timeline["phases"]:
+    for phase in cared:
         therapist = phase["therapist"]
         label = "no therapist named"
         if therapist is not None:

@@ -198,6 +198,7 @@ def phase(one: Phase) -> dict[str, Any]:
         "closed_at": when(one.closed_at),
         "close_reason": one.close_reason,
         "closed_by": one.closed_by.event if one.closed_by else None,
+        "apart": one.apart,
         "sessions": {state: states.count(state) for state in sorted(set(states))},
         "ratings": len(one.ratings),
         "away": [span(absence) for absence in one.away],

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from services.alerts.caseload import extracts
+from services.projections import story
 from shared.alliance.history import History, Phase, fold
 from shared.alliance.standing import by_raters
+from shared.alliance.timeline import timeline
 from shared.envelope import Envelope
 from tests.support.events import (
     CLIENT,
@@ -103,3 +105,15 @@ def test_a_matter_alone_is_a_phase_apart() -> None:
     ended = folded(*ENDED, a_boundary_noted(at=on(9), therapist="th_eve"))
     assert [one.therapist for one in ended.phases if one.apart] == ["th_eve"]
     assert not any(one.in_care for one in ended.phases)
+
+
+def test_a_phase_apart_is_drawn_as_no_phase_of_care() -> None:
+    """The JSON says so; in a drawing the matter stands in its own lane alone."""
+    told = folded(*LIFE, a_boundary_noted(at=on(9), therapist="th_eve"))
+    shown = timeline(told) | {"parked": None, "simulated": False}
+    assert [one["therapist"] for one in shown["phases"] if one["apart"]] == ["th_eve"]
+    drawn, plain = story.read(shown), story.read(timeline(folded(*LIFE)))
+    assert (drawn.phases, drawn.consistency) == (plain.phases, plain.consistency)
+    assert len(drawn.boundary) == 1
+    alone = story.read(timeline(folded(a_boundary_noted(at=on(9)))))
+    assert (alone.phases, alone.is_empty) == ((), False)
