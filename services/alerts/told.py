@@ -70,7 +70,8 @@ def of_recipient(
     asked = _asked(organisation).where(
         LEDGER.c.recipient == recipient, STEPS.c.kind.not_in(notices.KINDS)
     )
-    ordered = asked.order_by(STEPS.c.decided_at.desc(), LEDGER.c.alert, LEDGER.c.number.desc())
+    latest = (STEPS.c.decided_at.desc(), STEPS.c.effective_at.desc(), STEPS.c.rule)
+    ordered = asked.order_by(*latest, LEDGER.c.alert, LEDGER.c.number.desc())
     return [{"alert": row.alert, **_entry(row)} for row in db.execute(ordered.limit(limit))]
 
 
