@@ -34,6 +34,9 @@ from shared.storage.facts import Arrival
 LOCK: Final = 0x5241_5004
 """Names the advisory locks of PostgreSQL that are taken here (``RAP`` in ASCII, then 4)."""
 
+TYING: Final = 0x5241_5005
+"""Names the lock that comes before these: shared, but by who ties somebody."""
+
 CHUNK: Final = 500
 """Names in one question to the database."""
 
@@ -66,17 +69,16 @@ def ties_table(metadata: MetaData, name: str) -> Table:
 
 def note(db: Connection, table: Table, arrivals: Iterable[Arrival]) -> None:
     """Tie whom mergers, or what corrects them, name; their copies say where the other stands."""
-    for arrival in arrivals:
-        into = merged_into(arrival.envelope.event)
-        if into is None:
-            continue
+    tying = [(one, into) for one in arrivals if (into := merged_into(one.envelope.event))]
+    if tying:
+        _wait(db, "pg_advisory_xact_lock", TYING, table.name)
+    for arrival, into in tying:
         whose = {
             "organisation": arrival.envelope.organisation,
             "client": arrival.envelope.client,
             "into": into,
         }
         place = arrival.partition if arrival.elsewhere else None
-        _alone(db, table, arrival.envelope.organisation)
         db.execute(insert_or_nothing(db, table), {**whose, "place": place})
         if place is not None:
             same = (table.c[name] == value for name, value in whose.items())
@@ -116,14 +118,21 @@ def of(
 
 
 def _alone(db: Connection, table: Table, organisation: str) -> None:
-    """Let nobody else tie anybody of an organisation, or look at who is tied, until the end.
+    """Let nobody else tie anybody, or look at who is tied in an organisation, until the end.
 
-    One lock, and not one for each row, so that nobody waits in a circle; mergers are rare. SQLite
-    has one writer anyway.
+    One lock for an organisation, and not one for each row, so that nobody waits in a circle.
+    Several of them are taken in the order of their names; who ties somebody knows no such order,
+    has the one that comes before all to themselves, and needs no other. Mergers are rare.
     """
+    _wait(db, "pg_advisory_xact_lock_shared", TYING, table.name)
+    _wait(db, "pg_advisory_xact_lock", LOCK, f"{table.name} {organisation}")
+
+
+def _wait(db: Connection, how: str, which: int, named: str) -> None:
+    """Wait for an advisory lock; SQLite has one writer anyway."""
     if db.dialect.name == "postgresql":
-        named = zlib.crc32(f"{table.name} {organisation}".encode()) - 2**31
-        db.execute(select(func.pg_advisory_xact_lock(LOCK, named)))
+        number = zlib.crc32(named.encode()) - 2**31
+        db.execute(select(getattr(func, how)(which, number)))
 
 
 def _all_rows(

@@ -6,16 +6,19 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
+from services.alerts import tables
 from services.alerts.bootstrap import EVERY_RULE
 from services.alerts.watcher import Watcher
 from shared.envelope import Envelope
-from shared.storage import positions
+from shared.storage import positions, ties
 from shared.storage.engine import Database
+from shared.storage.facts import Arrival
 from shared.storage.positions import Position
 from shared.stream.codec import decode
 from shared.stream.handling import Item
@@ -24,6 +27,8 @@ from tests.support import events as an
 from tests.support.alerting import PARTITIONS, AlertsWorld
 from tests.support.databases import migrated, url_of
 from tests.support.rejudged import rebuilt
+
+OTHER = "org_another"
 
 
 @pytest.fixture
@@ -39,7 +44,10 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AlertsWorl
 
 
 def lives(chance: random.Random) -> list[Envelope]:
-    """Return what happens to pairs of references that are merged, some of them for a while."""
+    """Return what happens to pairs of references that are merged, some of them for a while.
+
+    Every other pair is of another organisation.
+    """
     names = [f"cl_{number}" for number in range(8)]
     told: list[Envelope] = []
     for n in range(0, len(names), 2):
@@ -50,6 +58,8 @@ def lives(chance: random.Random) -> list[Envelope]:
         day, client = chance.uniform(1, 40), chance.choice(names)
         off = an.a_session_cancelled(f"s{n}", at=an.on(day), by="therapist", client=client)
         told.append(off if n % 3 else an.a_session_held(f"s{n}", an.on(day), client=client))
+    theirs = set(names[2:4] + names[6:])
+    told = [replace(one, organisation=OTHER) if one.client in theirs else one for one in told]
     return sorted(told, key=lambda one: one.event.time)
 
 
@@ -99,6 +109,28 @@ def test_who_counts_a_days_places_counts_alone(world: AlertsWorld) -> None:
     for records in rest:
         watch(world, records)
     assert Counter(status for _, status in world.told()) == {"pending": 1, "held": 11}
+
+
+def test_who_ties_somebody_does_so_alone(world: AlertsWorld) -> None:
+    """Of two who tie clients the second waits, of whatever organisation: so none in a circle."""
+    with ThreadPoolExecutor(1) as pool:
+        with world.db.write() as db:
+            tied(db, an.ORGANISATION)
+            another = pool.submit(tied_alone, world, OTHER)
+            assert somebody_waits(world), another.result()
+        another.result()
+
+
+def tied(db: Connection, organisation: str) -> None:
+    """Read a merger of an organisation."""
+    merger = replace(an.a_merger("cl_1", an.on(1), client="cl_0"), organisation=organisation)
+    ties.note(db, tables.of(1).ties, [Arrival(0, merger, b"")])
+
+
+def tied_alone(world: AlertsWorld, organisation: str) -> None:
+    """Read a merger of an organisation in a transaction of its own."""
+    with closing(Database(world.db.url)) as database, database.write() as db:
+        tied(db, organisation)
 
 
 def somebody_waits(world: AlertsWorld) -> bool:
