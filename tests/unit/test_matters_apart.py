@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from services.alerts.caseload import extracts
+from services.alerts.rules.measures_due import MeasuresDue
 from services.projections import story
 from shared.alliance.history import History, Phase, fold
 from shared.alliance.standing import by_raters
@@ -16,13 +17,16 @@ from shared.alliance.timeline import timeline
 from shared.envelope import Envelope
 from tests.support.events import (
     CLIENT,
+    CLINIC,
     ORGANISATION,
     THERAPIST,
     a_boundary_assessed,
     a_boundary_noted,
     a_care_event,
+    a_clinic_configured,
     a_rating,
     a_session_held,
+    an_event,
     on,
 )
 
@@ -89,6 +93,21 @@ def test_a_matter_stands_with_whom_it_names() -> None:
         one.occurred_at for one in phase.facts
     )
     assert (phase.therapist, phase.opened_at) == (THERAPIST, on(7, 10, 50))
+
+
+def test_a_matter_of_the_moment_that_opens_a_phase_is_no_evidence() -> None:
+    """What was agreed before is counted from what opened it, not from a matter of that day."""
+    agreed = [{"instrument": "phq-9", "every_days": 7}]
+    said = {"clinic": CLINIC, "therapist": "th_ada", "goal": "g1", "agreed_by": ["client"]}
+    told = (
+        a_care_event("started", on(0), therapist="th_bob", measures=agreed),
+        an_event("goal.agreed", on(14), said),
+        a_boundary_noted(at=on(14), therapist="th_ada"),
+    )
+    found = fold(ORGANISATION, CLIENT, told, [a_clinic_configured(sends=["ratings"])])
+    (theirs,) = (one for one in found.phases if one.therapist == "th_ada")
+    (episode,) = MeasuresDue().judge(theirs, {}, on(300)).episodes
+    assert [one.type for one in episode.steps[-1].evidence] == ["care.started", "goal.agreed"]
 
 
 def test_a_matter_puts_nobody_into_a_caseload() -> None:

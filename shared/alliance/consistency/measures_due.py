@@ -16,6 +16,7 @@ from shared.alliance.consistency.measure import (
     together,
 )
 from shared.alliance.consistency.said import held, is_sent, said
+from shared.alliance.matters import BOUNDARY
 from shared.alliance.reading import Fact
 from shared.alliance.things import Phase, Session
 from shared.alliance.wording import counted
@@ -108,7 +109,9 @@ def begins(phase: Phase, agreed: Fact) -> Fact:
     """Return the fact from which the rhythm runs at first: nothing was due before this phase."""
     if agreed.occurred_at >= phase.opened_at:
         return agreed
-    return next(fact for fact in phase.facts if fact.occurred_at >= phase.opened_at)
+    since = [fact for fact in phase.facts if fact.occurred_at >= phase.opened_at]
+    # Never a boundary matter of the same moment: that would stand in the alert as evidence.
+    return next((fact for fact in since if not fact.type.startswith(BOUNDARY)), since[0])
 
 
 def due_at(phase: Phase, measure: Mapping[str, Any], since: Fact) -> datetime | None:
