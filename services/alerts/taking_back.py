@@ -68,6 +68,9 @@ def overtake(db: Connection, step: Decided, entries: Entries) -> None:
     which = {"whose": step.subject.organisation, "which": step.alert}
     if step.kind == "retracted" or step.telling == "news":
         db.execute(_CANCEL_WAITING, {**which, "waiting": [WAITING, QUIET]})
+        if step.kind == "retracted":
+            # A message may have been composed while it was judged: it is seen only now.
+            _leave_out(db, step.subject.organisation, step.alert, step.decided_at)
     elif step.kind == "resolved" or step.telling == "quiet":
         # That it would have been told is part of the report all the same, which is enough.
         db.execute(_CANCEL_WAITING, {**which, "waiting": [WAITING]})
@@ -106,9 +109,7 @@ def to_correct(db: Connection, step: Decided) -> list[str]:
     )
     silent = LEDGER.c.status.in_((HELD, GROUPED))
     db.execute(LEDGER.update().where(mine, silent).values(status=CANCELLED))
-    collected = select(LEDGER.c.message).where(mine, LEDGER.c.status == COLLECTED).distinct()
-    for message in db.scalars(collected.order_by(LEDGER.c.message)).all():
-        notices.take_out(db, organisation, message, {alert}, step.decided_at)
+    _leave_out(db, organisation, alert, step.decided_at)
     told = select(LEDGER.c.recipient).where(mine, LEDGER.c.status.not_in((CANCELLED, COVERED)))
     return sorted(db.scalars(told.distinct()))
 
@@ -142,11 +143,21 @@ def _silenced(db: Connection, organisation: str, alert: str, at: datetime) -> se
     waits = LEDGER.c.status.in_((HELD, GROUPED, WAITING, QUIET))
     stop = LEDGER.update().where(mine, waits).values(status=CANCELLED)
     silent = {row.recipient for row in db.execute(stop.returning(LEDGER.c.recipient))}
-    named = select(LEDGER.c.message, LEDGER.c.recipient).where(mine, LEDGER.c.status == COLLECTED)
-    for row in db.execute(named.distinct().order_by(LEDGER.c.message)).all():
-        if notices.take_out(db, organisation, row.message, {alert}, at):
-            silent.add(row.recipient)
-    return silent
+    return silent | _leave_out(db, organisation, alert, at)
+
+
+def _leave_out(db: Connection, organisation: str, alert: str, at: datetime) -> set[str]:
+    """Take an alert out of the messages that nobody has tried to send; return whose they are."""
+    named = select(LEDGER.c.message, LEDGER.c.recipient).where(
+        LEDGER.c.organisation == organisation,
+        LEDGER.c.alert == alert,
+        LEDGER.c.status == COLLECTED,
+    )
+    return {
+        row.recipient
+        for row in db.execute(named.distinct().order_by(LEDGER.c.message)).all()
+        if notices.take_out(db, organisation, row.message, {alert}, at)
+    }
 
 
 def speak_for_themselves(

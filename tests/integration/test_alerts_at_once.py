@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, text
 
-from services.alerts import tables
+from services.alerts import reports, tables
 from services.alerts.bootstrap import EVERY_RULE
 from services.alerts.watcher import Watcher
 from shared.envelope import Envelope
@@ -111,6 +111,24 @@ def test_who_counts_a_days_places_counts_alone(world: AlertsWorld) -> None:
     assert Counter(status for _, status in world.told()) == {"pending": 1, "held": 11}
 
 
+def test_a_report_names_nothing_that_vanishes_meanwhile(world: AlertsWorld) -> None:
+    """While it is composed, a watcher judges that what it names was never so."""
+    world.deliver_by(quiet_days=3)
+    missed = an.a_session_missed("m", at=an.on(3), by="therapist", recorded_at=an.on(3))
+    world.tell(missed)
+    assert [one["rule"] for one in world.alerts()] == ["session-not-held"]
+    back = an.a_retraction(missed, at=an.on(3, 20), recorded_at=an.on(3, 20))
+    (records,) = [one for one in by_partition(world, back) if one and "retracted" in str(one[-1])]
+    with ThreadPoolExecutor(1) as pool:
+        with world.db.write() as db:
+            assert reports.report(db, world.office.accounts.recipients, an.on(9)) == 1
+            watching = pool.submit(watch, world, records[-1:])
+            assert somebody_waits(world), watching.result()
+        watching.result()
+    assert world.alerts() == []
+    assert Counter(status for _, status in world.told()) == {"cancelled": 2}
+
+
 def test_who_ties_somebody_does_so_alone(world: AlertsWorld) -> None:
     """Of two who tie clients the second waits, of whatever organisation: so none in a circle."""
     with ThreadPoolExecutor(1) as pool:
@@ -134,8 +152,8 @@ def tied_alone(world: AlertsWorld, organisation: str) -> None:
 
 
 def somebody_waits(world: AlertsWorld) -> bool:
-    """Return whether somebody waits for an advisory lock, within some seconds."""
-    asked = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+    """Return whether somebody waits for a lock, within some seconds."""
+    asked = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
     for _ in range(200):
         with world.db.read() as db:
             if db.execute(asked).scalar_one():
