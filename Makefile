@@ -18,7 +18,7 @@ demo: $(VENV)/demo ## Set up, load real and simulated data, show a timeline and 
 setup: $(VENV)/dev ## Set up everything that developing and testing need
 
 test: $(VENV)/dev ## Run the whole suite, with a real Kafka and a real PostgreSQL
-	$(BIN)/pytest -n 3 --dist loadfile $(ARGS)
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: $(VENV)/dev ## Measure it beside the plainest thing that does the same work (ARGS="--only ingest --quick")
 	@$(BIN)/python -W ignore -m tests.bench $(ARGS)
