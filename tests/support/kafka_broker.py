@@ -5,6 +5,7 @@ with SIGKILL and started again on the same data; several make a cluster.
 """
 
 import base64
+import secrets
 import shutil
 import signal
 import socket
@@ -89,11 +90,16 @@ def _fetch(folder: Path) -> None:
 
 
 def free_port() -> int:
-    """Return a TCP port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a TCP port that nobody listens on now.
+
+    By chance, below those that systems give to outgoing connections: one of them would be taken
+    by somebody's connection before the server that it is meant for has started.
+    """
+    while True:
+        port = 10_000 + secrets.randbelow(20_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @dataclass

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import closing, suppress
@@ -36,18 +37,21 @@ class Served:
             "RAPPORT_PORT": str(self.port),
             **{f"RAPPORT_{name}": text for name, text in variables.items()},
         }
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "services.ingest", *options],
-            env={**os.environ, **environment},  # noqa: TID251 - a child of the test.
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        deadline = time.monotonic() + UP_WITHIN_S
-        while not self._answers():
-            if time.monotonic() > deadline or self.process.poll() is not None:
-                self.stop()
-                raise TimeoutError("the service did not come up")
-            time.sleep(0.05)
+        with tempfile.TemporaryFile() as said:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "services.ingest", *options],
+                env={**os.environ, **environment},  # noqa: TID251 - a child of the test.
+                stdout=said,
+                stderr=said,
+            )
+            deadline = time.monotonic() + UP_WITHIN_S
+            while not self._answers():
+                if time.monotonic() > deadline or self.process.poll() is not None:
+                    self.stop()
+                    said.seek(0)
+                    last = said.read()[-2_000:].decode(errors="replace")
+                    raise TimeoutError(f"the service did not come up; it said: {last}")
+                time.sleep(0.05)
 
     def connect(self) -> http.client.HTTPConnection:
         """Return a connection to it."""
