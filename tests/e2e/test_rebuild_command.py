@@ -74,7 +74,7 @@ def test_beside_kafka_and_postgresql(
     postgres_url: str, kafka_broker: KafkaBroker, made: Made, year: list[Document]
 ) -> None:
     """A difference stops it with exit code 1; accepted, it serves; a rollback catches up first."""
-    line = made(stream=f"kafka://{kafka_broker.address}", database=postgres_url)
+    line = made(**kafka_broker.shared, database=postgres_url)
     table = read_models.of(1).caseload.tables[0].name
     # The broker is shared: it also holds clients of other tests, of other organisations.
     changed = f"UPDATE {table} SET standing = 'other' WHERE organisation = :ours"  # noqa: S608 - ours.

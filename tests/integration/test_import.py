@@ -213,7 +213,7 @@ def test_a_table_goes_into_a_real_kafka(kafka_broker: KafkaBroker, tmp_path: Pat
     """The same command, the same file, the same events; doubled rows are one event."""
     desk = Desk(
         tmp_path,
-        STREAM=f"kafka://{kafka_broker.address}",
+        **kafka_broker.shared,
         SECRET_KEY=base64.b64encode(SECRET_KEY).decode(),
     )
     rows = [{**RATING, "subject": f"c-{number}"} for number in range(1_200)]

@@ -124,11 +124,11 @@ def test_a_stop_finishes_what_is_under_way(tmp_path: Path) -> None:
 def test_everything_reaches_a_real_kafka(kafka_broker: KafkaBroker, tmp_path: Path) -> None:
     """Structured, batch and webhook events, one of them in every partition, acknowledged."""
     secret_key = base64.b64encode(SECRET_KEY).decode()
-    settings = {"STREAM": f"kafka://{kafka_broker.address}", "SECRET_KEY": secret_key}
+    settings = {**kafka_broker.shared, "SECRET_KEY": secret_key}
     door = FrontDoor(tmp_path, **settings)
     key = door.ehr.bearer
     batch = json.dumps([a_rating(id=f"b-{n}", subject=f"c-{n}") for n in range(50)]).encode()
-    with Served(door.settings, SECRET_KEY=secret_key) as service:
+    with Served(door.settings, **settings) as service:
         accepted = []
         for body, content_type in (
             (BODY, STRUCTURED),

@@ -120,6 +120,14 @@ class KafkaBroker:
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
+    def shared(self) -> dict[str, str]:
+        """Settings of an installation on it, by the names of ``RAPPORT_…`` without the prefix.
+
+        Tests that share it agree on the number of partitions, whichever makes the topics.
+        """
+        return {"STREAM": f"kafka://{self.address}", "PARTITIONS": "4"}
+
+    @property
     def address(self) -> str:
         """Where it listens."""
         return f"127.0.0.1:{self.listens[self.node][0]}"
