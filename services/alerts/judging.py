@@ -92,10 +92,8 @@ def judge_client(
         actions=actions_in(known),
         concerns=concerns,
         facts=facts,
-        latest_recorded=max((one.known_since for one in facts), default=EPOCH),
-        latest_otherwise=max(
-            (one.known_since for one in facts if one.id not in concerns.refs), default=EPOCH
-        ),
+        latest_recorded=_latest(facts),
+        latest_otherwise=_latest(one for one in facts if one.id not in concerns.refs),
         until=until,
         # The partition of another who is read here may be behind what stands here already.
         present=until if every is None else max(until, *(one.recorded_at for one in every)),
@@ -111,6 +109,10 @@ def judge_client(
     hushed = [one.alert for known in alerts.values() for one in known] if _muted(case) else []
     life = replace(one.life, extracts=extracts(case.history))
     return Found(life, one.steps, dict.fromkeys(hushed, case.present))
+
+
+def _latest(facts: Iterable[Envelope]) -> datetime:
+    return max((one.known_since for one in facts), default=EPOCH)
 
 
 def judge_source(

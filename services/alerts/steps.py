@@ -147,9 +147,8 @@ def _stepped(
     concerned = before - {UNKNOWN} | around.concerns(fact.event for fact in evidence(held))
     absorbed, released = _absorption(held, known, new.news, around, new.moves, new.historical)
     released = released or _holds_again(held, known, new, around)
-    escalated_at = around.until
-    if known is not None and not new.moves and not released:
-        escalated_at = known.escalated_at
+    goes_on = not (new.moves or released)
+    escalated_at = known.escalated_at if known and goes_on else around.until
     mine = [action for action in around.actions if action.alert == pair.alert]
     stands = standing(held.cleared_at, mine, escalated_at, around.until, subject.zone)
     body = body_of(
@@ -162,11 +161,7 @@ def _stepped(
         group=around.group(held),
         absorbed_by=absorbed,
     )
-    kind = _kind(known, new.rises or released, body, mine)
-    if released and known is not None and not known.told:
-        kind = "opened"  # So it is for who is told of it for the first time.
-    if kind is None and concerned != before:
-        kind = "revised"  # It says the same, and another must not read it.
+    kind = _kind(known, new, body, mine, released=released, concerns_others=concerned != before)
     if kind is None:
         return None, stands
     said_aloud = kind in ("opened", "escalated") and delivered(new.news.urgency)
@@ -243,15 +238,24 @@ def _holds_again(held: Held, known: Known | None, new: New, around: Circumstance
 
 
 def _kind(
-    known: Known | None, rises: bool, body: Mapping[str, Any], actions: Sequence[Action]
+    known: Known | None,
+    new: New,
+    body: Mapping[str, Any],
+    actions: Sequence[Action],
+    *,
+    released: bool,
+    concerns_others: bool,
 ) -> Kind | None:
     """Return what the step is, or None where nothing is different."""
     if known is None or known.retracted:
         return "opened"
-    if rises:
+    if released and not known.told:
+        return "opened"  # So it is for who is told of it for the first time.
+    if new.rises or released:
         return "escalated"
     if fingerprint(body) == fingerprint(known.body) and tells_of(known.body["history"], actions):
-        return None
+        # It says the same; another may have to be kept from reading it.
+        return "revised" if concerns_others else None
     if body["state"] == "resolved" and known.body["state"] != "resolved":
         return "resolved"
     return "revised"

@@ -206,6 +206,14 @@ def analyse(
     """
     if as_json and as_csv:
         raise click.UsageError("--json, --csv: take one")
+    found = _found(file, method, options)
+    for note in found.notes:
+        click.echo(note, err=True)
+    _print(method, found, decimals, as_json=as_json, as_csv=as_csv)
+
+
+def _found(file: TextIO, method: str, options: Mapping[str, Any]) -> Found:
+    """Return what a method finds in a file; a table that cannot be read ends the command."""
     wide = tuple(name.strip() for name in (options["wide"] or "").split(",") if name.strip())
     columns = Columns(
         options["client"], options["occasion"], options["score"], wide, options["group"]
@@ -223,12 +231,7 @@ def analyse(
         ) from error
     except Undecided as error:
         raise click.UsageError(str(error)) from error
-    found = replace(
-        found, notes=[*table.notes, *found.notes], rows=_with_groups(table, found.rows)
-    )
-    for note in found.notes:
-        click.echo(note, err=True)
-    _print(method, found, decimals, as_json=as_json, as_csv=as_csv)
+    return replace(found, notes=[*table.notes, *found.notes], rows=_with_groups(table, found.rows))
 
 
 def _with_groups(table: ScoreTable, rows: Sequence[Row]) -> Sequence[Row]:
