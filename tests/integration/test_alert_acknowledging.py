@@ -8,22 +8,19 @@ from typing import Any
 import pytest
 
 from services.alerts.alert import snooze_end
+from shared.storage.engine import Database
 from tests.support import events as an
-from tests.support.alerting import AlertsWorld, cancellations
-from tests.support.databases import DIALECTS, migrated, url_of
+from tests.support.alerting import AlertsWorld, armed, cancellations
 from tests.support.receiver import Receiver
 
 ADA, EVE = "th_ada", "th_eve"
 
 
-@pytest.fixture(params=DIALECTS)
-def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AlertsWorld]:
+@pytest.fixture
+def world(db: Database, tmp_path: Path) -> Iterator[AlertsWorld]:
     """Yield a world with an armed clinic."""
-    with migrated(url_of(request, tmp_path)) as db:
-        made = AlertsWorld(db, tmp_path)
-        made.arm()
+    with armed(db, tmp_path) as made:
         yield made
-        made.close()
 
 
 def act(world: AlertsWorld, do: str, person: str | None, body: Any = None) -> Any:

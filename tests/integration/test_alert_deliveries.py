@@ -20,22 +20,19 @@ from services.alerts.ledger import LEDGER, WEBHOOK
 from services.alerts.webhook import Sender
 from shared.errors import DatabaseUnavailable
 from shared.storage.accounts import Recipient
+from shared.storage.engine import Database
 from tests.support import events as an
-from tests.support.alerting import AlertsWorld, cancellations, sample
-from tests.support.databases import DIALECTS, migrated, url_of
+from tests.support.alerting import AlertsWorld, armed, cancellations, sample
 from tests.support.receiver import Receiver, a_receiver
 
 BOSS = "th_boss"
 
 
-@pytest.fixture(params=DIALECTS)
-def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AlertsWorld]:
+@pytest.fixture
+def world(db: Database, tmp_path: Path) -> Iterator[AlertsWorld]:
     """Yield a world with an armed clinic."""
-    with migrated(url_of(request, tmp_path)) as db:
-        made = AlertsWorld(db, tmp_path)
-        made.arm()
+    with armed(db, tmp_path) as made:
         yield made
-        made.close()
 
 
 def statuses(world: AlertsWorld) -> list[str]:

@@ -11,8 +11,9 @@ from sqlalchemy import select
 
 from services.alerts import digests
 from services.alerts.ledger import LEDGER
+from shared.storage.engine import Database
 from tests.support import events as an
-from tests.support.alerting import AlertsWorld, cancellations
+from tests.support.alerting import AlertsWorld, armed, cancellations
 from tests.support.capping import (
     CAP,
     DIGEST,
@@ -25,18 +26,14 @@ from tests.support.capping import (
     kinds,
     statuses,
 )
-from tests.support.databases import DIALECTS, migrated, url_of
 from tests.support.receiver import Receiver
 
 
-@pytest.fixture(params=DIALECTS)
-def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AlertsWorld]:
+@pytest.fixture
+def world(db: Database, tmp_path: Path) -> Iterator[AlertsWorld]:
     """Yield a world with an armed clinic in London."""
-    with migrated(url_of(request, tmp_path)) as db:
-        made = AlertsWorld(db, tmp_path, rules=RULES)
-        made.arm()
+    with armed(db, tmp_path, RULES) as made:
         yield made
-        made.close()
 
 
 def test_as_many_as_the_cap_are_told_at_once(world: AlertsWorld, receiver: Receiver) -> None:

@@ -8,8 +8,9 @@ import pytest
 
 from services.alerts.ledger import UNDELIVERABLE
 from services.alerts.outbox import untold
+from shared.storage.engine import Database
 from tests.support import events as an
-from tests.support.alerting import AlertsWorld
+from tests.support.alerting import AlertsWorld, armed
 from tests.support.capping import (
     BOSS,
     DIGEST,
@@ -21,18 +22,14 @@ from tests.support.capping import (
     got,
     kinds,
 )
-from tests.support.databases import DIALECTS, migrated, url_of
 from tests.support.receiver import Receiver, a_receiver
 
 
-@pytest.fixture(params=DIALECTS)
-def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AlertsWorld]:
+@pytest.fixture
+def world(db: Database, tmp_path: Path) -> Iterator[AlertsWorld]:
     """Yield a world with an armed clinic in London."""
-    with migrated(url_of(request, tmp_path)) as db:
-        made = AlertsWorld(db, tmp_path, rules=RULES)
-        made.arm()
+    with armed(db, tmp_path, RULES) as made:
         yield made
-        made.close()
 
 
 @pytest.mark.parametrize("composed", [False, True])

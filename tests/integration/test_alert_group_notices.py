@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from services.alerts.ledger import GROUPED
+from shared.storage.engine import Database
 from tests.support import events as an
 from tests.support.alert_rules import Cancelled
-from tests.support.alerting import AlertsWorld
+from tests.support.alerting import AlertsWorld, armed
 from tests.support.calling_off import (
     ESCALATED,
     OPENED,
@@ -19,18 +20,14 @@ from tests.support.calling_off import (
     retracted,
     statuses,
 )
-from tests.support.databases import DIALECTS, migrated, url_of
 from tests.support.receiver import Receiver
 
 
-@pytest.fixture(params=DIALECTS)
-def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AlertsWorld]:
+@pytest.fixture
+def world(db: Database, tmp_path: Path) -> Iterator[AlertsWorld]:
     """Yield a world with an armed clinic in London."""
-    with migrated(url_of(request, tmp_path)) as db:
-        made = AlertsWorld(db, tmp_path, rules=(Cancelled(),))
-        made.arm()
+    with armed(db, tmp_path, (Cancelled(),)) as made:
         yield made
-        made.close()
 
 
 def test_one_notice_speaks_for_a_group(world: AlertsWorld, receiver: Receiver) -> None:

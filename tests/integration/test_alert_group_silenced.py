@@ -21,7 +21,7 @@ from shared.stream.handling import Item
 from shared.stream.ports import EVENTS, Record
 from tests.support import events as an
 from tests.support.alert_rules import Cancelled
-from tests.support.alerting import PARTITIONS, AlertsWorld, held
+from tests.support.alerting import PARTITIONS, AlertsWorld, armed, held
 from tests.support.calling_off import (
     ESCALATED,
     OPENED,
@@ -32,18 +32,14 @@ from tests.support.calling_off import (
     retracted,
     statuses,
 )
-from tests.support.databases import DIALECTS, migrated, url_of
 from tests.support.receiver import Receiver
 
 
-@pytest.fixture(params=DIALECTS)
-def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AlertsWorld]:
+@pytest.fixture
+def world(db: Database, tmp_path: Path) -> Iterator[AlertsWorld]:
     """Yield a world with an armed clinic in London."""
-    with migrated(url_of(request, tmp_path)) as db:
-        made = AlertsWorld(db, tmp_path, rules=(Cancelled(),))
-        made.arm()
+    with armed(db, tmp_path, (Cancelled(),)) as made:
         yield made
-        made.close()
 
 
 @pytest.mark.parametrize("delivered", [False, True])
@@ -223,7 +219,7 @@ def _concern(world: AlertsWorld, alert: str, person: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "world", [pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True
+    "db", [pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True
 )
 def test_what_falls_silent_meanwhile_is_told(world: AlertsWorld, receiver: Receiver) -> None:
     """One watcher lets an alert be silent under another that a second takes back: it is told."""

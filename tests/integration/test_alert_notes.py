@@ -10,24 +10,21 @@ from werkzeug.test import TestResponse
 
 from services.alerts.notes import LENGTH_LIMIT, NOTES, PATTERN, PER_ALERT, is_short
 from shared.events.texts import whole
+from shared.storage.engine import Database
 from shared.storage.sealing import SealBroken
 from shared.stream.ports import ALERTS, EVENTS
 from tests.support import events as an
-from tests.support.alerting import AlertsWorld, cancellations, held
-from tests.support.databases import DIALECTS, migrated, url_of
+from tests.support.alerting import AlertsWorld, armed, cancellations, held
 
 ADA, EVE = "th_ada", "th_eve"
 SAID = "I call the clinic on Monday"
 
 
-@pytest.fixture(params=DIALECTS)
-def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AlertsWorld]:
+@pytest.fixture
+def world(db: Database, tmp_path: Path) -> Iterator[AlertsWorld]:
     """Yield a world with an armed clinic."""
-    with migrated(url_of(request, tmp_path)) as db:
-        made = AlertsWorld(db, tmp_path)
-        made.arm()
+    with armed(db, tmp_path) as made:
         yield made
-        made.close()
 
 
 def write(

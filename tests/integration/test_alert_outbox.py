@@ -10,22 +10,19 @@ from services.alerts import outbox
 from services.alerts.deliveries import Deliverer
 from services.alerts.ledger import UNDELIVERABLE, WEBHOOK, WITHOUT_RECIPIENT
 from services.alerts.webhook import Message, Sender
+from shared.storage.engine import Database
 from tests.support import events as an
-from tests.support.alerting import DEADLINE_S, AlertsWorld, cancellations, held
-from tests.support.databases import DIALECTS, migrated, url_of
+from tests.support.alerting import DEADLINE_S, AlertsWorld, armed, cancellations, held
 from tests.support.receiver import Receiver
 
 BOSS = "th_boss"
 
 
-@pytest.fixture(params=DIALECTS)
-def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AlertsWorld]:
+@pytest.fixture
+def world(db: Database, tmp_path: Path) -> Iterator[AlertsWorld]:
     """Yield a world with an armed clinic."""
-    with migrated(url_of(request, tmp_path)) as db:
-        made = AlertsWorld(db, tmp_path)
-        made.arm()
+    with armed(db, tmp_path) as made:
         yield made
-        made.close()
 
 
 def test_slow_recipients_make_no_old_signatures(world: AlertsWorld, receiver: Receiver) -> None:

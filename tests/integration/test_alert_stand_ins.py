@@ -15,10 +15,11 @@ from services.alerts.ledger import UNDELIVERABLE
 from services.alerts.rule import Audience, Urgency, Verdict
 from shared.alliance.history import Phase
 from shared.envelope import Envelope
+from shared.storage.engine import Database
 from tests.support import events as an
 from tests.support.alert_rules import Matter, a_step, an_episode
-from tests.support.alerting import AlertsWorld, held
-from tests.support.databases import DIALECTS, migrated, sqlite_url, url_of
+from tests.support.alerting import AlertsWorld, armed, held
+from tests.support.databases import migrated, sqlite_url
 from tests.support.receiver import Receiver, a_receiver
 from tests.support.rejudged import rebuilt
 
@@ -51,14 +52,11 @@ class Graver(Matter):
 URGENCIES: Mapping[str, Urgency] = {"boundary.noted": "attention", "boundary.assessed": "urgent"}
 
 
-@pytest.fixture(params=DIALECTS)
-def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AlertsWorld]:
+@pytest.fixture
+def world(db: Database, tmp_path: Path) -> Iterator[AlertsWorld]:
     """Yield a world with an armed clinic."""
-    with migrated(url_of(request, tmp_path)) as db:
-        made = AlertsWorld(db, tmp_path, rules=(Graver(),))
-        made.arm()
+    with armed(db, tmp_path, (Graver(),)) as made:
         yield made
-        made.close()
 
 
 @pytest.fixture

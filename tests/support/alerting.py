@@ -3,7 +3,8 @@
 Every worker is stepped by hand under a clock that stands still.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -301,3 +302,12 @@ def types(envelopes: Iterable[Envelope]) -> list[str]:
 
 def _from_the_start(_: Partition) -> int:
     return 0
+
+
+@contextmanager
+def armed(db: Database, folder: Path, rules: Sequence[Rule] = RULES) -> Iterator[AlertsWorld]:
+    """Yield a world with an armed clinic in London."""
+    made = AlertsWorld(db, folder, rules=rules)
+    made.arm()
+    yield made
+    made.close()
