@@ -11,7 +11,7 @@ from services.alerts import outbox
 from services.alerts.ledger import UNDELIVERABLE
 from shared.envelope import Envelope
 from tests.support import events as an
-from tests.support.alerting import AlertsWorld
+from tests.support.alerting import AlertsWorld, armed
 from tests.support.databases import migrated, sqlite_url
 from tests.support.receiver import Receiver, a_receiver
 
@@ -22,11 +22,8 @@ UNREACHABLE = "https://nowhere.invalid/"
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[AlertsWorld]:
     """Yield a world with an armed clinic."""
-    with migrated(sqlite_url(tmp_path)) as db:
-        made = AlertsWorld(db, tmp_path)
-        made.arm()
+    with migrated(sqlite_url(tmp_path)) as db, armed(db, tmp_path) as made:
         yield made
-        made.close()
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 
 from shared.events import validate
 from tests.support import events as an
-from tests.support.alerting import AlertsWorld, cancellations, held, types
+from tests.support.alerting import AlertsWorld, armed, cancellations, held, types
 from tests.support.databases import migrated, sqlite_url
 
 PERSON = "th_lead"
@@ -19,11 +19,8 @@ PERSON = "th_lead"
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[AlertsWorld]:
     """Yield a world with an armed clinic."""
-    with migrated(sqlite_url(tmp_path)) as db:
-        made = AlertsWorld(db, tmp_path)
-        made.arm()
+    with migrated(sqlite_url(tmp_path)) as db, armed(db, tmp_path) as made:
         yield made
-        made.close()
 
 
 def acting(world: AlertsWorld, alert: Any, do: str, body: Any = None, **headers: str) -> Any:
