@@ -133,10 +133,13 @@ class KafkaStream:
         admin = self._admin()
         names = {self._cluster.prefix + topic.name: topic for topic in TOPICS}
         absent = [name for name in names if described(admin, name, ASK_TIMEOUT_S) is None]
-        if not absent:
-            return []
+        created = self._created(admin, {name: names[name] for name in absent}) if absent else []
+        _wait_until_known(admin, list(names))
+        return created
+
+    def _created(self, admin: AdminClient, absent: Mapping[str, Topic]) -> list[str]:
         created = []
-        wanted = [self._wanted(name, names[name]) for name in absent]
+        wanted = [self._wanted(name, topic) for name, topic in absent.items()]
         with answering():
             asked = admin.create_topics(wanted, request_timeout=CREATED_WITHIN_S)
             for name, answer in asked.items():
@@ -147,9 +150,7 @@ class KafkaStream:
                     if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                         raise
                 else:
-                    created.append(names[name].name)
-        for name in absent:
-            _wait_until_led(admin, name)
+                    created.append(absent[name].name)
         return created
 
     def check_topics(self) -> Sequence[str]:
@@ -206,17 +207,40 @@ class KafkaStream:
                 )
 
 
-def _wait_until_led(admin: AdminClient, name: str) -> None:
-    """Return once each partition has a leader: until then a topic that was created is of no use.
+def _wait_until_known(admin: AdminClient, names: Sequence[str]) -> None:
+    """Return once every broker knows the topics and each partition has a leader.
+
+    A topic is created at the controller, and the brokers hear of it one after the other: the next
+    question may reach one that says it does not exist.
 
     Raises:
         StreamUnavailable: when that takes too long.
     """
     deadline = time.monotonic() + CREATED_WITHIN_S
-    while not _led(admin, name):
-        if time.monotonic() > deadline:
-            raise StreamUnavailable(f"topic {name} was created, and has no leader yet")
+    while True:
+        try:
+            return _ask_every_broker(admin, names)
+        except StreamUnavailable:
+            if time.monotonic() > deadline:
+                raise
         time.sleep(AGAIN_EVERY_S)
+
+
+def _ask_every_broker(admin: AdminClient, names: Sequence[str]) -> None:
+    topics = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in names]
+    with answering():
+        brokers = admin.list_topics(names[0], timeout=ASK_TIMEOUT_S).brokers
+        # A question about a broker goes to that broker, and the others in it with it.
+        asked = [
+            admin.describe_configs([ConfigResource(ConfigResource.Type.BROKER, str(one)), *topics])
+            for one in brokers
+        ]
+        for answers in asked:
+            for topic in topics:
+                answers[topic].result(ANSWERED_WITHIN_S)
+    for name in names:
+        if not _led(admin, name):
+            raise StreamUnavailable(f"topic {name} has no leader yet")
 
 
 def _led(admin: AdminClient, name: str) -> bool:
