@@ -168,7 +168,7 @@ def body_of(
         "explanation": _explained(last),
         "numbers": dict(last.numbers),
         "settings": dict(held.settings),
-        "evidence": [_evidence(fact) for fact in evidence(held)],
+        "evidence": [_evidence(fact, subject.clinic) for fact in evidence(held)],
         "not_counted": [
             {"reason": reason, "n": n} for reason, n in sorted(last.not_counted.items())
         ],
@@ -282,9 +282,11 @@ def _entry(action: Action) -> dict[str, Any]:
     return entry
 
 
-def _evidence(fact: Fact) -> dict[str, str]:
-    return {
+def _evidence(fact: Fact, clinic: str) -> dict[str, str]:
+    said = {
         "event": fact.event,
         "type": fact.type,
         "occurred_at": format_time(fact.occurred_at),
     }
+    where = fact.data.get("clinic", clinic)
+    return said if where == clinic else {**said, "clinic": where}

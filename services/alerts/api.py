@@ -138,6 +138,12 @@ class DeliverySchema(Schema):
 class WholeAlertSchema(rapport.Alert):
     """An alert as it is shown by itself."""
 
+    evidence_elsewhere = fields.Integer(
+        metadata={
+            "description": "Present where the caller reads for some clinics: how many events it"
+            " stands on besides, which happened at others."
+        },
+    )
     comment_count = fields.Integer(required=True)
     note_count = fields.Integer(required=True)
     notes = fields.List(fields.Nested(NoteSchema), required=True)

@@ -325,10 +325,12 @@ def _fact_said(fact: Fact) -> dict[str, Any]:
         "id": fact.id,
         "sender": fact.sender,
         "backfill": fact.backfill,
+        "clinic": fact.data.get("clinic"),
     }
 
 
 def _fact(client: str, said: Mapping[str, Any]) -> Fact:
+    clinic = said.get("clinic")  # An earlier version did not keep it.
     return Fact(
         said["event"],
         said["type"],
@@ -338,7 +340,7 @@ def _fact(client: str, said: Mapping[str, Any]) -> Fact:
         said["source"],
         said["id"],
         said["sender"],
-        {},
+        {} if clinic is None else {"clinic": clinic},
         said["backfill"],
         client=client,
     )

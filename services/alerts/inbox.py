@@ -7,10 +7,22 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    String,
+    and_,
+    cast,
+    exists,
+    false,
+    func,
+    or_,
+    select,
+)
 
-from services.alerts.ledger import LEDGER, STREAM
+from services.alerts.ledger import LEDGER, STEPS, STREAM
 from services.alerts.tables import Tables, shown
+from shared.alliance.elsewhere import seen_from
 from shared.alliance.matters import UNKNOWN
 from shared.storage import ties
 from shared.stream import parking
@@ -21,7 +33,8 @@ class Viewer:
     """Who asks.
 
     Attributes:
-        clinics: The clinics that they see; None: all of the organisation.
+        clinics: The clinics that they see; None: all of the organisation. Of an alert that is
+            about several, evidence from the others is counted only.
         person: Opaque id of who they are; never shown what concerns them.
     """
 
@@ -69,8 +82,7 @@ def page(
     asked = select(inbox.effective_at, inbox.alert, inbox.body).where(_visible(tables, viewer))
     for name, value in filters.items():
         if value is not None:
-            of = _of_group(tables, value) if name == "group" else inbox[name] == value
-            asked = asked.where(of)
+            asked = asked.where(_of(tables, name, value))
     if cursor is not None:
         at, alert = _read(cursor)
         later = and_(inbox.effective_at == at, inbox.alert > alert)
@@ -80,7 +92,7 @@ def page(
     rows = db.execute(ordered.limit(limit + 1)).all()
     found = rows[:limit]
     more = _written(found[-1].effective_at, found[-1].alert) if len(rows) > limit else None
-    bodies = [orjson.loads(row.body) for row in found]
+    bodies = [seen_from(orjson.loads(row.body), viewer.clinics) for row in found]
     about = {body["client"] for body in bodies}
     return Page(bodies, more, _parked(db, tables, viewer.organisation, about))
 
@@ -90,10 +102,7 @@ def one(db: Connection, viewer: Viewer, alert: str) -> dict[str, Any] | None:
     tables = shown(db)
     inbox = tables.inbox.c
     body = db.scalar(select(inbox.body).where(_visible(tables, viewer), inbox.alert == alert))
-    if body is None:
-        return None
-    found: dict[str, Any] = orjson.loads(body)
-    return found
+    return None if body is None else seen_from(orjson.loads(body), viewer.clinics)
 
 
 def visible(db: Connection, viewer: Viewer, alerts: Collection[str]) -> set[str]:
@@ -107,7 +116,8 @@ def _visible(tables: Tables, viewer: Viewer) -> ColumnElement[bool]:
     inbox, concerned = tables.inbox.c, tables.concerned.c
     conditions = [inbox.organisation == viewer.organisation]
     if viewer.clinics is not None:
-        conditions.append(inbox.clinic.in_(sorted(viewer.clinics)))
+        theirs = [_of_clinic(tables, one) for one in sorted(viewer.clinics)]
+        conditions.append(or_(false(), *theirs))
     if viewer.person is not None:
         hidden = select(concerned.alert).where(
             concerned.organisation == viewer.organisation,
@@ -122,6 +132,25 @@ def _parked(db: Connection, tables: Tables, organisation: str, about: set[str]) 
     kin = ties.of(db, tables.ties, organisation, about, lock=False).kin
     waiting = parking.waiting(db, organisation, about.union(*kin.values())).keys()
     return sorted(one for one in about if waiting & ({one} | kin.get(one, frozenset())))
+
+
+def _of(tables: Tables, name: str, value: str) -> ColumnElement[bool]:
+    if name == "group":
+        return _of_group(tables, value)
+    return _of_clinic(tables, value) if name == "clinic" else tables.inbox.c[name] == value
+
+
+def _of_clinic(tables: Tables, clinic: str) -> ColumnElement[bool]:
+    """Return whether an alert, as it is shown, is about a clinic, be it among others."""
+    inbox, several = tables.inbox.c, cast(STEPS.c.clinics, String)
+    among = exists().where(
+        STEPS.c.organisation == inbox.organisation,
+        STEPS.c.alert == inbox.alert,
+        STEPS.c.number == inbox.number,
+        # Unlike LIKE, this tells capital letters apart in every database.
+        func.replace(several, f'"{clinic}"', "") != several,
+    )
+    return or_(inbox.clinic == clinic, and_(inbox.clinic == "", among))
 
 
 def _of_group(tables: Tables, group: str) -> ColumnElement[bool]:

@@ -39,10 +39,11 @@ CONSUMER: Final = "alerts.v1"
 
 VERSION: Final = 1
 
-JUDGEMENT: Final = 3
+JUDGEMENT: Final = 4
 """Rises whenever the same rules come to other alerts.
 
-2 judges merged clients as one; 3 lets a boundary matter move no alert of another kind.
+2 judges merged clients as one; 3 lets a boundary matter move no alert of another kind;
+4 says of which other clinic evidence is.
 """
 
 NOW: Final = 0

@@ -14,6 +14,7 @@ from services.projections.read_models import ReadModels
 from services.projections.visibility import visible, within
 from shared.alliance import items
 from shared.alliance.clinics import surroundings
+from shared.alliance.elsewhere import seen_from
 from shared.alliance.history import fold_within
 from shared.alliance.matters import Matters, matters
 from shared.alliance.mergers import NONE, Mergers
@@ -181,7 +182,7 @@ def _alerts(
         known_at: Only what was said by then.
     """
     return [
-        alert
+        seen_from(alert, viewer.clinics)
         for alert, evidence in models.alerts.query(db, viewer.organisation, clients, known_at)
         if (viewer.clinics is None or alert["clinic"] in viewer.clinics)
         and (valid_at is None or parse_time(alert["effective_at"]) <= valid_at)

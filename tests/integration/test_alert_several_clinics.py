@@ -9,6 +9,8 @@ from sqlalchemy import select
 
 from services.alerts.ledger import LEDGER, NOBODY, STEPS, WEBHOOK
 from services.alerts.notices import KINDS
+from services.alerts.rules.caseload_interrupted import CaseloadInterrupted
+from shared.storage.engine import Database
 from tests.support import events as an
 from tests.support.alerting import AlertsWorld
 from tests.support.databases import migrated, sqlite_url
@@ -62,3 +64,41 @@ def test_each_clinic_is_told(world: AlertsWorld, way: str) -> None:
             db.execute(STEPS.update().values(clinics=None))
     world.live(QUIET_DAYS + 1)
     assert told(world) == sorted([whole] if way.endswith("version") else [whole, here])
+
+
+def test_each_clinic_reads_it(world: AlertsWorld) -> None:
+    """Whoever is told of a silent source reads it, and finds it by their clinic; nobody else."""
+    silent(world, since=40, known=40)
+    (alert,) = world.shown()
+    for clinic in (HERE, THERE):
+        key = world.a_key(clinics=[clinic])
+        read = world.get(f"/v1/alerts/{alert['id']}", key).json or {}
+        assert read["evidence"] == alert["evidence"] != []
+        assert world.alerts(f"?clinic={clinic}", key) == world.alerts(f"?clinic={clinic}") != []
+    for clinic in ("ash", HERE.upper(), HERE[1:]):
+        key = world.a_key(clinics=[clinic])
+        assert world.get(f"/v1/alerts/{alert['id']}", key).status_code == 404
+        assert world.alerts(key=key) == world.alerts(f"?clinic={clinic}") == []
+
+
+def test_what_happened_elsewhere_is_counted(db: Database, tmp_path: Path) -> None:
+    """Of a caseload at two clinics each sees its own evidence, and how much there is besides."""
+    world = AlertsWorld(db, tmp_path, rules=(CaseloadInterrupted(),))
+    clients = {f"cl_{n}": HERE if n < 3 else THERE for n in range(6)}
+    for clinic in (HERE, THERE):
+        world.arm("sessions", clinic=clinic)
+    world.tell(*(an.a_session_held("h", an.on(1), client=client, clinic=clinic)
+                 for client, clinic in clients.items()))  # fmt: skip
+    off = [an.a_session_cancelled("c", at=an.on(3), by="clinic", client=client, clinic=clinic)
+           for client, clinic in clients.items() if client != "cl_5"]  # fmt: skip
+    world.tell(*off)
+    (whole,) = world.shown()
+    at = {clinic: [one for one in whole["evidence"] if one["clinic"] == clinic]
+          for clinic in (HERE, THERE)}  # fmt: skip
+    assert (len(at[HERE]), len(at[THERE])) == (3, 2)
+    (here,) = world.alerts(key=world.a_key(clinics=[HERE]))
+    beside = {"comment_count": 0, "note_count": 0}
+    assert here == {**whole, **beside, "evidence": at[HERE], "evidence_elsewhere": 2}
+    shown = world.get(f"/v1/alerts/{whole['id']}", world.a_key(clinics=[THERE])).json or {}
+    assert (shown["evidence"], shown["evidence_elsewhere"]) == (at[THERE], 3)
+    world.close()

@@ -87,6 +87,19 @@ def test_elsewhere_shapes_nothing_here(world: World) -> None:
     assert row["standing"] == "falling"
 
 
+def test_evidence_of_an_alert_from_elsewhere_is_counted(world: World) -> None:
+    """Of an alert that goes on here, what happened at another clinic is a number, no event."""
+    here, there = an.a_session_held("s1"), an.a_session_held("s2", an.on(8), clinic="oak")
+    world.tell(here, there)
+    step = an_alert_step(client=world.client(), evidence=[world.placed(here), world.placed(there)])
+    step.event.data["evidence"][1]["clinic"] = "oak"
+    world.alert(step)
+    (whole,) = world.timeline()["alerts"]
+    (seen,) = world.timeline(clinics=[an.CLINIC])["alerts"]
+    assert len(whole["evidence"]) == 2
+    assert seen == {**whole, "evidence": whole["evidence"][:1], "evidence_elsewhere": 1}
+
+
 # Bound to a person ------------------------------------------------------------------------------
 def test_nobody_reads_what_concerns_them(world: World) -> None:
     """A boundary matter is left out, with all its steps and alerts, for the person it concerns."""

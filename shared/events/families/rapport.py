@@ -67,6 +67,7 @@ class Evidence(Schema):
     event = Ref("The event.", required=True)
     type = TypeName("Its type.", required=True)
     occurred_at = AwareTime("When it happened.", required=True)
+    clinic = Ref("Present where it happened at another clinic than the alert's.")
 
 
 class NotCounted(Schema):
