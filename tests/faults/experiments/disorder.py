@@ -1,6 +1,5 @@
 """Events in any order, twice, up to thirty days late, corrected, retracted and restored."""
 
-import json
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,7 +15,8 @@ from tests.faults.virtual import Moment, lived, lived_by, unlike
 LATE: Final = timedelta(days=30)
 EVERY: Final = timedelta(days=5)
 AMENDED: Final = 12
-SINCE: Final = timedelta(days=4)
+CORRECTIONS: Final = 4
+SINCE: Final = timedelta(days=5)
 """Room for all amendments, which are at most an hour and a half apart."""
 
 
@@ -81,10 +81,12 @@ def amendments(story: list[Document], chance: random.Random, start: datetime) ->
     held = [one for one in story if one["type"].endswith("session.held")]
     made: list[Document] = []
     for target in chance.sample(rated, min(AMENDED, len(rated))):
-        first = json.loads(json.dumps(target["data"]))
-        first["items"]["1"] = 0 if target["data"]["instrument"] == "phq-9" else 1
-        second = {**first, "items": {**first["items"], "2": first["items"]["1"]}}
-        made += [make.corrected(target, first), make.corrected(target, second)]
+        data = target["data"]
+        lowest = 0 if data["instrument"] == "phq-9" else 1
+        # Each says something else, so that another than the latest shows.
+        for answer in range(lowest, lowest + CORRECTIONS):
+            items = {**data["items"], "1": answer}
+            made.append(make.corrected(target, {**data, "items": items}))
         if chance.random() < 0.5:
             made.append(make.retracted(made[-1]))
     for target in chance.sample(held, min(AMENDED // 2, len(held))):
