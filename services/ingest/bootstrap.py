@@ -7,7 +7,7 @@ from typing import Final
 
 from flask import Flask
 
-from services.ingest import api, catalogue, lookups
+from services.ingest import api, catalogue
 from services.ingest.ingest import Ingest
 from services.ingest.refusals import Refusals
 from shared import logs
@@ -91,7 +91,6 @@ def blueprints(parts: Parts) -> Sequence[Blueprint]:
     """Return the calls of the service."""
     return (
         api.blueprint(parts.ingest, parts.accounts, parts.refusals, parts.clock),
-        lookups.blueprint(parts.registry),
         catalogue.blueprint(),
     )
 

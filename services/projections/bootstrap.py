@@ -9,7 +9,7 @@ from typing import Final
 from flask import Flask
 from sqlalchemy import Connection
 
-from services.projections import api, read_models, register_api
+from services.projections import api, lookups, read_models, register_api
 from services.projections.projector import Projector
 from services.projections.register import Register
 from services.projections.timelines import Timelines
@@ -37,6 +37,7 @@ class Parts:
     settings: Settings
     db: Database
     accounts: Accounts
+    registry: Registry
     timelines: Timelines
 
     def close(self) -> None:
@@ -80,11 +81,13 @@ def build(settings: Settings, clock: Clock | None = None) -> Parts:
     db = Database(settings.database)
     sealer = Sealer(load_secret_key(settings, db))
     read_models.prepare(db)
+    registry = Registry(db, sealer, clock)
     return Parts(
         settings=settings,
         db=db,
         accounts=Accounts(db, sealer, clock),
-        timelines=Timelines(db, Registry(db, sealer, clock)),
+        registry=registry,
+        timelines=Timelines(db, registry),
     )
 
 
@@ -92,6 +95,7 @@ def blueprints(parts: Parts) -> Sequence[Blueprint]:
     """Return the calls of the service."""
     return (
         api.blueprint(parts.db, parts.timelines),
+        lookups.blueprint(parts.registry, parts.timelines),
         register_api.blueprint(Register(parts.db)),
     )
 

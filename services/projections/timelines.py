@@ -1,7 +1,7 @@
 """Read one client's timeline: from the facts as they are kept, for one viewer, at two times."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -45,6 +45,11 @@ class Viewer:
     person: str | None = None
     role: str | None = None
 
+    @property
+    def everywhere(self) -> bool:
+        """Whether every client of the organisation is there for them."""
+        return self.clinics is None and self.person is None
+
 
 class Timelines:
     """Folds timelines when they are read."""
@@ -53,6 +58,19 @@ class Timelines:
         """Read nothing yet."""
         self._database = database
         self._registry = registry
+
+    def known(self, viewer: Viewer, clients: Collection[str]) -> set[str]:
+        """Return which clients of the registry the viewer may know of: who has a timeline.
+
+        Raises:
+            DatabaseUnavailable: when the database does not answer.
+        """
+        if viewer.everywhere:
+            return set(clients)
+        with self._database.read() as db:
+            models = read_models.serving(db)
+            charts = [models.facts.query(db, viewer.organisation, one) for one in clients]
+            return {one.client for one in charts if _is_there(viewer, one, matters(one.every))}
 
     def read(
         self,
@@ -76,17 +94,12 @@ class Timelines:
             chart = models.facts.query(db, viewer.organisation, client)
             known = matters(chart.every)
             read, mergers = chart.read(known_at=known_at, valid_at=valid_at)
-            own = visible(read, known, viewer.person, viewer.role)
-            shared = chart.shared
-            if read and not own:
-                # All that was ever said of them is kept from the viewer, and so are they.
+            if not _is_there(viewer, chart, known):
                 return None
-            around = chart.around
+            own = visible(read, known, viewer.person, viewer.role)
+            shared, around = chart.shared, chart.around
             if viewer.clinics is not None:
-                there = within(visible(chart.own, known, viewer.person), viewer.clinics)
                 own, shared = within(own, viewer.clinics), within(shared, viewer.clinics)
-                if not own and not there:
-                    return None
                 around = surroundings(viewer.organisation, shared)
             chart = replace(chart, own=own, shared=shared, around=around)
             here = sorted(mergers.read_together(client))
@@ -100,6 +113,21 @@ class Timelines:
                 "parked": _parked(db, chart.organisation, here or [client]),
                 "simulated": any(one.event.source.startswith(SIMULATED) for one in own),
             }
+
+
+def _is_there(viewer: Viewer, chart: Chart, known: Matters) -> bool:
+    """Return whether a viewer may know of a client: by all that is known now, whenever they ask.
+
+    Of whom everything that was ever said is kept from somebody, they are kept as well; decided at
+    the time that is asked about, the times would tell of it.
+    """
+    if viewer.everywhere:
+        return True
+    every = (chart.own, chart.read()[0])
+    return any(
+        within(seen, viewer.clinics) if viewer.clinics is not None else seen
+        for seen in (visible(some, known, viewer.person) for some in every)
+    )
 
 
 def _merged(mergers: Mergers, client: str, viewer: Viewer) -> dict[str, Any]:

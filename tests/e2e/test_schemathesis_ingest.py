@@ -35,7 +35,7 @@ def test_no_generated_request_finds_a_violation(door: FrontDoor, mode: Generatio
     schema = schemathesis.openapi.from_wsgi("/openapi.json", door.app)
     found = schema.get_all_operations()
     calls = [result.ok() for result in found if isinstance(result, Ok)]
-    assert len(calls) >= 12
+    assert len(calls) >= 9
     # What takes no input has no wrong one either.
     wrong = [call for call in calls if call.body or [*call.iter_parameters()]]
     for call in wrong if mode is GenerationMode.NEGATIVE else calls:

@@ -159,10 +159,7 @@ def test_validate_goes_the_same_way_and_changes_nothing(door: FrontDoor, how: st
     assert event["data"] == {**a_rating()["data"], "instrument_version": "1"}
     assert event["subject"] == "c-1024"
     assert door.records() == []
-    lookup = door.http.post(
-        "/v1/clients/lookup", json={"reference": "c-1024"}, headers=door.ehr.bearer
-    )
-    assert lookup.status_code == 404
+    assert door.parts.registry.find(door.ehr.organisation, [("cl", "c-1024")]) == {}
 
 
 def test_validate_refuses_what_would_be_refused(door: FrontDoor) -> None:

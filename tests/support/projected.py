@@ -13,7 +13,7 @@ import orjson
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from services.projections import api, read_models, register_api
+from services.projections import api, lookups, read_models, register_api
 from services.projections.projector import Projector
 from services.projections.read_model import ReadModel
 from services.projections.register import Register
@@ -62,7 +62,11 @@ class World:
         timelines = Timelines(db, self.office.registry)
         self.app: Flask = create_app(
             "projections",
-            [api.blueprint(db, timelines), register_api.blueprint(Register(db))],
+            [
+                api.blueprint(db, timelines),
+                lookups.blueprint(self.office.registry, timelines),
+                register_api.blueprint(Register(db)),
+            ],
             self.office.accounts,
             checks={"database": db.healthy},
         )

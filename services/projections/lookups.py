@@ -1,11 +1,16 @@
-"""The calls between senders' references and opaque ids; nothing personal is ever in an address."""
+"""The calls between senders' references and opaque ids; nothing personal is ever in an address.
+
+A client whose timeline the caller may not read is as unknown here as one who was never sent.
+"""
 
 import re
 from typing import Final
 
 from marshmallow import Schema, fields, validate
 
-from services.ingest.attributes import SUBJECT
+from services.projections.api import viewer
+from services.projections.timelines import Timelines
+from shared.events.texts import ClientRef
 from shared.ids import CLIENT, STAFF
 from shared.logs import logger
 from shared.storage.registry import Registry
@@ -18,14 +23,16 @@ MAX_IDS: Final = 500
 
 OPAQUE: Final = "^(cl|th|pe)_[0-9a-f]{24}$"
 
-log = logger("ingest")
+REFERENCE: Final = ClientRef("A reference as a sender wrote it.")
+
+log = logger("projections")
 
 
 class ReferenceSchema(Schema):
     """A reference as a sender wrote it."""
 
     reference = fields.String(
-        required=True, validate=validate.Length(1, SUBJECT.most), metadata={"example": "c-1024"}
+        required=True, validate=validate.Length(1, REFERENCE.most), metadata={"example": "c-1024"}
     )
 
 
@@ -46,12 +53,12 @@ class OpaqueSchema(Schema):
 
 
 class ReferencesSchema(Schema):
-    """The references behind opaque ids; those that are not known are left out."""
+    """The references behind opaque ids; those that the caller may not know of are left out."""
 
     references = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
 
 
-def blueprint(registry: Registry) -> Blueprint:
+def blueprint(registry: Registry, timelines: Timelines) -> Blueprint:
     """Return the calls."""
     calls = Blueprint("references", __name__, description="References and opaque ids.")
 
@@ -61,8 +68,14 @@ def blueprint(registry: Registry) -> Blueprint:
     @problems(calls, 400, 401, 403, 404, 413, 415, 422, 503)
     @require("read")
     def look_up_client(body: dict[str, str]) -> dict[str, str]:
-        """Find a client's opaque id by the sender's reference; make none."""
-        return {"id": found(CLIENT, body["reference"])}
+        """Find a client's opaque id by the sender's reference; make none.
+
+        It is found where the caller may read the client's timeline, and only there.
+        """
+        client = found(CLIENT, body["reference"])
+        if not timelines.known(viewer(), [client]):
+            raise Problem(404, "not_found")
+        return {"id": client}
 
     @calls.route("/v1/therapists/lookup", methods=["POST"])
     @calls.arguments(ReferenceSchema)
@@ -81,7 +94,9 @@ def blueprint(registry: Registry) -> Blueprint:
     def reveal(body: dict[str, list[str]]) -> dict[str, dict[str, str]]:
         """Return the senders' references behind opaque ids. Every use is logged."""
         who = caller()
-        references = registry.reveal(who.organisation, body["ids"])
+        clients = {one for one in body["ids"] if one.startswith(f"{CLIENT}_")}
+        hidden = clients - timelines.known(viewer(), clients)
+        references = registry.reveal(who.organisation, set(body["ids"]) - hidden)
         log.info(
             "references_revealed",
             organisation=who.organisation,
