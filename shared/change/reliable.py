@@ -196,17 +196,23 @@ def hageman_arrindell(pre: float, post: float, noise: Noise) -> float | None:
         None where r_dd is not above 0: the differences are all noise.
     """
     sample, error = noise.sample, noise.error
+    r_dd = reliability_of_differences(noise)
+    if r_dd is None:
+        return None
+    moved = (post - pre) * r_dd + (sample.post.mean - sample.pre.mean) * (1 - r_dd)
+    return _ratio(moved, math.sqrt(r_dd) * math.sqrt(2) * error)
+
+
+def reliability_of_differences(noise: Noise) -> float | None:
+    """Return r_dd, the share of the differences' variance that is no noise; None: not above 0."""
+    sample, error = noise.sample, noise.error
     if sample.correlation is None:
         return None
     before, after = sample.pre.sd**2, sample.post.sd**2
     shared = 2 * sample.pre.sd * sample.post.sd * sample.correlation
     of_differences = before + after - shared
     true = (before - error**2) + (after - error**2) - shared
-    if of_differences <= 0 or true <= 0:
-        return None
-    r_dd = true / of_differences
-    moved = (post - pre) * r_dd + (sample.post.mean - sample.pre.mean) * (1 - r_dd)
-    return _ratio(moved, math.sqrt(r_dd) * math.sqrt(2) * error)
+    return None if of_differences <= 0 or true <= 0 else true / of_differences
 
 
 def true_cutoff(

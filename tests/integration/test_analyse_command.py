@@ -95,14 +95,18 @@ def test_every_variant_runs(analyse: Analyse, method: str) -> None:
 
 
 def test_no_mean_of_one_client_is_made_up(analyse: Analyse) -> None:
-    """One client has no sample: Jacobson and Truax need none, who needs a mean is refused."""
+    """One client has no sample: Jacobson and Truax need none, others the mean that is told."""
     table = "client,occasion,score\na,1,20\na,2,10\n"
     asked = ("--better", "lower", "--sd", "5", "--reliability", "0.8")
     used = found(analyse(table, "--method", "jacobson-truax", *asked, "--json"))["used"]
     assert (used["mean_before"], used["sd_before"], used["sd_after"]) == (None, 5, None)
     refused = analyse(table, "--method", "edwards-nunnally", *asked)
     assert (refused.exit_code, refused.stdout) == (2, "")
-    assert "edwards-nunnally needs their mean" in refused.stderr
+    assert "edwards-nunnally needs a mean before: --mean" in " ".join(refused.stderr.split())
+    told = found(analyse(table, "--method", "edwards-nunnally", *asked, "--mean", "25", "--json"))
+    assert told["rows"][0]["rci"] == pytest.approx((10 - 21) / 5**0.5)
+    moved = analyse(table, "--method", "hageman-arrindell", *asked, "--mean", "25")
+    assert "hageman-arrindell needs their means" in " ".join(moved.stderr.split())
 
 
 def test_sudden_gains_see_missing_sessions(analyse: Analyse) -> None:
@@ -140,8 +144,10 @@ def test_no_range_is_taken_over_a_missing_score(analyse: Analyse) -> None:
     (row, gaps) = said["rows"]
     assert (row["n"], row["centre"], row["moving_range"]) == (4, 15.75, 1.5)
     assert (gaps["centre"], gaps["signals"]) == (None, "not analysable")
+    assert "1 of 2 clients are not analysable: their first scores never vary" in said["notes"][0]
     first = found(analyse(table, "--method", "control-chart", "--baseline", "3", "--json"))
     assert (first["rows"][0]["centre"], first["rows"][0]["moving_range"]) == (14, 2)
+    assert "they have fewer than 3 scores (--baseline)" in first["notes"][0]
 
 
 def test_ruptures_at_one_and_two_deviations(analyse: Analyse) -> None:
@@ -272,6 +278,9 @@ def test_a_table_that_cannot_be_read(analyse: Analyse, text: str, said: str) -> 
           "--cutoff-type", "c"], "both populations"),
         (["--method", "nix"], "Invalid value for '--method'"),
         (["--method", "trend", "--json", "--csv"], "take one"),
+        (["--method", "trend", "--floor", "nan"], "nan is no number to compute with"),
+        (["--method", "trend", "--cutoff", "-inf"], "-inf is no number to compute with"),
+        (["--method", "trend", "--confidence", "0.9999999999999999"], "is too near to 1"),
         (["--method", "trend", "--delimiter", ";;"], "take one character"),
         (["--method", "trend", "--scale", "total"], "of which --instrument?"),
         (["--method", "jacobson-truax", "--better", "lower", "--reliability", "0.8",

@@ -56,6 +56,9 @@ def test_clinical_significance_of_claus_et_al(
     )  # fmt: skip
     found = [said["summary"][name].split()[0] for name in CATEGORIES]
     assert tuple(map(int, found)) == counts
+    if method == "hageman-arrindell":
+        of_the_group = (said["summary"]["share_changed"], said["summary"]["share_functional"])
+        assert [round(one, 4) for one in of_the_group] == [0.9031, 0.7555]
 
 
 def test_sudden_gains_of_wiedemann_et_al(tmp_path: Path) -> None:

@@ -91,6 +91,21 @@ def test_dates_of_other_countries_are_not_guessed(analyse: Analyse) -> None:
     assert "occasion '31.2.26' is no date in the order of --dates dmy" in wrong.stderr
 
 
+@pytest.mark.parametrize(
+    ("last", "first"),
+    [("2026-02-31", "2026-01-01"), ("28-Feb-2026", "31-Jan-2026"), ("28FEB2026", "31JAN2026"),
+     ("Mar 3, 2026", "Oct 1, 2025"), ("2/28/2026", "2026-01-31"), ("1. März 2026", "31.1.2026")],
+)  # fmt: skip
+def test_a_date_that_cannot_be_read_is_no_name(analyse: Analyse, last: str, first: str) -> None:
+    """An export with the newest line first would else turn its change round; the line is named."""
+    done = analyse(
+        f'client,occasion,score\na,"{last}",5\na,"{first}",20\n', "--method", "jacobson-truax",
+        "--better", "lower", "--reliable-change", "6",
+    )  # fmt: skip
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "line 2: occasion" in " ".join(done.stderr.split())
+
+
 def test_an_export_with_the_newest_line_first_turns_no_change_round(analyse: Analyse) -> None:
     """The earliest date is the one before, wherever it stands."""
     asked = ("--method", "jacobson-truax", "--instrument", "phq-9", "--json")
@@ -118,6 +133,8 @@ def test_an_export_with_the_newest_line_first_turns_no_change_round(analyse: Ana
         ("client,occasion,score,Score\na,1,1,2\n", ("--score", "SCORE"), "several columns"),
         ("client,occasion,score\na,1,1\nMean,,1\n", (), "line 3: 'Mean' seems to be no client"),
         ("client|occasion|score\na|1|1\n", (), "what separates them? --delimiter"),
+        ("client,occasion,score\na,1,not done\n", (), "--missing 'not done'"),
+        ('client,occasion,score\na,1,"5\na,2,3\n', (), "is a quotation mark left open?"),
     ],
 )  # fmt: skip
 def test_what_would_be_read_wrongly_is_refused(

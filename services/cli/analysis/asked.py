@@ -34,6 +34,7 @@ def choices_of(method: str, options: Mapping[str, Any]) -> Choices:
         better=_better(method, scale, options["better"]),
         pre=options["pre"],
         post=options["post"],
+        mean=options["mean"],
         sd=options["sd"],
         reliability=options["reliability"],
         reliability_after=options["reliability_after"],

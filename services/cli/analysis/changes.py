@@ -2,21 +2,25 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final, Literal
 
 from services.cli.analysis.choices import NOT_ANALYSABLE, Choices, Found, Row, Undecided
 from services.cli.analysis.figures import share
-from services.cli.analysis.lines import Line, line_of
+from services.cli.analysis.lines import HAGEMAN_ARRINDELL, Line, line_of
 from services.cli.analysis.table import Course, ScoreTable
 from shared.change import reliable
+from shared.change.group_level import share_changed
 from shared.change.reliable import CATEGORIES, METHODS, Noise, Population, Sample, category
 
 DECIMALS: Final = 9
 """Differences are rounded here, so that 36.1 − 30.1 is a change of 6."""
 
 _Pair = tuple[tuple[str, float], tuple[str, float]]
+
+NEED_BOTH_MEANS: Final = frozenset({"hsu-linn-lord", HAGEMAN_ARRINDELL})
+"""Methods that look at how the whole group moved."""
 
 NOBODY: Final = Sample(Population(0.0, 0.0), Population(0.0, 0.0), None, 0)
 
@@ -30,7 +34,7 @@ def _changes(table: ScoreTable, choices: Choices, *, method: str) -> Found:
     line = line_of(method, sample, choices)
     rows = [_row(client, pair, seen, line) for client, pair in pairs.items()]
     used = {"better": choices.better, **seen.used, **line.used}
-    summary = {**_categories(rows), **_by_group(table, rows)}
+    summary = {**_categories(rows), **seen.summed, **line.summed, **_by_group(table, rows)}
     return Found(used, rows, summary, _notes(line, [pre for pre, _ in both]))
 
 
@@ -88,11 +92,12 @@ def _row(client: str, pair: _Pair | None, seen: "_Yardstick", line: Line) -> Row
 
 @dataclass(frozen=True, slots=True)
 class _Yardstick:
-    """What a change is compared with."""
+    """What a change is compared with; ``summed`` is what is said of the whole group."""
 
     used: Row
     index: Callable[[float, float], float | None]
     reliable: Callable[[float, float | None], Literal[-1, 0, 1] | None]
+    summed: Row = field(default_factory=dict)
 
 
 def _yardstick(method: str, sample: Sample | None, choices: Choices) -> _Yardstick:
@@ -105,23 +110,16 @@ def _yardstick(method: str, sample: Sample | None, choices: Choices) -> _Yardsti
             "how much noise is there? Give --reliability (0 to 1), or a published"
             " --reliable-change in points, or an --instrument that has one"
         )
-    if sample is None and method != "jacobson-truax":
-        raise Undecided(f"fewer than two clients have both scores: {method} needs their mean")
-    if sample is None and choices.sd is None:
-        raise Undecided("fewer than two clients have both scores: give --sd")
-    known = sample is not None
-    sample = sample or NOBODY
-    if choices.sd is not None:
-        sample = replace(sample, pre=Population(sample.pre.mean, choices.sd))
-    after = choices.reliability_after
-    noise = Noise(sample, choices.reliability, choices.reliability if after is None else after)
+    known = sample is not None or choices.mean is not None
+    noise = _noise(method, sample, choices)
+    sample = noise.sample
     how = METHODS[method]
     z = choices.z or how.z_at(choices.confidence)
     used: Row = {
         "mean_before": sample.pre.mean if known else None,
         "sd_before": sample.pre.sd,
-        "mean_after": sample.post.mean if known else None,
-        "sd_after": sample.post.sd if known else None,
+        "mean_after": sample.post.mean if sample.n else None,
+        "sd_after": sample.post.sd if sample.n else None,
         "correlation": sample.correlation,
         "reliability": choices.reliability,
         "standard_error": noise.error,
@@ -136,7 +134,31 @@ def _yardstick(method: str, sample: Sample | None, choices: Choices) -> _Yardsti
         used,
         lambda pre, post: how.index(pre, post, noise),
         lambda _, index: None if index is None else _way(choices.up * index, z, at_least=False),
+        {"share_changed": share_changed(choices.better, noise)}
+        if method == HAGEMAN_ARRINDELL
+        else {},
     )
+
+
+def _noise(method: str, sample: Sample | None, choices: Choices) -> Noise:
+    """Return what an index is computed with: as told, else from the table's own scores.
+
+    Raises:
+        Undecided: when the table has too few for what was not told.
+    """
+    if sample is None and method in NEED_BOTH_MEANS:
+        raise Undecided(f"fewer than two clients have both scores: {method} needs their means")
+    if sample is None and method != "jacobson-truax" and choices.mean is None:
+        raise Undecided(
+            f"fewer than two clients have both scores: {method} needs a mean before: --mean"
+        )
+    if sample is None and choices.sd is None:
+        raise Undecided("fewer than two clients have both scores: give --sd")
+    sample = sample or NOBODY
+    mean = sample.pre.mean if choices.mean is None else choices.mean
+    sample = replace(sample, pre=Population(mean, choices.sd or sample.pre.sd))
+    before, after = choices.reliability or 0.0, choices.reliability_after
+    return Noise(sample, before, before if after is None else after)
 
 
 def _published(needed: float, choices: Choices) -> _Yardstick:

@@ -45,6 +45,7 @@ class Choices:
     better: Better
     pre: str | None = None
     post: str | None = None
+    mean: float | None = None
     sd: float | None = None
     reliability: float | None = None
     reliability_after: float | None = None

@@ -13,7 +13,7 @@ from services.cli.analysis.asked import CRITERIA, choices_of, notation_of
 from services.cli.analysis.changes import CHANGES
 from services.cli.analysis.choices import Choices, Found, Row, Undecided
 from services.cli.analysis.courses import COURSES
-from services.cli.analysis.figures import rounded
+from services.cli.analysis.figures import Number, Within, rounded
 from services.cli.analysis.occasions import DateOrder
 from services.cli.analysis.table import Columns, ScoreTable, TableFault, read
 from services.cli.common import MISCONFIGURED, json_option, show, show_one
@@ -21,8 +21,9 @@ from shared.instrument import Rater
 
 METHODS: Final[Mapping[str, Callable[[ScoreTable, Choices], Found]]] = {**CHANGES, **COURSES}
 
-_OVER_0: Final = click.FloatRange(min=0, min_open=True)
-_SHARE: Final = click.FloatRange(0, 1, min_open=True, max_open=True)
+_ANY: Final = Number()
+_OVER_0: Final = Within(min=0, min_open=True)
+_SHARE: Final = Within(0, 1, min_open=True, max_open=True)
 
 
 @click.command()
@@ -87,8 +88,11 @@ _SHARE: Final = click.FloatRange(0, 1, min_open=True, max_open=True)
 @click.option("--pre", help="Occasion before; each client's first score where not given.")
 @click.option("--post", help="Occasion after; each client's last score where not given.")
 @click.option(
-    "--sd", type=_OVER_0, help="Of the scores before; computed from the table where not given."
+    "--mean",
+    type=_ANY,
+    help="Of the scores before, such as a published one; computed from the table where not given.",
 )
+@click.option("--sd", type=_OVER_0, help="The same, their standard deviation.")
 @click.option("--reliability", type=_SHARE, help="Of the instrument, such as 0.85.")
 @click.option("--reliability-after", type=_SHARE, help="At the second occasion, where it differs.")
 @click.option(
@@ -102,7 +106,7 @@ _SHARE: Final = click.FloatRange(0, 1, min_open=True, max_open=True)
     help="Of an index (0.95 is 1.96, 0.9 is 1.645) and of a slope's interval.",
 )
 @click.option("--z", type=_OVER_0, help="How far from 0 an index must be, instead.")
-@click.option("--cutoff", type=float, help="Between the clinical and the functional range.")
+@click.option("--cutoff", type=_ANY, help="Between the clinical and the functional range.")
 @click.option(
     "--cutoff-type",
     type=click.Choice(["a", "b", "c"]),
@@ -110,12 +114,12 @@ _SHARE: Final = click.FloatRange(0, 1, min_open=True, max_open=True)
 )
 @click.option(
     "--clinical",
-    type=(float, _OVER_0),
+    type=(_ANY, _OVER_0),
     metavar="MEAN SD",
     help="Clinical population; the scores before where not given.",
 )
 @click.option(
-    "--functional", type=(float, _OVER_0), metavar="MEAN SD", help="Functional population."
+    "--functional", type=(_ANY, _OVER_0), metavar="MEAN SD", help="Functional population."
 )
 @click.option(
     "--points",
@@ -151,7 +155,7 @@ _SHARE: Final = click.FloatRange(0, 1, min_open=True, max_open=True)
 )
 @click.option(
     "--floor",
-    type=click.FloatRange(min=0),
+    type=Within(min=0),
     help="Least sigma of a chart, such as the standard error of measurement; an instrument's own"
     " where not given.",
 )

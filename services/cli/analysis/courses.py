@@ -12,6 +12,9 @@ from shared.change.chart import Chart, individuals_chart
 from shared.change.trend import kendall_tau, mann_kendall, theil_sen
 
 DAYS_PER_4_WEEKS: Final = 28
+FEWEST: Final = 2
+"""Scores that a chart needs."""
+
 MOST: Final = 2_000
 """Scores of one client that a trend looks at; two million pairs."""
 
@@ -90,7 +93,17 @@ def _charts(table: ScoreTable, choices: Choices) -> Found:
         "not_analysable": len(rows) - len(charted),
         "clients_with_signals": sum(bool(row["signals"]) for row in charted),
     }
-    return Found(used, rows, summary)
+    short = sum(len(course.scored) < (choices.baseline or FEWEST) for course in table.courses)
+    notes = [
+        f"{count} of {len(rows)} clients are not analysable: {why}."
+        for count, why in (
+            (short, f"they have fewer than {choices.baseline or FEWEST} scores (--baseline)"),
+            (len(rows) - len(charted) - short,
+             "their first scores never vary, or have no neighbours (--floor gives a least sigma)"),
+        )
+        if count
+    ]  # fmt: skip
+    return Found(used, rows, summary, notes)
 
 
 def _first(scores: Sequence[float | None], wanted: int) -> Sequence[float | None]:

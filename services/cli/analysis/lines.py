@@ -1,11 +1,12 @@
 """The cut-off between the clinical and the functional range, and on which side a score lies."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from services.cli.analysis.choices import Choices, Row, Undecided
 from shared.change import reliable
+from shared.change.group_level import share_functional
 from shared.change.reliable import METHODS, Population, Sample, Side
 
 DECIMALS: Final = 9
@@ -35,6 +36,7 @@ class Line:
         after: (score after) → the same.
         columns: What it adds to a client's row.
         said: (score after) → those columns.
+        summed: What it adds of the whole group.
     """
 
     used: Row
@@ -43,6 +45,7 @@ class Line:
     after: _Side = _nowhere
     columns: Sequence[str] = ()
     said: Callable[[float], Row] = _nothing
+    summed: Row = field(default_factory=dict)
 
 
 def line_of(method: str, sample: Sample | None, choices: Choices) -> Line:
@@ -118,6 +121,7 @@ def _of_true_scores(
         after=side,
         columns=("cs_indiv",),
         said=lambda post: {"cs_indiv": index(post)},
+        summed={"share_functional": share_functional(choices.better, line, after, error)},
     )
 
 

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Final, Literal
 
 from services.cli.analysis.choices import Undecided
+from services.cli.analysis.figures import MOST
 
 DateOrder = Literal["dmy", "mdy"]
 """In which order a date that does not begin with its year has day, month and year."""
@@ -28,6 +29,12 @@ _LOCAL: Final = re.compile(r"(\d{1,2})[./-](\d{1,2})[./-](\d{4}|\d{2})([ T].*)?"
 _YEAR_FIRST: Final = re.compile(r"(\d{4})[./-](\d{1,2})[./-](\d{1,2})([ T].*)?", re.ASCII)
 """A date whose year comes first; then its month comes next."""
 
+_NAMED: Final = re.compile(
+    r"(?:\d{1,2}[ ./-]*)?([^\W\d_]{3,})[ .,/-]*\d{1,4}(?:[ .,/-]+\d{2,4})?([ T].*)?"
+)
+_MONTHS: Final = re.compile(r"jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mär|mrz|mai|okt|dez")
+"""How months begin, in English and German: such a date is not read, and never taken for a name."""
+
 _CENTURY: Final = 2000
 """Of a year of two digits."""
 
@@ -41,8 +48,14 @@ _WORD: Final = re.compile(r"[^\W\d_]+")
 SHOWN: Final = 20
 """Names that are listed."""
 
-MOST: Final = 1e12
-"""Larger numbers are no scores and no occasions."""
+
+class Unread(Undecided):
+    """A date that nobody can read; its message says how it should be written."""
+
+    def __init__(self, occasion: str, said: str) -> None:
+        """Keep the occasion, by which its line is found."""
+        super().__init__(said)
+        self.occasion = occasion
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +89,8 @@ def ordered(by_client: Iterable[Sequence[str]], dates: DateOrder | None = None) 
         dates: How to read dates whose year comes last.
 
     Raises:
-        Undecided: when all are such dates, and nobody said how to read them: an export with the
-            newest line first would turn every change round.
+        Unread: when all are dates, of which one cannot be read: an export with the newest line
+            first would turn every change round.
     """
     rows = list(by_client)
     every = list(dict.fromkeys(occasion for row in rows for occasion in row))
@@ -85,10 +98,11 @@ def ordered(by_client: Iterable[Sequence[str]], dates: DateOrder | None = None) 
         return Order(numbers, "occasions")
     if (days := _days(every, dates)) is not None:
         return Order(days, "days")
-    if all(_LOCAL.fullmatch(occasion) for occasion in every):
-        raise Undecided(_unread(every, dates))
     if (numbered := _numbered(every)) is not None:
         return Order(numbered, "occasions")
+    if all(_dated(occasion) for occasion in every):
+        odd = next(one for one in every if _days([one], dates) is None)
+        raise Unread(odd, _unread(odd, dates))
     named, agreed = _named(every, rows)
     names = _told(named)
     said = f"Occasions are names, taken in this order: {', '.join(names[:SHOWN])}"
@@ -100,15 +114,24 @@ def ordered(by_client: Iterable[Sequence[str]], dates: DateOrder | None = None) 
     return Order({name: float(at) for at, name in enumerate(names)}, "occasions", (said,))
 
 
-def _unread(every: Sequence[str], dates: DateOrder | None) -> str:
-    """Return what to say of dates that cannot be read."""
+def _dated(occasion: str) -> bool:
+    """Return whether all of an occasion looks like a date, whatever its numbers say."""
+    if _LOCAL.fullmatch(occasion) or _YEAR_FIRST.fullmatch(occasion):
+        return True
+    named = _NAMED.fullmatch(occasion)
+    return named is not None and _MONTHS.match(named[1].casefold()) is not None
+
+
+def _unread(odd: str, dates: DateOrder | None) -> str:
+    """Return what to say of a date that cannot be read."""
+    if not _LOCAL.fullmatch(odd):
+        return f"occasion {odd!r} is a date that cannot be read: write it like 2026-01-31"
     if dates is None:
         return (
-            f"occasion {every[0]!r} is a date: which of its numbers is the month?"
+            f"occasion {odd!r} is a date: which of its numbers is the month?"
             " --dates dmy or --dates mdy; dates written 2026-01-31 need neither"
         )
-    odd = next(one for one in every if _days([one], dates) is None)
-    return f"occasion {odd!r} is no date in the order of --dates {dates}"
+    return f"occasion {odd!r} is no date in the order of --dates {dates} (times are written 14:30)"
 
 
 def number(written: str) -> float | None:

@@ -1,10 +1,12 @@
 """From what stands in a cell to a score: missing ones, decimals, what cannot be a score."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from services.cli.analysis.occasions import MOST, DateOrder, number
+from services.cli.analysis.figures import MOST
+from services.cli.analysis.occasions import DateOrder, number
 
 MISSING: Final = frozenset(
     {"", "na", "n/a", "nan", "null", "none", ".", "-", "?", "missing", "#n/a", "#nv", "<na>"}
@@ -87,9 +89,9 @@ class Notation:
 
     def _number(self, written: str) -> float | str:
         """Return a number, or what is wrong with it."""
-        plain = written
+        plain = written.replace("\N{MINUS SIGN}", "-")
         if self.point != ".":
-            plain = written.replace(".", "_").replace(self.point, ".")
+            plain = plain.replace(".", "_").replace(self.point, ".")
         value = number(plain)
         if value is not None:
             return value
@@ -100,5 +102,13 @@ class Notation:
                 return f"is larger than any score ({MOST:g})"
         except ValueError:
             pass
-        hint = "; or is the comma its decimal point? --decimal comma" if "," in written else ""
-        return f"is not a number{hint}"
+        return f"is not a number{_hint(written)}"
+
+
+def _hint(written: str) -> str:
+    """Return what may be meant by a score that is no number."""
+    if "\n" in written:
+        return "; is a quotation mark left open?"
+    if "," in written:
+        return "; or is the comma its decimal point? --decimal comma"
+    return f"; if it stands for a missing one: --missing {shlex.quote(written)}"

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Final, TextIO
 
-from services.cli.analysis.occasions import Unit, as_told, number, ordered
+from services.cli.analysis.choices import Undecided
+from services.cli.analysis.occasions import Order, Unit, Unread, as_told, number, ordered
 from services.cli.analysis.scores import Notation
 
 DELIMITERS: Final = ",;\t"
@@ -290,11 +291,7 @@ def _take_score(
 
 def _in_order(reading: _Reading, wide: Sequence[str]) -> ScoreTable:
     """Order each client's scores; refuse two scores of one client at one occasion."""
-    dates = reading.notation.dates
-    if wide:
-        order = as_told([reading.notation.occasion(name) for name in wide], dates)
-    else:
-        order = ordered((list(scores) for scores in reading.found.values()), dates)
+    order = _order(reading, wide)
     labels: dict[float, str] = {}
     for occasion, time in order.times.items():
         labels.setdefault(time, occasion)
@@ -316,3 +313,16 @@ def _in_order(reading: _Reading, wide: Sequence[str]) -> ScoreTable:
         raise TableFault(faults[:LISTED])
     every = tuple(labels[time] for time in sorted(labels))
     return ScoreTable(every, order.unit, tuple(courses), order.times, order.notes)
+
+
+def _order(reading: _Reading, wide: Sequence[str]) -> Order:
+    dates = reading.notation.dates
+    if wide:
+        return as_told([reading.notation.occasion(name) for name in wide], dates)
+    try:
+        return ordered((list(scores) for scores in reading.found.values()), dates)
+    except Unread as error:
+        line = next(
+            line for (_, occasion), line in reading.lines.items() if occasion == error.occasion
+        )
+        raise Undecided(f"line {line}: {error}") from error
