@@ -1,7 +1,6 @@
 """Which alerts of a client tell of others, and absorb them: those that were news. Pure."""
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
 from typing import Final, cast
 
 from services.alerts.absorbing import PEERS, Absorbing, of_peer
@@ -11,31 +10,32 @@ from services.alerts.difference import overlap
 from services.alerts.judgement import Held
 from services.alerts.rule import CombinedRule, Rule
 from services.alerts.steps import Outcome
-from shared.alliance.calendar import covers
+from shared.alliance.calendar import covers, days_from
 from shared.alliance.history import Span
+from shared.alliance.things import Clinic
 
 COMBINED: Final = "combined"
 """The family of rules that are judged from the episodes of others."""
 
 
 def absorbing_now(
-    rule: Rule, known: Sequence[Known], outcome: Outcome, muted: Sequence[Span]
+    rule: Rule, known: Sequence[Known], outcome: Outcome, muted: Sequence[Span], clinic: Clinic
 ) -> Iterator[Absorbing]:
     """Yield the alerts that tell of others, and that people were told of, or are now."""
     news = {step.alert for step in outcome.steps if step.telling in ("news", "quiet")}
     if rule.family != COMBINED:
         for alert, one in outcome.alerts:
             if alert in news:
-                yield of_peer(alert, rule, one.effective_at, one.cleared_at)
+                yield of_peer(alert, rule, one.effective_at, one.cleared_at, clinic)
         return
     combined = cast(CombinedRule, rule)
     news |= {one.alert for one in known if _was_news(one, muted)}
     for alert, one in outcome.alerts:
         if alert in news:
-            before = timedelta(days=one.settings["within_days"])
+            reaches = days_from(clinic, one.effective_at, -one.settings["within_days"])
             tell = frozenset(rule.tell[one.episode.urgency])
             parts = frozenset(combined.parts)
-            yield Absorbing(alert, parts, tell, one.effective_at, one.cleared_at, before)
+            yield Absorbing(alert, parts, tell, one.effective_at, one.cleared_at, reaches)
 
 
 def _was_news(known: Known, muted: Sequence[Span]) -> bool:
@@ -56,7 +56,7 @@ def _was_news(known: Known, muted: Sequence[Span]) -> bool:
 
 
 def peers_told(
-    rule: Rule, held: Sequence[Held], known: Sequence[Known], muted: Sequence[Span]
+    rule: Rule, held: Sequence[Held], known: Sequence[Known], muted: Sequence[Span], clinic: Clinic
 ) -> Iterator[Absorbing]:
     """Yield the alerts of a rule among peers that people were told of before, and that hold."""
     if rule.name not in PEERS:
@@ -64,7 +64,7 @@ def peers_told(
     for one in known:
         if _was_news(one, muted) and not one.retracted:
             yield from (
-                of_peer(one.alert, rule, episode.effective_at, episode.cleared_at)
+                of_peer(one.alert, rule, episode.effective_at, episode.cleared_at, clinic)
                 for episode in held
                 if episode.steps and overlap(one, episode)
             )

@@ -6,11 +6,13 @@ same, by the combined alert, which is then urgent too.
 """
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from services.alerts.judgement import Held
 from services.alerts.rule import Audience, Rule, Step
+from shared.alliance.calendar import days_from
+from shared.alliance.things import Clinic
 from shared.values import frozen
 
 PEERS: Final = (
@@ -24,7 +26,7 @@ PEERS: Final = (
 """Rules that see one and the same fall of a client's ratings, from the most informative to the
 least: the first of which people are told tells of the others, to whom it is told itself."""
 
-TOGETHER: Final = timedelta(days=28)
+TOGETHER_DAYS: Final = 28
 """Own: what a peer saw so long before is the same fall."""
 
 
@@ -37,7 +39,7 @@ class Absorbing:
         since: When it began to hold.
         until: When it had cleared; None while it holds.
         tell: Whom it tells: a part that tells others too is not absorbed.
-        before: How long before ``since`` a part may have become true.
+        reaches: How far back a part may have become true.
     """
 
     alert: str
@@ -45,7 +47,7 @@ class Absorbing:
     tell: frozenset[Audience]
     since: datetime
     until: datetime | None
-    before: timedelta
+    reaches: datetime
 
     def absorbs(self, held: Held, step: Step) -> bool:
         """Return whether a step of an episode is told by it."""
@@ -56,14 +58,17 @@ class Absorbing:
         if self.until is not None and step.effective_at >= self.until:
             return False
         holds = held.cleared_at is None or held.cleared_at > self.since
-        return holds or step.effective_at >= self.since - self.before
+        return holds or step.effective_at >= self.reaches
 
 
-def of_peer(alert: str, rule: Rule, since: datetime, until: datetime | None) -> Absorbing:
+def of_peer(
+    alert: str, rule: Rule, since: datetime, until: datetime | None, clinic: Clinic
+) -> Absorbing:
     """Return what one of several rules that see the same absorbs."""
     others = frozenset(PEERS) - {rule.name}
     tell = frozenset(rule.tell.get("attention", ()))
-    return Absorbing(alert, others, tell, since, until, TOGETHER)
+    reaches = days_from(clinic, since, -TOGETHER_DAYS)
+    return Absorbing(alert, others, tell, since, until, reaches)
 
 
 def informative(rule: Rule) -> int:

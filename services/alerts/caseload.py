@@ -1,29 +1,25 @@
-"""What rules about a therapist's whole caseload read, and how it is extracted. Pure.
+"""What rules about a therapist's whole caseload read, and how it is stored. Pure.
 
 Of every client with a therapist no more than an extract is kept for it: opaque ids, times, and
 the events that are evidence.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
 import orjson
 
-from shared.alliance.attendance import lapses, outcomes, why_not_counted
-from shared.alliance.boundaries import NONE_AFTER_ALL
-from shared.alliance.calendar import covers
-from shared.alliance.history import History, Phase, Span
-from shared.alliance.reading import PROCESSING, Fact
+from shared.alliance.clinics import Surroundings
+from shared.alliance.history import Span
+from shared.alliance.reading import Fact
+from shared.alliance.things import Clinic
 from shared.clock import format_time, parse_time
 from shared.values import frozen
 
-ALERTS_CONSENT: Final = "alerts"
-"""The scope of consent whose withdrawal keeps what happens from being told of."""
-
-SICKNESS_WINDOW: Final = 8
-SICKNESS_GRACE: Final = 1
-"""Own, as for a single client: the first sickness among so many bookings does not count."""
+NOWHERE: Final = Clinic("")
+"""Stands for the calendar of a caseload in several clinics: days in UTC."""
 
 
 @frozen
@@ -33,6 +29,14 @@ class Stay:
     clinic: str
     opened_at: datetime
     closed_at: datetime | None
+
+
+@frozen
+class Gap:
+    """A stretch in which a clock stands still; without an end it lasts so far."""
+
+    start: datetime
+    until: datetime | None
 
 
 @frozen
@@ -98,6 +102,8 @@ class Caseload:
     Attributes:
         therapist: Opaque id.
         extracts: Each client's.
+        calendar: Whose days and weeks are counted: the clinic's; of several, in UTC, unless they
+            have one time zone.
         held: Supervision that was held about no one client.
         away: Announced absences.
     """
@@ -105,6 +111,7 @@ class Caseload:
     organisation: str
     therapist: str
     extracts: tuple[Extract, ...]
+    calendar: Clinic
     held: tuple[Fact, ...] = ()
     away: tuple[Span, ...] = ()
     care: NoCare = NoCare()
@@ -139,26 +146,26 @@ class Caseload:
     def supervision(self) -> list[Fact]:
         """All supervision that was held, in time."""
         every = [*self.held, *(fact for one in self.extracts for fact in one.supervision)]
-        return sorted(every, key=_in_time)
+        return sorted(every, key=in_time)
 
     @property
     def first_seen(self) -> Fact | None:
         """The first session held with any client."""
         seen = [one.first_seen for one in self.extracts if one.first_seen is not None]
-        return min(seen, key=_in_time, default=None)
+        return min(seen, key=in_time, default=None)
 
     @property
-    def gaps(self) -> list[tuple[datetime, datetime | None]]:
+    def gaps(self) -> list[Gap]:
         """Stretches without a client in care, after the first."""
-        found: list[tuple[datetime, datetime | None]] = []
+        found: list[Gap] = []
         end: datetime | None = None
         for number, stay in enumerate(self.stays):
             if number and end is None:
                 break
             if number and end is not None and stay.opened_at > end:
-                found.append((end, stay.opened_at))
+                found.append(Gap(end, stay.opened_at))
             end = None if stay.closed_at is None else max(end or stay.closed_at, stay.closed_at)
-        return found if end is None else [*found, (end, None)]
+        return found if end is None else [*found, Gap(end, None)]
 
     @property
     def facts(self) -> list[Fact]:
@@ -166,83 +173,12 @@ class Caseload:
         first = [] if self.first_seen is None else [self.first_seen]
         cancelled = [fact for one in self.extracts for fact in one.cancelled]
         matters = [one.fact for one in self.matters]
-        return sorted([*first, *cancelled, *matters, *self.supervision], key=_in_time)
+        return sorted([*first, *cancelled, *matters, *self.supervision], key=in_time)
 
 
-def extracts(history: History) -> list[Extract]:
-    """Return what is extracted of one client for each of their therapists."""
-    by_therapist: dict[str, list[Phase]] = {}
-    for phase in history.phases:
-        if phase.therapist and not phase.apart:
-            by_therapist.setdefault(phase.therapist, []).append(phase)
-        for event in phase.boundary_events:
-            if event.concerns:
-                by_therapist.setdefault(event.concerns, [])
-    return [
-        _extract(history, therapist, phases) for therapist, phases in sorted(by_therapist.items())
-    ]
-
-
-def _extract(history: History, therapist: str, phases: Sequence[Phase]) -> Extract:
-    unwanted = history.withdrawn.get(ALERTS_CONSENT, ())
-    counted: list[Fact] = []
-    excused: list[tuple[datetime, str]] = []
-    for phase in phases:
-        standing = [one for one in outcomes(phase) if one.until is None]
-        standing.sort(key=lambda one: (one.session.due_at, one.session.ref))
-        for at, outcome in enumerate(standing):
-            if not outcome.by_provider or any(covers(one, outcome.since) for one in unwanted):
-                continue
-            window = standing[max(0, at + 1 - SICKNESS_WINDOW) : at + 1]
-            if outcome in lapses(phase, window, SICKNESS_GRACE)[0]:
-                counted.append(outcome.fact)
-            else:
-                excused.append((outcome.since, why_not_counted(phase, outcome.session)))
-    return Extract(
-        history.client,
-        therapist,
-        tuple(_stay(phase, history.withdrawn.get(PROCESSING, ())) for phase in phases),
-        tuple(sorted(counted, key=_in_time)),
-        tuple(sorted(excused)),
-        _first_seen(phases),
-        tuple(
-            fact
-            for fact in history.others.get("supervision", ())
-            if fact.data.get("therapist") == therapist
-        ),
-        _matters(history, therapist, unwanted),
-    )
-
-
-def _first_seen(phases: Sequence[Phase]) -> Fact | None:
-    held = [one.facts[-1] for phase in phases for one in phase.sessions if one.state == "held"]
-    return min(held, key=_in_time, default=None)
-
-
-def _matters(history: History, person: str, unwanted: Sequence[Span]) -> tuple[Matter, ...]:
-    found: list[Matter] = []
-    for event in (event for phase in history.phases for event in phase.boundary_events):
-        noted = next((fact for fact in event.facts if fact.type == "boundary.noted"), None)
-        if event.concerns != person or noted is None or event.outcome in NONE_AFTER_ALL:
-            continue
-        if any(covers(span, noted.occurred_at) for span in unwanted):
-            continue
-        said = [(noted.occurred_at, noted.data.get("severity"))]
-        said += [(one.at, one.severity) for one in event.assessments]
-        found.append(Matter(history.client, event.clinic, noted, noted.occurred_at,
-                            tuple(said), event.closed_at))  # fmt: skip
-    return tuple(found)
-
-
-def _in_time(fact: Fact) -> tuple[datetime, str, str]:
+def in_time(fact: Fact) -> tuple[datetime, str, str]:
+    """Return the order among what is extracted: in time, ties by the sender's own words."""
     return (fact.occurred_at, fact.source, fact.id)
-
-
-def _stay(phase: Phase, withdrawn: Sequence[Span]) -> Stay:
-    """Return a stay; who has withdrawn consent to processing has left the caseload then."""
-    ends = [span.start for span in withdrawn if span.until is None]
-    ends += [phase.closed_at] if phase.closed_at is not None else []
-    return Stay(phase.clinic.ref, phase.opened_at, min(ends, default=None))
 
 
 def written(extract: Extract) -> bytes:
@@ -302,12 +238,17 @@ def caseload(
     organisation: str,
     therapist: str,
     every: Iterable[Extract],
-    held: Sequence[Fact] = (),
-    away: Sequence[Span] = (),
+    around: Surroundings,
 ) -> Caseload:
     """Return the clients of one therapist, in an order that no id of ours decides."""
-    ordered = sorted(every, key=lambda one: (written(one), one.client))
-    return Caseload(organisation, therapist, tuple(ordered), tuple(held), tuple(away))
+    ordered = tuple(sorted(every, key=lambda one: (written(one), one.client)))
+    held = around.supervision.get(therapist, ())
+    away = tuple(absence.span for absence in around.away.get(therapist, ()))
+    found = Caseload(organisation, therapist, ordered, NOWHERE, held, away)
+    zones = {around.clinic(ref).timezone for ref in found.clinics}
+    if len(zones) != 1:
+        return found
+    return replace(found, calendar=replace(NOWHERE, timezone=zones.pop()))
 
 
 def _text(moment: datetime | None) -> str | None:

@@ -57,16 +57,7 @@ def of_therapists(
         for row in db.execute(select(tables.extracts).where(
                 rows.organisation == organisation, mine)):  # fmt: skip
             found[row.therapist].append(read(row.client, row.therapist, row.body))
-    return {
-        name: caseload(
-            organisation,
-            name,
-            every,
-            around.supervision.get(name, ()),
-            [absence.span for absence in around.away.get(name, ())],
-        )
-        for name, every in found.items()
-    }
+    return {name: caseload(organisation, name, every, around) for name, every in found.items()}
 
 
 def therapists(db: Connection, tables: Tables, organisation: str) -> set[Who]:

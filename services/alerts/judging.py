@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
+from itertools import chain
 from typing import Any, cast
 
 from services.alerts.absorbers import COMBINED, absorbing_now, peers_told
 from services.alerts.absorbing import PEERS, informative
 from services.alerts.alert import ACTIONS, Action, Subject, actions_in
-from services.alerts.caseload import ALERTS_CONSENT, extracts
+from services.alerts.extracting import ALERTS_CONSENT, extracts
 from services.alerts.groups import group_of
 from services.alerts.judgement import Held, Judged, always, judged
 from services.alerts.ledger import Key
@@ -107,7 +108,8 @@ def judge_client(
     orphans = [_judge_orphans(case, key) for key in sorted(gone)]
     one = _together((organisation.id, client), [*found, *orphans])
     hushed = [one.alert for known in alerts.values() for one in known] if _muted(case) else []
-    life = replace(one.life, extracts=extracts(case.history))
+    clinics = [clinic.ref for clinic in case.history.clinics]
+    life = replace(one.life, clinics=clinics, extracts=extracts(case.history))
     return Found(life, one.steps, dict.fromkeys(hushed, case.present))
 
 
@@ -165,14 +167,12 @@ def _judge_phases(case: _Case, phases: Sequence[Phase], rules: Sequence[Rule]) -
         for rule, parts in _verdicts(case, phases, rules)
     ]
     muted = case.history.withdrawn.get(ALERTS_CONSENT, ())
-    told = tuple(
-        one for rule, _, held, known in every for one in peers_told(rule, held, known, muted)
-    )
-    around = replace(around, absorbing=told)
+    told = (peers_told(rule, held, known, muted, clinic) for rule, _, held, known in every)
+    around = replace(around, absorbing=tuple(chain.from_iterable(told)))
     for rule, parts, held, known in sorted(every, key=lambda one: informative(one[0])):
         outcome = decide(subject, rule, held, known, _learnt(case, rule, around))
         if held and (rule.family == COMBINED or rule.name in PEERS):
-            absorbing = (*around.absorbing, *absorbing_now(rule, known, outcome, muted))
+            absorbing = (*around.absorbing, *absorbing_now(rule, known, outcome, muted, clinic))
             around = replace(around, absorbing=absorbing)
         steps += outcome.steps
         everything += [(subject, one) for one in held]

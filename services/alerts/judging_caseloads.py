@@ -37,9 +37,8 @@ def judge_caseload(
         alerts: Every alert ever known about this therapist's caseload.
         until: The present of the partition that is furthest behind.
     """
-    therapist, clinics = caseload.therapist, caseload.clinics
-    zone = organisation.around.clinic(clinics[0]).timezone if len(clinics) == 1 else "UTC"
-    subject = Subject(organisation.id, therapist, "", therapist, clinics, zone)
+    therapist, zone = caseload.therapist, caseload.calendar.timezone
+    subject = Subject(organisation.id, therapist, "", therapist, caseload.clinics, zone)
     around = _circumstances(organisation, caseload, subject.clinic, until)
     steps: list[Decided] = []
     held: list[tuple[Subject, Held]] = []

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from services.alerts.caseload import caseload, extracts
+from services.alerts.caseload import caseload
 from services.alerts.example import BEGINS, CLINIC, SOURCE, THERAPIST
+from services.alerts.extracting import extracts
 from services.alerts.rule import CaseloadRule, Episode, FeedRule, Rule, Urgency
 from services.alerts.rules import COMBINED_RULES, RULES
 from services.alerts.silence import silences
@@ -66,10 +67,8 @@ def _episodes(rule: Rule, envelopes: Sequence[Envelope], until: datetime) -> Ite
         clients = sorted({one.client for one in envelopes if one.client is not None})
         folded = (fold(ORGANISATION, client, envelopes, around) for client in clients)
         every = (one for history in folded for one in extracts(history))
-        known = surroundings(ORGANISATION, around).supervision.get(THERAPIST, ())
-        whole = caseload(
-            ORGANISATION, THERAPIST, (one for one in every if one.therapist == THERAPIST), known
-        )
+        mine = [one for one in every if one.therapist == THERAPIST]
+        whole = caseload(ORGANISATION, THERAPIST, mine, surroundings(ORGANISATION, around))
         yield from rule.judge_caseload(whole, rule.defaults, until).episodes
         return
     for phase in fold(ORGANISATION, CLIENT, envelopes, around).phases:

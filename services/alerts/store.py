@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from sqlalchemy import Connection, Table, func, select
@@ -36,6 +36,10 @@ class Shown:
     hidden: bool
 
 
+ANY: Final = "*"
+"""Stands for a therapist where a clinic concerns a client, and no phase is there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Life:
     """What was found out about one client.
@@ -44,6 +48,7 @@ class Life:
         due_at: When time alone may change it.
         suspended: How many of its phases wait for a silent source.
         held: Every episode, by subject.
+        clinics: Every clinic that one of its facts names.
         extracts: What the therapists' caseloads need to know of the client.
     """
 
@@ -52,6 +57,7 @@ class Life:
     suspended: int
     held: Sequence[tuple[Subject, Held]]
     subjects: Sequence[Subject]
+    clinics: Collection[str] = ()
     extracts: Sequence[Extract] = ()
 
 
@@ -204,16 +210,22 @@ def _client_row(partition: int, life: Life) -> dict[str, Any]:
 
 
 def _phase_rows(partition: int, life: Life) -> list[dict[str, Any]]:
+    """Return where a client is, and, of no phase in particular, what other clinics it knows.
+
+    A boundary event is judged by the calendar of the clinic where it was noted.
+    """
+    each = [(*one.key, one.clinic) for one in {one.key: one for one in life.subjects}.values()]
+    others = sorted({*life.clinics} - {clinic for _, _, clinic in each})
     return [
         {
-            "organisation": one.organisation,
-            "client": one.client,
-            "care": one.care,
-            "therapist": one.therapist,
-            "clinic": one.clinic,
+            "organisation": life.who[0],
+            "client": life.who[1],
+            "care": care,
+            "therapist": therapist,
+            "clinic": clinic,
             "partition": partition,
         }
-        for one in {one.key: one for one in life.subjects}.values()
+        for care, therapist, clinic in (*each, *((ref, ANY, ref) for ref in others))
     ]
 
 

@@ -88,7 +88,7 @@ def whole(
             "due_on": due.due_on.isoformat(),
             "severity": due.severity,
             "working_days": due.working_days,
-            "clinic": entry.calendar,
+            "clinic": entry.calendar.ref,
             "set_by": due.noted.event,
             "settled_at": when(due.settled_at),
             "settled_late": due.settled_at is not None and due.missed,
@@ -102,7 +102,9 @@ def _of(entry: Entry, visible: Sequence[Entry]) -> Iterable[Pattern]:
     """Yield the patterns that an event belongs to; one that another holds whole is left out."""
     where = (entry.event.care, entry.event.therapist)
     beside = [one.event for one in visible if (one.event.care, one.event.therapist) == where]
-    found = [one for one in patterns(beside) if any(e.ref == entry.event.ref for e in one.events)]
+    clinics = {one.calendar.ref: one.calendar for one in visible}
+    every = patterns(beside, clinics.__getitem__)
+    found = [one for one in every if any(e.ref == entry.event.ref for e in one.events)]
     sets = [frozenset(event.ref for event in one.events) for one in found]
     return (one for one, refs in zip(found, sets, strict=True) if not any(refs < o for o in sets))
 

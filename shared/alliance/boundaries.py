@@ -3,13 +3,13 @@
 Rules, timelines and the register look at the same functions, so that none of them says otherwise.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from shared.alliance.amendments import AMENDMENTS
-from shared.alliance.calendar import end_of_working_day, local_date
+from shared.alliance.calendar import days_from, end_of_working_day, local_date
 from shared.alliance.clinics import Surroundings
 from shared.alliance.matters import BOUNDARY, NOTED, Matters
 from shared.alliance.reading import Fact, standing
@@ -96,7 +96,7 @@ def deadline(
 
     Args:
         event: The boundary event.
-        clinic: In whose zone and working days.
+        clinic: In whose zone and working days: that of ``clinic_of``.
         days: Working days per severity, as ``ASSESSED_IN``.
     """
     notes = [fact for fact in event.facts if fact.type == NOTED]
@@ -133,13 +133,29 @@ class Pattern:
     kinds: int
 
 
+def clinic_of(event: BoundaryEvent) -> str:
+    """Return by whose calendar a boundary event is judged: the clinic's where it was noted first.
+
+    Where the client is in care may change while nobody looks at it; by when it is to be assessed
+    must not, and the register may say nothing that its own matter does not.
+    """
+    noted = next((fact for fact in event.facts if fact.type == NOTED), event.facts[0])
+    ref: str = noted.data["clinic"]
+    return ref
+
+
 def patterns(
-    events: Sequence[BoundaryEvent], kinds: int = KINDS, within_weeks: float = WITHIN_WEEKS
+    events: Sequence[BoundaryEvent],
+    clinics: Callable[[str], Clinic],
+    kinds: int = KINDS,
+    within_weeks: float = WITHIN_WEEKS,
 ) -> Iterator[Pattern]:
     """Yield the pattern that each noted event makes with those shortly before it, if it does.
 
     Args:
         events: Of one client with one therapist.
+        clinics: Ref → the clinic. Weeks are counted back by the clock of the one where the latest
+            of them was noted: the same hour there, also where it was changed in between.
         kinds: How many kinds make a pattern.
         within_weeks: How far back it reaches from each event.
     """
@@ -148,11 +164,9 @@ def patterns(
          if one.noted_at is not None and one.outcome not in NONE_AFTER_ALL),
         key=lambda one: one[:3],
     )  # fmt: skip
-    for at, (latest, *_) in enumerate(noted):
-        recent = tuple(
-            one for noted_at, _, _, one in noted[: at + 1]
-            if latest - noted_at <= timedelta(weeks=within_weeks)
-        )  # fmt: skip
+    for at, (latest, _, _, event) in enumerate(noted):
+        since = days_from(clinics(clinic_of(event)), latest, -7 * within_weeks)
+        recent = tuple(one for noted_at, _, _, one in noted[: at + 1] if noted_at >= since)
         areas = {one.area for one in recent}
         if len(areas) >= kinds:
             yield Pattern(recent, len(areas))
@@ -178,7 +192,7 @@ class Entry:
     id: str
     event: BoundaryEvent
     deadline: Deadline | None
-    calendar: str
+    calendar: Clinic
     clinics: frozenset[str]
     concerned: frozenset[str] | None
     protected: bool
@@ -207,8 +221,7 @@ def register(
     roots = {ref: known.refs.get(one.facts[0].event) for ref, one in events.items()}
     found = []
     for ref, event in events.items():
-        noted = next((fact for fact in event.facts if fact.type == NOTED), event.facts[0])
-        calendar = noted.data["clinic"]
+        calendar = around.clinic(clinic_of(event))
         root = roots[ref] or ref
         found.append(
             Entry(
@@ -234,19 +247,19 @@ def register(
     return tuple(found)
 
 
-def _deadline_at(event: BoundaryEvent, around: Surroundings, calendar: str) -> Deadline | None:
+def _deadline_at(event: BoundaryEvent, around: Surroundings, calendar: Clinic) -> Deadline | None:
     """Return a deadline under the settings in force when it falls due, as the rule judges it.
 
     Where they were changed so that it falls due in time under neither, the newer count.
     """
     said = [
         one for one in around.rules
-        if one.data["rule"] == UNASSESSED and one.data.get("clinic") in (None, calendar)
+        if one.data["rule"] == UNASSESSED and one.data.get("clinic") in (None, calendar.ref)
     ]  # fmt: skip
     due: Deadline | None = None
     for n in range(len(said) + 1):
-        days = settings_of(UNASSESSED, ASSESSED_IN, calendar, said[:n])
-        due = deadline(event, around.clinic(calendar), days)
+        days = settings_of(UNASSESSED, ASSESSED_IN, calendar.ref, said[:n])
+        due = deadline(event, calendar, days)
         since, until = said[n - 1 : n], said[n : n + 1]
         if due is None or (
             all(one.occurred_at <= due.due_at for one in since)

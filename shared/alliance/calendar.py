@@ -5,7 +5,7 @@ Everything is computed from local dates, so that a day in which the clock change
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Final
+from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
 from shared.alliance.clinics import day_start
@@ -13,8 +13,24 @@ from shared.alliance.things import Clinic, Span
 
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
+FIRST: Final = datetime.min.replace(tzinfo=UTC)
+LAST: Final = datetime.max.replace(tzinfo=UTC)
+"""Before and after them there is no time; senders write them for one that they do not know."""
+
 LOOK_AHEAD_DAYS: Final = 400
 """A clinic without a working day in that time has none; a deadline there is its last day."""
+
+
+class Stretch(Protocol):
+    """A time in which a clock stands still, such as a span."""
+
+    @property
+    def start(self) -> datetime:
+        """From when."""
+
+    @property
+    def until(self) -> datetime | None:
+        """Until when; None: with no end so far."""
 
 
 def local_date(clinic: Clinic, moment: datetime) -> date:
@@ -46,17 +62,18 @@ def end_of_day(clinic: Clinic, moment: datetime) -> datetime:
     return day_start(clinic, local_date(clinic, moment) + timedelta(days=1))
 
 
-def days_before(clinic: Clinic, moment: datetime, days: float) -> datetime:
-    """Return the same time of day in the clinic so many days earlier.
+def days_from(clinic: Clinic, moment: datetime, days: float) -> datetime:
+    """Return the same time of day in the clinic so many days later; earlier where negative.
 
-    A weekly hour is four weeks ago exactly, also where the clock was changed in between.
+    A weekly hour is four weeks ago exactly, also where the clock was changed in between. Beyond
+    the calendar it is the first or the last moment that exists.
     """
     zone = ZoneInfo(clinic.timezone)
     try:
-        there = moment.astimezone(zone).replace(tzinfo=None) - timedelta(days=days)
+        there = moment.astimezone(zone).replace(tzinfo=None) + timedelta(days=days)
         return there.replace(tzinfo=zone).astimezone(UTC)
     except OverflowError:
-        return datetime.min.replace(tzinfo=UTC)
+        return FIRST if days < 0 else LAST
 
 
 def end_of_working_day(clinic: Clinic, moment: datetime, days: int) -> datetime:
@@ -144,7 +161,7 @@ def ran(
 
 
 def days_between(
-    clinic: Clinic, start: datetime, end: datetime, pauses: Iterable[Span] = ()
+    clinic: Clinic, start: datetime, end: datetime, pauses: Iterable[Stretch] = ()
 ) -> int:
     """Return how many days of the clinic lie between two moments, those in pauses left out.
 
@@ -155,7 +172,7 @@ def days_between(
 
 
 def after_days(
-    clinic: Clinic, start: datetime, days: int, pauses: Iterable[Span] = ()
+    clinic: Clinic, start: datetime, days: float, pauses: Iterable[Stretch] = ()
 ) -> datetime | None:
     """Return when the day begins on which ``days_between`` reaches ``days``; None if never."""
     still = [_dated(clinic, pause.start, pause.until) for pause in pauses]

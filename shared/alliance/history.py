@@ -282,6 +282,7 @@ def _phase(
         ),
         first=first,
         apart=draft.apart,
+        clinics=around.clinics,
     )
 
 

@@ -288,6 +288,7 @@ class Phase:
         facts: Every fact of the phase, in fold order.
         first: Whether its course of care began with it.
         apart: Whether it holds boundary matters alone: nothing else is with its therapist.
+        clinics: What is known of any clinic, by its ref.
     """
 
     organisation: str
@@ -308,6 +309,7 @@ class Phase:
     supervision: tuple[Fact, ...] = ()
     first: bool = True
     apart: bool = False
+    clinics: Mapping[str, Clinic] = field(default_factory=dict)
     _derived: dict[Callable[["Phase"], Any], Any] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -318,6 +320,10 @@ class Phase:
             self._derived[how] = how(self)
         made: _T = self._derived[how]
         return made
+
+    def clinic_called(self, ref: str) -> Clinic:
+        """Return what is known of a clinic, which need not be the one where the client is."""
+        return self.clinics.get(ref) or Clinic(ref)
 
     @property
     def in_care(self) -> bool:

@@ -15,6 +15,7 @@ from services.alerts.rules.alliance_out_of_control import AllianceOutOfControl
 from services.alerts.rules.dropout_risk import DropoutRisk
 from services.alerts.rules.high_then_falling import HighThenFalling
 from services.alerts.rules.therapist_cancellations import TherapistCancellations
+from shared.alliance.things import Clinic
 from shared.envelope import Envelope
 from shared.storage.engine import Database
 from tests.support import events as an
@@ -187,9 +188,11 @@ def test_who_is_told_by_one_rule_alone_is_told() -> None:
         an.a_rating(total, at=on(7 * n)) for n, total in enumerate((*USUAL, 28))
     )).episodes  # fmt: skip
     drop = Held(AllianceDrop(), episode, {}, episode.steps)
-    narrow = of_peer("a", AllianceOutOfControl(), on(30), None)
+    narrow = of_peer("a", AllianceOutOfControl(), on(30), None, Clinic("elm"))
     assert not narrow.absorbs(drop, episode.steps[-1])
-    assert of_peer("a", AllianceDecline(), on(30), None).absorbs(drop, episode.steps[-1])
+    assert of_peer("a", AllianceDecline(), on(30), None, Clinic("elm")).absorbs(
+        drop, episode.steps[-1]
+    )
 
 
 def test_peers_are_never_urgent() -> None:

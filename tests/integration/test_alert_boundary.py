@@ -74,6 +74,16 @@ def test_what_elsewhere_assesses_first_is_told(world: AlertsWorld) -> None:
     assert serious(world)["state"] == "open"
 
 
+def test_the_calendar_of_the_clinic_that_noted_moves_a_deadline(world: AlertsWorld) -> None:
+    """A closure where a boundary event was noted counts; the client is in care elsewhere."""
+    world.tell(held(1, clinic="oak"), an.a_boundary_noted("b1", at=an.on(1), severity=3))
+    world.live(7)
+    assert "boundary-unassessed" in [one["rule"] for one in world.shown()]
+    world.tell(an.a_clinic_closed("2026-01-07", "2026-01-20", at=an.on(1)))
+    (told,) = [one for one in world.shown() if one["rule"] == "boundary-unassessed"]
+    assert told["state"] == "retracted"
+
+
 def test_a_lapse_stays_told_when_the_client_moves(world: AlertsWorld) -> None:
     """Sessions in an unarmed clinic begin nothing, and take nothing back."""
     world.tell(*cancellations(2))

@@ -4,12 +4,14 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from services.alerts.rules.boundary_unassessed import BoundaryUnassessed
 from shared.alliance.boundaries import Entry, deadline, patterns, register, state_of
 from shared.alliance.clinics import surroundings
 from shared.alliance.matters import UNKNOWN, matters
 from shared.alliance.things import Clinic
 from shared.envelope import Envelope
 from tests.support import events as an
+from tests.support.phases import judged, the_phase
 
 EVE = "th_eve"
 INSTANT = timedelta(microseconds=1)
@@ -77,6 +79,35 @@ def test_noted_again_the_earliest_deadline_holds() -> None:
     assert due(first, an.a_boundary_assessed(at=an.on(8, 12)), graver) is None
 
 
+@pytest.mark.parametrize("severity", [None, 2, 3, 4])
+def test_rule_and_register_count_the_days_of_the_clinic_that_noted(severity: int | None) -> None:
+    """Where the client is in care in another clinic too, both say the same day and moment.
+
+    Noted on a Tuesday where nobody works on Wednesdays and the clock is five hours behind.
+    """
+    told = (
+        an.a_session_held(at=an.on(1), clinic="oak"),
+        an.a_boundary_noted(at=an.on(8), severity=severity),
+        an.a_boundary_assessed(at=an.on(40), clinic="oak"),
+        an.a_session_held("s2", an.on(41), clinic="oak"),
+    )
+    around = (
+        an.a_clinic_configured("oak"),
+        an.a_clinic_configured(
+            timezone="America/New_York", working_days=["mon", "tue", "thu", "fri"]
+        ),
+    )
+    phase = the_phase(*told, *around)
+    assert phase.clinic.ref == "oak"
+    (episode,) = judged(BoundaryUnassessed(), *told, *around).episodes
+    (one,) = entries(*told, around=around).values()
+    assert one.deadline is not None
+    assert one.deadline.due_at == episode.effective_at
+    assert one.deadline.due_on.isoformat() == {3: "2026-01-16", 4: "2026-01-13"}.get(
+        severity or 2, "2026-01-22"
+    )
+
+
 def test_settled_at_the_deadline_is_in_time() -> None:
     """An instant later it is late."""
     noted = an.a_boundary_noted(at=an.on(8), severity=4)
@@ -100,9 +131,9 @@ def test_three_kinds_in_eight_weeks_are_a_pattern() -> None:
             for n, (at, what) in enumerate(zip(times, (*areas[:2], area), strict=True))
         ]
         events = [one.event for one in entries(*told).values()]
-        assert len(list(patterns(events))) == found
+        assert len(list(patterns(events, Clinic))) == found
         gone = an.a_boundary_step("closed", "b0", at=an.on(70), outcome="not_a_boundary_matter")
-        assert list(patterns([one.event for one in entries(*told, gone).values()])) == []
+        assert list(patterns([one.event for one in entries(*told, gone).values()], Clinic)) == []
 
 
 def test_only_assessed_it_is_there_and_concerns_nobody_knows_whom() -> None:

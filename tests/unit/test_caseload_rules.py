@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from services.alerts.caseload import Caseload, caseload, extracts, read, written
+from services.alerts.caseload import Caseload, caseload, read, written
+from services.alerts.extracting import extracts
 from services.alerts.rule import CaseloadRule, Verdict
 from services.alerts.rules import CASELOAD_RULES
 from services.alerts.rules.boundary_pattern_therapist import BoundaryPatternTherapist
 from services.alerts.rules.caseload_interrupted import CaseloadInterrupted
 from services.alerts.rules.supervision_overdue import SupervisionOverdue
-from shared.alliance.clinics import surroundings
+from shared.alliance.clinics import Surroundings, surroundings
 from shared.alliance.history import fold
 from shared.envelope import Envelope
 from tests.support import events as an
@@ -44,9 +45,7 @@ def the_caseload(clients: Iterable[list[Envelope]], *around: Envelope) -> Caselo
         for one in extracts(fold(ORGANISATION, events[0].client or "", events, around))
         if one.therapist == THERAPIST
     ]
-    known = surroundings(ORGANISATION, around)
-    away = [absence.span for absence in known.away.get(THERAPIST, ())]
-    return caseload(ORGANISATION, THERAPIST, every, known.supervision.get(THERAPIST, ()), away)
+    return caseload(ORGANISATION, THERAPIST, every, surroundings(ORGANISATION, around))
 
 
 def judged(clients: Iterable[list[Envelope]], *around: Envelope, **settings: Any) -> Verdict:
@@ -164,7 +163,9 @@ def test_any_order_gives_the_same(rule: CaseloadRule) -> None:
         assert [one.id for one in first.episodes] == [one.id for one in later.episodes][
             : len(first.episodes)
         ]
-    assert rule.judge_caseload(caseload(ORGANISATION, THERAPIST, ()), {}, FAR) == Verdict(())
+    assert rule.judge_caseload(
+        caseload(ORGANISATION, THERAPIST, (), Surroundings()), {}, FAR
+    ) == Verdict(())
 
 
 def supervision(day: float) -> Envelope:
@@ -181,9 +182,12 @@ def overdue(*around: Envelope, days: float, clients: Any = None) -> bool:
     return any(one.cleared_at is None for one in found.episodes)
 
 
-@pytest.mark.parametrize(("days", "speaks"), [(29.99, False), (30, True)])
+@pytest.mark.parametrize(("days", "speaks"), [(30.5, False), (30.6, True)])
 def test_four_weeks_without_supervision(days: float, speaks: bool) -> None:
-    """It is due four weeks after the first session, and judged two days later."""
+    """It is due until the end of the day four weeks after the first session, and judged two later.
+
+    The first session ended at ten to eleven; that day ends at midnight.
+    """
     assert overdue(days=days) is speaks
 
 
@@ -209,8 +213,8 @@ def test_supervision_about_one_client_counts() -> None:
 def test_leave_and_an_empty_caseload_do_not_count() -> None:
     """Announced leave lets the weeks stand still; who has no client in care needs none."""
     away = an.a_therapist_away("2026-01-12", "2026-01-18", at=on(2))
-    assert not overdue(away, days=36)
-    assert overdue(away, days=37.5)
+    assert not overdue(away, days=37.5)
+    assert overdue(away, days=37.6)
     left = [a_client(1, an.a_care_event("ended", on(20), reason="agreed"))]
     assert not overdue(days=100, clients=left)
 

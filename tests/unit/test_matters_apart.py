@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.alerts.caseload import extracts
+from services.alerts.extracting import extracts
 from services.alerts.rules.measures_due import MeasuresDue
 from services.projections import story
 from shared.alliance.history import History, Phase, fold

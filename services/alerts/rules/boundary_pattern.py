@@ -17,18 +17,21 @@ class BoundaryPattern:
 
     Each of them may be harmless, or helpful: several of different kinds are a reason to look
     at the frame of this therapy in supervision, whatever each comes to. What turned out to be
-    no boundary matter, or the same one, does not count. Clears when enough of them are closed.
-    The counts are own, not validated.
+    no boundary matter, or the same one, does not count. Weeks are those of the clinic's clock.
+    Clears when enough of them are closed. The counts are own, not validated.
     """
 
     name: str = "boundary-pattern"
-    version: int = 1
+    version: int = 2
     family: Family = "boundary"
     title: str = "Boundary events of several kinds were noted within a few weeks"
     needs: frozenset[str] = frozenset({"boundary"})
     reads: frozenset[str] = frozenset(
-        {"boundary.noted", "boundary.assessed", "boundary.closed", "boundary.reopened"}
-    )
+        {
+            "boundary.noted", "boundary.assessed", "boundary.closed", "boundary.reopened",
+            "clinic.configured",
+        }
+    )  # fmt: skip
     tell: Mapping[Urgency, tuple[Audience, ...]] = {"attention": ("supervisor", "governance")}
     next_steps: tuple[str, ...] = (
         "Look in supervision at the frame of this therapy as a whole, not at each event alone.",
@@ -46,7 +49,12 @@ class BoundaryPattern:
         chosen = {**self.defaults, **settings}
         moments = [
             moment
-            for found in patterns(phase.boundary_events, chosen["kinds"], chosen["within_weeks"])
+            for found in patterns(
+                phase.boundary_events,
+                phase.clinic_called,
+                chosen["kinds"],
+                chosen["within_weeks"],
+            )
             for moment in _moments(found, chosen["kinds"], chosen["within_weeks"])
         ]
         return verdict(self, phase, moments, until, ends_with_phase=False)

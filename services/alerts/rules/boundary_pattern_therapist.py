@@ -1,13 +1,14 @@
 """Boundary events with several clients that concern the same person."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from services.alerts.caseload import Caseload, Matter
 from services.alerts.episodes import Moment, verdict
 from services.alerts.example import Example, noted, of_client
 from services.alerts.rule import Audience, Family, Urgency, Verdict
+from shared.alliance.calendar import days_from
 from shared.alliance.history import Phase
 from shared.alliance.wording import counted
 
@@ -23,13 +24,16 @@ class BoundaryPatternTherapist:
     """
 
     name: str = "boundary-pattern-therapist"
-    version: int = 2
+    version: int = 3
     family: Family = "boundary"
     title: str = "Boundary events with several clients were noted within a year"
     needs: frozenset[str] = frozenset({"boundary"})
     reads: frozenset[str] = frozenset(
-        {"boundary.noted", "boundary.assessed", "boundary.closed", "boundary.reopened"}
-    )
+        {
+            "boundary.noted", "boundary.assessed", "boundary.closed", "boundary.reopened",
+            "clinic.configured",
+        }
+    )  # fmt: skip
     tell: Mapping[Urgency, tuple[Audience, ...]] = {"attention": ("governance",)}
     next_steps: tuple[str, ...] = (
         "Read these events together, by somebody who is part of none of them.",
@@ -59,7 +63,7 @@ class BoundaryPatternTherapist:
         ]
         moments: list[Moment] = []
         for at in sorted({since for since, _ in counting}):
-            begin = at - timedelta(days=chosen["within_days"])
+            begin = days_from(caseload.calendar, at, -chosen["within_days"])
             some = [one for since, one in counting if since <= at and begin <= one.noted_at]
             found = _found(at, some, chosen)
             moments += [found] if found else []

@@ -7,7 +7,7 @@ from typing import Any
 from services.alerts.episodes import NO_GRACE, Moment, verdict
 from services.alerts.example import Example, assessed, noted
 from services.alerts.rule import Audience, Family, Urgency, Verdict
-from shared.alliance.boundaries import ASSESSED_IN, deadline, name_of
+from shared.alliance.boundaries import ASSESSED_IN, clinic_of, deadline, name_of
 from shared.alliance.history import BoundaryEvent, Phase
 from shared.alliance.wording import counted
 
@@ -19,13 +19,13 @@ class BoundaryUnassessed:
     """Tell when a boundary event has not been assessed by its deadline.
 
     Severity 0 or 1 has none (it goes to supervision); 2, or none given, five working days; 3
-    two; 4 the end of the day, in the clinic's calendar and time zone, without grace. Noted
-    again before it is assessed, the earliest of the deadlines holds. Clears when it is
-    assessed or closed. The deadlines are own, not validated.
+    two; 4 the end of the day, in the calendar of the clinic where it was noted first, without
+    grace. Noted again before it is assessed, the earliest of the deadlines holds. Clears when
+    it is assessed or closed. The deadlines are own, not validated.
     """
 
     name: str = "boundary-unassessed"
-    version: int = 2
+    version: int = 3
     family: Family = "boundary"
     title: str = "A boundary event has not been assessed in time"
     needs: frozenset[str] = frozenset({"boundary"})
@@ -58,7 +58,8 @@ class BoundaryUnassessed:
 
 
 def _moments(phase: Phase, event: BoundaryEvent, chosen: Mapping[str, Any]) -> Iterator[Moment]:
-    due = deadline(event, phase.clinic, {name: chosen[name] for name in ASSESSED_IN})
+    clinic = phase.clinic_called(clinic_of(event))
+    due = deadline(event, clinic, {name: chosen[name] for name in ASSESSED_IN})
     if due is None or not due.missed:
         return
     name = name_of(phase.organisation, phase.client, event.ref)

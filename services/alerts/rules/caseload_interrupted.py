@@ -2,16 +2,19 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from services.alerts.caseload import Caseload, Extract
 from services.alerts.episodes import NO_GRACE, Moment, verdict
 from services.alerts.example import Example, cancelled, held, of_client
 from services.alerts.rule import Audience, Family, Urgency, Verdict
+from shared.alliance.calendar import days_from
 from shared.alliance.history import Phase
 from shared.alliance.reading import Fact
 from shared.alliance.wording import counted, excused, rounded
+
+_Ends = Mapping[datetime, datetime]
 
 
 class CaseloadInterrupted:
@@ -26,7 +29,7 @@ class CaseloadInterrupted:
     """
 
     name: str = "caseload-interrupted"
-    version: int = 1
+    version: int = 2
     family: Family = "consistency"
     title: str = "Sessions of several clients were cancelled by the clinic or therapist"
     needs: frozenset[str] = frozenset({"sessions"})
@@ -65,32 +68,33 @@ class CaseloadInterrupted:
     ) -> Verdict:
         """Judge at every cancellation, and whenever fewer may be left."""
         chosen = {**self.defaults, **settings}
-        within = timedelta(weeks=chosen["within_weeks"])
+        ends = _ends(caseload, 7 * chosen["within_weeks"])
         lapses = {fact.occurred_at for one in caseload.extracts for fact in one.cancelled}
         joined = {stay.opened_at for stay in caseload.stays}
         moments = [
             moment
             for at in sorted(lapses)
-            if (moment := _found(caseload, at, within, chosen)) is not None
+            if (moment := _found(caseload, at, ends, chosen)) is not None
         ]
-        for at in sorted({at + within for at in lapses} | joined):
-            clients, some = _at(caseload, at, within)
+        fewer = {ends[at] for at in lapses}
+        for at in sorted(fewer | joined):
+            clients, some = _at(caseload, at, ends)
             if len(some) * 100 < chosen["clears_percent"] * len(clients) or not some:
-                grace = None if at in joined and at - within not in lapses else NO_GRACE
+                grace = NO_GRACE if at in fewer else None
                 moments.append(Moment(at, about="caseload", urgency=None, grace=grace))
         return verdict(self, caseload, moments, until)
 
 
 def _found(
-    caseload: Caseload, at: datetime, within: timedelta, chosen: Mapping[str, Any]
+    caseload: Caseload, at: datetime, ends: _Ends, chosen: Mapping[str, Any]
 ) -> Moment | None:
-    clients, some = _at(caseload, at, within)
+    clients, some = _at(caseload, at, ends)
     n, of = len(some), len(clients)
     if of < chosen["least_clients"] or n * 100 < chosen["attention_percent"] * of:
         return None
-    evidence = [fact for one in some for fact in _recent(one, at, within)]
+    evidence = [fact for one in some for fact in _recent(one, at, ends)]
     not_counted = Counter(
-        reason for one in clients for when, reason in one.excused if at - within < when <= at
+        reason for one in clients for when, reason in one.excused if when <= at < ends[when]
     )
     percent = int(rounded(n * 100 / of))
     weeks = counted(chosen["within_weeks"], "week")
@@ -107,20 +111,31 @@ def _found(
     )  # fmt: skip
 
 
-def _at(
-    caseload: Caseload, at: datetime, within: timedelta
-) -> tuple[list[Extract], list[Extract]]:
+def _at(caseload: Caseload, at: datetime, ends: _Ends) -> tuple[list[Extract], list[Extract]]:
     """Return who was with the therapist in the weeks up to a moment; and who was cancelled."""
     clients = [
         one
         for one in caseload.extracts
         if any(
-            stay.opened_at <= at and (stay.closed_at is None or stay.closed_at > at - within)
+            stay.opened_at <= at and (stay.closed_at is None or at < ends[stay.closed_at])
             for stay in one.stays
         )
     ]
-    return clients, [one for one in clients if _recent(one, at, within)]
+    return clients, [one for one in clients if _recent(one, at, ends)]
 
 
-def _recent(one: Extract, at: datetime, within: timedelta) -> list[Fact]:
-    return [fact for fact in one.cancelled if at - within < fact.occurred_at <= at]
+def _recent(one: Extract, at: datetime, ends: _Ends) -> list[Fact]:
+    return [fact for fact in one.cancelled if fact.occurred_at <= at < ends[fact.occurred_at]]
+
+
+def _ends(caseload: Caseload, days: float) -> _Ends:
+    """Return until when what happened is no longer ago than so many days, by the clinic's clock.
+
+    Counted forward from each: so it leaves at the very moment at which fewer may be left, also
+    where an hour was there twice.
+    """
+    found: set[datetime] = set()
+    for one in caseload.extracts:
+        found |= {fact.occurred_at for fact in one.cancelled} | {at for at, _ in one.excused}
+        found |= {stay.closed_at for stay in one.stays if stay.closed_at is not None}
+    return {at: days_from(caseload.calendar, at, days) for at in found}

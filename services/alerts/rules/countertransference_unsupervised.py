@@ -7,7 +7,7 @@ from typing import Any
 from services.alerts.episodes import Moment, verdict
 from services.alerts.example import Example, sensed
 from services.alerts.rule import Audience, Family, Urgency, Verdict
-from shared.alliance.calendar import days_before
+from shared.alliance.calendar import days_from
 from shared.alliance.history import Phase
 from shared.alliance.reading import Fact
 from shared.alliance.wording import counted
@@ -55,7 +55,7 @@ class CountertransferenceUnsupervised:
                 waiting = []
                 moments.append(Moment(fact.occurred_at, "notes", urgency=None))
                 continue
-            since = days_before(phase.clinic, fact.occurred_at, chosen["within_weeks"] * 7)
+            since = days_from(phase.clinic, fact.occurred_at, -7 * chosen["within_weeks"])
             waiting = [one for one in (*waiting, fact) if one.occurred_at >= since]
             if len(waiting) >= chosen["times"]:
                 moments.append(_moment(waiting, chosen["within_weeks"]))

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from services.alerts.episodes import RANK, Moment, verdict
 from services.alerts.example import Example, cancelled, held, rated
 from services.alerts.rule import Audience, Episode, Family, Step, Urgency, Verdict
+from shared.alliance.calendar import days_from
 from shared.alliance.history import Phase
 from shared.alliance.wording import counted
 from shared.values import frozen
@@ -63,7 +64,7 @@ class DropoutRisk:
     """
 
     name: str = "dropout-risk"
-    version: int = 2
+    version: int = 3
     family: Family = "combined"
     title: str = "The client's ratings fell, and sessions were not held as agreed"
     needs: frozenset[str] = frozenset({"sessions", "ratings"})
@@ -115,7 +116,7 @@ class DropoutRisk:
         moments = [
             moment
             for decline in _first_of_each(declines)
-            for moment in _moments(decline, declines, lapses, chosen["within_days"])
+            for moment in _moments(phase, decline, declines, lapses, chosen["within_days"])
         ]
         # What came at one moment stays in the order of the names: an id of ours decides nothing.
         moments.sort(key=lambda one: (one.at, one.urgency is None))
@@ -147,15 +148,19 @@ def _first_of_each(parts: Iterable[_Part]) -> Sequence[_Part]:
 
 
 def _moments(
-    decline: _Part, declines: Sequence[_Part], lapses: Sequence[_Part], within_days: float
+    phase: Phase,
+    decline: _Part,
+    declines: Sequence[_Part],
+    lapses: Sequence[_Part],
+    within_days: float,
 ) -> Iterator[Moment]:
     """Yield when a decline and a lapse first came together, and what became urgent after that."""
-    window = timedelta(days=within_days)
+    since = days_from(phase.clinic, decline.at, -within_days)
     met = [
         (max(decline.at, lapse.at), lapse)
         for lapse in lapses
         if decline.holds(max(decline.at, lapse.at))
-        and (lapse.at >= decline.at - window or lapse.holds(decline.at))
+        and (lapse.at >= since or lapse.holds(decline.at))
     ]
     if not met:
         return

@@ -8,14 +8,14 @@ from services.alerts.deadlines import overdue
 from services.alerts.episodes import NO_GRACE, Moment, verdict
 from services.alerts.example import Example, agreed, away, held, looked_at
 from services.alerts.rule import Audience, Family, Urgency, Verdict
-from shared.alliance.calendar import covers, days_between
+from shared.alliance.calendar import covers, days_between, days_from
 from shared.alliance.consistency.left_out import pauses
 from shared.alliance.consistency.said import held as held_sessions
 from shared.alliance.history import Phase
 from shared.alliance.things import Span
 from shared.alliance.wording import counted
 
-ACTIVE: Final = timedelta(days=60)
+ACTIVE_DAYS: Final = 60
 """Own: who had no session for longer before it begins is told of by case-without-activity."""
 
 
@@ -68,9 +68,8 @@ def _is_alone(phase: Phase, span: Span) -> bool:
     """Return whether somebody in care is left without anybody."""
     begins = max(span.start, phase.opened_at)
     over = span.until is not None and span.until <= begins
-    active = begins - phase.opened_at <= ACTIVE or any(
-        begins - ACTIVE <= session.due_at for session in phase.sessions
-    )
+    since = days_from(phase.clinic, begins, -ACTIVE_DAYS)
+    active = since <= phase.opened_at or any(since <= one.due_at for one in phase.sessions)
     return active and not over and not span.fact.data.get("cover")
 
 
@@ -102,7 +101,7 @@ def _moments(
                 yield _moment(phase, span, since, due_at, days, interval, grace)
         return
     away = days_between(phase.clinic, begins, span.until, phase.care.pauses)
-    at = max(begins - timedelta(days=chosen["notice_days"]), span.fact.occurred_at)
+    at = max(days_from(phase.clinic, begins, -chosen["notice_days"]), span.fact.occurred_at)
     known = max(at, phase.opened_at)
     settled = [one for one in (*sessions, *arranged, span.until) if one <= known]
     if away > days and not settled:

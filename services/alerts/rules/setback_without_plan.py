@@ -7,6 +7,8 @@ from typing import Any
 from services.alerts.episodes import Moment, verdict
 from services.alerts.example import Example, looked_at, planned, set_back
 from services.alerts.rule import Audience, Family, Urgency, Verdict
+from shared.alliance.calendar import after_days
+from shared.alliance.consistency.left_out import pauses
 from shared.alliance.history import Phase
 from shared.alliance.reading import Fact
 from shared.alliance.wording import counted
@@ -19,18 +21,21 @@ class SetbackWithoutPlan:
     """Tell when no relapse plan was agreed within four weeks of a setback.
 
     A setback is part of most courses of care; what helps is to have a plan for the next one. A
-    mild one is information. Clears when a relapse plan is agreed. The deadline is own, not
-    validated.
+    mild one is information. Days of the clinic, those in pauses left out; the last of them is
+    in time. Clears when a relapse plan is agreed. The deadline is own, not validated.
     """
 
     name: str = "setback-without-plan"
-    version: int = 1
+    version: int = 2
     family: Family = "outcome"
     title: str = "No relapse plan was agreed after a setback"
     needs: frozenset[str] = frozenset({"plan"})
     reads: frozenset[str] = frozenset(
-        {"setback.noted", "relapse_plan.agreed", "care.transferred", "care.ended"}
-    )
+        {
+            "setback.noted", "relapse_plan.agreed", "care.paused", "care.resumed",
+            "care.transferred", "care.ended", "clinic.configured",
+        }
+    )  # fmt: skip
     tell: Mapping[Urgency, tuple[Audience, ...]] = {
         "information": ("therapist",),
         "attention": ("therapist", "supervisor"),
@@ -52,15 +57,16 @@ class SetbackWithoutPlan:
         moments = [
             moment
             for fact in setbacks
-            for moment in _moments(fact, plans, timedelta(days=chosen["within_days"]))
+            for moment in _moments(phase, fact, plans, chosen["within_days"])
         ]
         return verdict(self, phase, moments, until)
 
 
-def _moments(setback: Fact, plans: list[Fact], within: timedelta) -> Iterator[Moment]:
-    due_at = setback.occurred_at + within
+def _moments(phase: Phase, setback: Fact, plans: list[Fact], days: int) -> Iterator[Moment]:
+    # The last of the days is in time, whatever the hour.
+    due_at = after_days(phase.clinic, setback.occurred_at, days + 1, phase.care.pauses)
     agreed = [plan.occurred_at for plan in plans if plan.occurred_at >= setback.occurred_at]
-    if agreed and agreed[0] <= due_at:
+    if due_at is None or (agreed and agreed[0] < due_at):
         return
     severity = setback.data["severity"]
     yield Moment(
@@ -68,9 +74,10 @@ def _moments(setback: Fact, plans: list[Fact], within: timedelta) -> Iterator[Mo
         setback.event,
         urgency="information" if severity == "mild" else "attention",
         evidence=(setback,),
-        explanation=f"A {severity} setback was noted, and within {counted(within.days, 'day')} no "
+        explanation=f"A {severity} setback was noted, and within {counted(days, 'day')} no "
         "relapse plan is recorded.",
-        numbers={"within_days": within.days},
+        numbers={"within_days": days},
+        not_counted=pauses(phase, setback.occurred_at, due_at),
         grace=GRACE,
     )
     if agreed:

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from services.alerts.caseload import Caseload
+from services.alerts.caseload import Caseload, Gap
 from services.alerts.episodes import Moment, verdict
 from services.alerts.example import Example, held, looked_at, of_client, supervised
 from services.alerts.rule import Audience, Family, Urgency, Verdict
-from shared.alliance.calendar import after_running, since_announced
+from shared.alliance.calendar import after_days, since_announced
 from shared.alliance.history import Phase
 from shared.alliance.wording import counted
 
@@ -19,20 +19,20 @@ GRACE: Final = timedelta(hours=48)
 class SupervisionOverdue:
     """Tell when a therapist who sees clients has had no supervision for four weeks.
 
-    Counted from the last supervision, at first from the first session held; announced leave and
-    times without a client in care do not count. Clears with the next supervision. The interval
-    is own, not validated: set the one that is agreed in the clinic.
+    Counted from the last supervision, at first from the first session held, in days of the
+    clinic; announced leave and times without a client in care do not count. Clears with the next
+    supervision. The interval is own, not validated: set the one that is agreed in the clinic.
     """
 
     name: str = "supervision-overdue"
-    version: int = 1
+    version: int = 2
     family: Family = "consistency"
     title: str = "No supervision has been recorded for longer than agreed"
     needs: frozenset[str] = frozenset({"supervision"})
     reads: frozenset[str] = frozenset(
         {
             "supervision.held", "session.scheduled", "session.held", "therapist.away",
-            "care.transferred", "care.ended",
+            "care.transferred", "care.ended", "clinic.configured",
         }
     )  # fmt: skip
     tell: Mapping[Urgency, tuple[Audience, ...]] = {"attention": ("supervisor", "leadership")}
@@ -61,13 +61,14 @@ class SupervisionOverdue:
             return Verdict(())
         later = [fact for fact in caseload.supervision if fact.occurred_at > first.occurred_at]
         gaps = caseload.gaps
-        stopped = [(since_announced(span), span.until) for span in caseload.away] + gaps
-        moments = [Moment(begin, about="supervision", urgency=None) for begin, _ in gaps]
+        stopped = [Gap(since_announced(span), span.until) for span in caseload.away] + gaps
+        moments = [Moment(gap.start, about="supervision", urgency=None) for gap in gaps]
         weeks = chosen["interval_weeks"]
         for fact in (first, *later):
             if fact is not first:
                 moments.append(Moment(fact.occurred_at, about="supervision", urgency=None))
-            due_at = after_running(fact.occurred_at, timedelta(weeks=weeks), stopped)
+            # The last day of the last week is in time, whatever the hour.
+            due_at = after_days(caseload.calendar, fact.occurred_at, 7 * weeks + 1, stopped)
             after = [one for one in later if one.occurred_at > fact.occurred_at]
             if due_at is None or (after and after[0].occurred_at < due_at):
                 continue

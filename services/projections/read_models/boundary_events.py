@@ -242,7 +242,7 @@ def _row(chart: Chart, entry: Entry) -> dict[str, Any]:
         "id": entry.id,
         "partition": chart.partition or 0,
         "clinic": one.clinic,
-        "calendar": entry.calendar,
+        "calendar": entry.calendar.ref,
         "state": state_of(one),
         "severity": one.severity,
         "since": to_micros(one.noted_at or one.facts[0].occurred_at),

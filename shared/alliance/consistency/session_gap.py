@@ -1,13 +1,13 @@
 """How long no session was held, beside the interval that was agreed. Pure."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import islice, pairwise, zip_longest
 from statistics import median
 from typing import Any, Final
 
 from shared.alliance.attendance import Outcome, outcomes
-from shared.alliance.calendar import after_running, ran, since_announced
+from shared.alliance.calendar import FIRST, after_running, ran, since_announced
 from shared.alliance.consistency.measure import Figure, Measure, Settings, level, not_analysable
 from shared.alliance.consistency.next_session import next_booked
 from shared.alliance.nobodys_lapse import nobodys_lapses
@@ -34,9 +34,6 @@ LONG_DAYS: Final = (15, 30)
 
 SHOWN: Final = 4
 """So many gaps that ended are listed (own)."""
-
-FIRST: Final = datetime.min.replace(tzinfo=UTC)
-"""Before it there is no time; senders write it for one that they do not know."""
 
 Stretch = tuple[str, datetime, datetime | None]
 """Why the clock stands still, from when, until when."""

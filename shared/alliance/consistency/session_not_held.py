@@ -13,7 +13,7 @@ from shared.alliance.attendance import (
     why_not_counted,
     windows,
 )
-from shared.alliance.calendar import days_before, end_of_working_day
+from shared.alliance.calendar import days_from, end_of_working_day
 from shared.alliance.consistency.left_out import by_nobody_known, excused
 from shared.alliance.consistency.measure import (
     Figure,
@@ -71,7 +71,7 @@ def recent(
     """Return what was not held within so many weeks of the clinic before a moment."""
     if not found:
         return []
-    begin = days_before(phase.clinic, moment, weeks * 7)
+    begin = days_from(phase.clinic, moment, -7 * weeks)
     return [one.outcome for one in found if begin <= one.outcome.since <= moment]
 
 
@@ -119,7 +119,7 @@ def _figure(phase: Phase, at: datetime, settings: Settings) -> Figure:
     window, whatever came after.
     """
     weeks = settings["again_within_weeks"]
-    begin = days_before(phase.clinic, at, weeks * 7)
+    begin = days_from(phase.clinic, at, -7 * weeks)
     about = f"the {counted(weeks, 'week')} up to the client's last fact"
     decided = [
         outcome for outcome in latest(phase, len(phase.sessions)) if begin <= outcome.since <= at
