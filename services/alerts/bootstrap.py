@@ -9,7 +9,7 @@ from typing import Final, Protocol
 from flask import Flask
 from sqlalchemy import Connection
 
-from services.alerts import api, notes_api, tables
+from services.alerts import api, notes_api, rules_api, tables
 from services.alerts.deliveries import Deliverer
 from services.alerts.desk import Desk
 from services.alerts.gauges import Gauges
@@ -114,7 +114,11 @@ def blueprints(parts: Parts) -> Sequence[Blueprint]:
     """Return the calls of the service."""
     deadline_s = parts.settings.publish_deadline_ms / 1000
     desk = Desk(parts.db, parts.publisher, parts.notes, parts.clock, deadline_s)
-    return (api.blueprint(desk, EVERY_RULE), notes_api.blueprint(desk))
+    return (
+        api.blueprint(desk, EVERY_RULE),
+        rules_api.blueprint(parts.db, EVERY_RULE),
+        notes_api.blueprint(desk),
+    )
 
 
 def application(parts: Parts) -> Flask:

@@ -28,6 +28,7 @@ from services.cli.common import (
     show_one,
     with_office,
 )
+from services.cli.rules_in_force import in_force
 from shared.clock import parse_time
 
 EVERY: Final = "every"
@@ -152,12 +153,16 @@ def show_alert(
 
 @click.group()
 def rules() -> None:
-    """Explain the rules that make alerts.
+    """Explain the rules that make alerts, and say what is in force of them.
 
     \b
-    Example:
+    Examples:
       rapport rules show session-gap
+      rapport rules in-force --clinic elm
     """
+
+
+rules.add_command(in_force)
 
 
 @rules.command("list")

@@ -147,3 +147,15 @@ def test_it_is_said_why_somebody_was_not_told_at_once(line: AlertsWorld) -> None
     assert said() == [("held", "digest", day), ("pending", None, None)]
     line.live(2)
     assert said() == [("collected", "digest", day), ("pending", None, None)]
+
+
+def test_what_is_in_force_is_said(folder: Path) -> None:
+    """Of one rule at a clinic, for people and for programs; an unknown rule is refused."""
+    asked = ("rules", "in-force", "therapist-cancellations", "--clinic", an.CLINIC)
+    (rule,) = json.loads(run(folder, *asked, "--json").stdout)["rules"]
+    assert (rule["mode"], rule["because"]) == ("on", "sends")
+    shown = run(folder, *asked).stdout
+    assert "its systems send what is needed" in shown
+    assert rule["event"] in shown
+    assert len(run(folder, "rules", "in-force").stdout.splitlines()) > len(EVERY_RULE)
+    assert run(folder, "rules", "in-force", "none").exit_code == 2

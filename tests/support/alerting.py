@@ -15,7 +15,7 @@ from prometheus_client import REGISTRY
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from services.alerts import api, inbox, notes_api, tables
+from services.alerts import api, inbox, notes_api, rules_api, tables
 from services.alerts.deliveries import Deliverer
 from services.alerts.desk import Desk
 from services.alerts.inbox import Viewer
@@ -80,7 +80,11 @@ class AlertsWorld:
         desk = Desk(db, self.publisher, self.notes, self.clock, DEADLINE_S)
         self.app: Flask = create_app(
             "alerts",
-            [api.blueprint(desk, rules), notes_api.blueprint(desk)],
+            [
+                api.blueprint(desk, rules),
+                rules_api.blueprint(db, rules),
+                notes_api.blueprint(desk),
+            ],
             self.office.accounts,
             checks={"database": db.healthy},
         )
