@@ -56,11 +56,14 @@ class Criteria:
         points: Least change in points; None leaves the first criterion out.
         share: Least change as a share of the value before; None leaves the second out.
         alpha: Two-sided, of the third; None leaves it out.
+        critical: Of the third, the same for all intervals, such as 2.776 whatever is missing (as
+            studies before Lutz et al. have it); None: t, by the values that there are.
     """
 
     points: float | None = 7.0
     share: float | None = 0.25
     alpha: float | None = 0.05
+    critical: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,8 @@ class Interval:
         stable: The third, against the fluctuation around it; the same.
         met: Whether all that were asked are met; None: not analysable.
         reversed_at: Index of the first later value that took half of the change back.
+        means: M_pre and M_post; None where the third criterion is left out or not analysable.
+        needed: How far apart they must be more than, by the third criterion; the same.
     """
 
     before: int
@@ -84,6 +89,8 @@ class Interval:
     stable: bool | None
     met: bool | None
     reversed_at: int | None = None
+    means: tuple[float, float] | None = None
+    needed: float | None = None
 
 
 def intervals(values: Sequence[float | None], way: Way, criteria: Criteria) -> list[Interval]:
@@ -126,29 +133,26 @@ def _interval(values: Sequence[float | None], at: int, way: Way, criteria: Crite
     substantial = (
         None if criteria.share is None else moved >= round(criteria.share * first, DECIMALS)
     )
-    stable = None
-    if criteria.alpha is not None:
-        stable = _stands_out(
-            _present(values[max(0, at - WINDOW + 1) : at + 1]),
-            _present(values[at + 1 : at + 1 + WINDOW]),
-            way,
-            criteria.alpha,
-        )
+    means, needed, stable = None, None, None
+    before = _present(values[max(0, at - WINDOW + 1) : at + 1])
+    after = _present(values[at + 1 : at + 1 + WINDOW])
+    if criteria.alpha is not None and min(len(before), len(after)) >= FEWEST:
+        means = fmean(before), fmean(after)
+        needed = _needed(before, after, criteria.alpha, criteria.critical)
+        stable = way * (means[1] - means[0]) > needed
     met = None
     if criteria.alpha is None or stable is not None:
         met = False not in (large, substantial, stable)
     turned = _reversed_at(values, at, way, moved) if met else None
-    return Interval(at, then - first, large, substantial, stable, met, turned)
+    return Interval(at, then - first, large, substantial, stable, met, turned, means, needed)
 
 
-def _stands_out(
-    before: Sequence[float], after: Sequence[float], way: Way, alpha: float
-) -> bool | None:
-    if min(len(before), len(after)) < FEWEST:
-        return None
+def _needed(
+    before: Sequence[float], after: Sequence[float], alpha: float, critical: float | None
+) -> float:
     degrees = len(before) + len(after) - 2
-    fluctuation = math.sqrt((_squares(before) + _squares(after)) / degrees)
-    return way * (fmean(after) - fmean(before)) > critical_value(alpha, degrees) * fluctuation
+    t = critical_value(alpha, degrees) if critical is None else critical
+    return t * math.sqrt((_squares(before) + _squares(after)) / degrees)
 
 
 def _squares(values: Sequence[float]) -> float:

@@ -82,6 +82,29 @@ def test_sudden_gains_of_wiedemann_et_al(tmp_path: Path) -> None:
     assert (whole["mean_gain"], round(whole["sd_gain"], 2)) == (11, 3.43)
 
 
+@pytest.mark.parametrize(
+    ("scores", "asked", "means", "critical"),
+    [
+        ("32,31,33,5,6,7", "--points 7 --alpha 0.01", (32, 6), 4.604),
+        ("NA,31,33,5,NA,7", "--without points --without share --alpha 0.01", (32, 6),
+         9.925 * 2**0.5),
+        ("5,NA,7,16,12,14", "--points 7", (6, 14), 3.182 * (10 / 3) ** 0.5),
+        ("5,NA,7,16,12,14", "--points 7 --critical 2.776", (6, 14), 2.776 * (10 / 3) ** 0.5),
+    ],
+)  # fmt: skip
+def test_intervals_that_wiedemann_et_al_checked(
+    tmp_path: Path, scores: str, asked: str, means: tuple[float, float], critical: float
+) -> None:
+    """Means and critical values are those of suddengains::check_interval, with values missing."""
+    table = f"client,s1,s2,s3,s4,s5,s6\na,{scores}\n"
+    wide = ("--wide", "s1,s2,s3,s4,s5,s6", "--method", "sudden-gains", "--better", "lower")
+    said = found(analysed(tmp_path, table, *wide, "--json", *asked.split()))
+    (row,) = said["rows"]
+    assert (row["between"], row["and"]) == ("s3", "s4")
+    assert (row["mean_before"], row["mean_after"]) == means
+    assert row["needed"] == pytest.approx(critical, rel=2e-4)
+
+
 def test_a_cut_off_in_points_from_noise_alone(tmp_path: Path) -> None:
     """suddengains::define_crit1_cutoff(sd = 10.5, reliability = 0.931) is 7.645."""
     rows = [("a", 1, 30), ("a", 2, 20)]

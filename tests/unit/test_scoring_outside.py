@@ -6,6 +6,9 @@ keeps items 2 and 3 of CORE-10 turned round already. It agreed on 20,017 sheets.
 
 awell-score (Awell Health): the sheet, scores and item map with which it tests its CORE-OM, means
 as printed; it keeps reversed items turned round already.
+
+OQ-45 and WAI-SR: public programs, each by its own item map, agreed on 1,000 random sheets each; of
+OQ-45 one sums the scales, another (the Dutch form) says which answers are turned round.
 """
 
 import pytest
@@ -32,6 +35,13 @@ CORE_OM_TURNED = "2040001100041100000041001000211400"
 CORE_OM_MEANS = {"total": 0.82, "wellbeing": 0.5, "problems": 0.25, "functioning": 1.83,
                  "risk": 0.17}  # fmt: skip
 
+MAPPED = [
+    ("oq-45", "343344114341032104043341404000114032341412300", 1,
+     {"distress": 70, "relations": 9, "role": 16, "total": 95}),
+    ("wai-sr", "434513325311", 4, {"goal": 2.75, "task": 2.75, "bond": 3.25, "total": 8.75}),
+]  # fmt: skip
+"""Key, sheet, by what scores are divided there, and those scores."""
+
 
 @pytest.mark.parametrize(("key", "sheet", "total", "band"), CAMCOPS)
 def test_camcops_gives_the_same_total(
@@ -55,3 +65,13 @@ def test_awell_gives_the_same_scales_of_core_om() -> None:
     }
     scales = score(core, {"items": items}).scales
     assert {name: round(one.value / 10, 2) for name, one in scales.items()} == CORE_OM_MEANS
+
+
+@pytest.mark.parametrize(("key", "sheet", "divided", "scores"), MAPPED)
+def test_other_item_maps_give_the_same_scales(
+    key: str, sheet: str, divided: int, scores: dict[str, float]
+) -> None:
+    """Which item belongs where, and which are turned round, is what others have as well."""
+    items = {str(n): int(one) for n, one in enumerate(sheet, 1)}
+    found = score(INSTRUMENTS[key, "1"], {"items": items}).scales
+    assert {name: found[name].value / divided for name in scores} == scores

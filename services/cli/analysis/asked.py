@@ -79,6 +79,8 @@ def _check(options: Mapping[str, Any]) -> None:
         if options[one] is not None and options[other] is not None:
             names = ", ".join(f"--{name.replace('_', '-')}" for name in (one, other))
             raise Undecided(f"{names}: take one")
+    if options["critical"] is not None and "stability" in options["without"]:
+        raise Undecided("--critical, --without stability: take one")
     for name in ("functional", "clinical"):
         if options[name] is not None and options["cutoff_type"] is None:
             raise Undecided(f"--{name}: for which cut-off? --cutoff-type a, b or c")
@@ -99,7 +101,10 @@ def _criteria(options: Mapping[str, Any], points: float | None) -> Criteria:
     said = {"points": points, "share": options["share"], "stability": options["alpha"]}
     if set(CRITERIA) <= set(options["without"]):
         raise Undecided("--without: leave one criterion in")
-    return Criteria(*(None if name in options["without"] else said[name] for name in CRITERIA))
+    points, share, alpha = (
+        None if name in options["without"] else said[name] for name in CRITERIA
+    )
+    return Criteria(points, share, alpha, options["critical"])
 
 
 def _better(method: str, scale: Scale | None, said: Better | None) -> Better:

@@ -141,6 +141,11 @@ _SHARE: Final = Within(0, 1, min_open=True, max_open=True)
     help="Of the third criterion of sudden gains, two-sided.",
 )
 @click.option(
+    "--critical",
+    type=_OVER_0,
+    help="The same critical value for all intervals, such as 2.776, whatever is missing.",
+)
+@click.option(
     "--without",
     type=click.Choice(CRITERIA),
     multiple=True,

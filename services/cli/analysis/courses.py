@@ -35,7 +35,8 @@ def _sudden(table: ScoreTable, choices: Choices) -> Found:
     by_client = Counter(row["client"] for row in gained)
     criteria = choices.criteria
     used = {"better": choices.better, "points": criteria.points, "share": criteria.share,
-            "alpha": criteria.alpha}  # fmt: skip
+            "alpha": criteria.alpha,
+            "critical_value": criteria.critical or "t, by how many values there are"}  # fmt: skip
     summary = {
         "clients": len(table.courses),
         "intervals_analysed": sum(checked),
@@ -75,6 +76,9 @@ def _sudden_row(
         "from": values[one.before],
         "to": values[one.before + 1],
         "change": one.change,
+        "mean_before": None if one.means is None else one.means[0],
+        "mean_after": None if one.means is None else one.means[1],
+        "needed": one.needed,
         "reversed_at": None if one.reversed_at is None else occasions[one.reversed_at],
     }
 
