@@ -26,13 +26,30 @@ def not_yet(db: Connection, organisation: str, alert: Mapping[str, Any]) -> list
         organisation: Whose alert.
         alert: As it is shown, with its history.
     """
+    latest = _acknowledged(alert)
+    told = _told(db, organisation, alert["id"])
+    return sorted(who for who, at in told.items() if latest.get(who, at - 1) < at)
+
+
+def since(alert: Mapping[str, Any], person: str, told_at: int) -> bool:
+    """Return whether somebody has acknowledged an alert since they were told of a step of it.
+
+    Args:
+        alert: As it is shown, with its history.
+        person: Opaque reference of whom.
+        told_at: When the step was decided, in microseconds since 1970.
+    """
+    return _acknowledged(alert).get(person, told_at - 1) >= told_at
+
+
+def _acknowledged(alert: Mapping[str, Any]) -> dict[str, int]:
+    """Return who has acknowledged an alert, each with when they did last."""
     latest: dict[str, int] = {}
     for entry in alert["history"]:
         if entry["step"] == ACKNOWLEDGED:
             at = to_micros(parse_time(entry["at"]))
             latest[entry["by"]] = max(at, latest.get(entry["by"], at))
-    told = _told(db, organisation, alert["id"])
-    return sorted(who for who, at in told.items() if latest.get(who, at - 1) < at)
+    return latest
 
 
 def _told(db: Connection, organisation: str, alert: str) -> dict[str, int]:

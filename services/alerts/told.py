@@ -8,9 +8,20 @@ from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    String,
+    cast,
+    exists,
+    func,
+    or_,
+    select,
+)
 
-from services.alerts import notices
+from services.alerts import acknowledging, notices
 from services.alerts.ledger import (
     CANCELLED,
     COLLECTED,
@@ -33,6 +44,8 @@ from services.alerts.ledger import (
     WEBHOOK,
     WITHOUT_RECIPIENT,
 )
+from services.alerts.tables import shown
+from shared.alliance.matters import UNKNOWN
 from shared.clock import format_time, from_micros
 
 WORDS: Final[Mapping[str, str]] = {
@@ -54,6 +67,7 @@ WORDS: Final[Mapping[str, str]] = {
 """What became of it, in words."""
 
 _MESSAGES: Final = STEPS.alias("messages")
+_ANY: Final = STEPS.alias("any_step")
 
 
 def of_alert(db: Connection, organisation: str, alert: str) -> list[dict[str, Any]]:
@@ -64,15 +78,45 @@ def of_alert(db: Connection, organisation: str, alert: str) -> list[dict[str, An
 
 
 def of_recipient(
-    db: Connection, organisation: str, recipient: str, limit: int
+    db: Connection, organisation: str, recipient: str, limit: int, person: str | None = None
 ) -> list[dict[str, Any]]:
-    """Return what became of the latest notices for a recipient, the latest first."""
+    """Return what became of the latest notices for a recipient, the latest first.
+
+    What concerns them is left out, be it that they were told before anybody knew: the list is
+    there to be shown to them.
+
+    Args:
+        db: Any transaction.
+        organisation: Whose.
+        recipient: Its id.
+        limit: How many at most.
+        person: Opaque reference of who reads there; None where it is nobody's alone.
+    """
     asked = _asked(organisation).where(
         LEDGER.c.recipient == recipient, STEPS.c.kind.not_in(notices.KINDS)
     )
+    if person is not None:
+        asked = asked.where(~_concerns(LEDGER.c.alert, person))
+        asked = asked.where(or_(LEDGER.c.under.is_(None), ~_concerns(LEDGER.c.under, person)))
     latest = (STEPS.c.decided_at.desc(), STEPS.c.effective_at.desc(), STEPS.c.rule)
     ordered = asked.order_by(*latest, LEDGER.c.alert, LEDGER.c.number.desc())
-    return [{"alert": row.alert, **_entry(row)} for row in db.execute(ordered.limit(limit))]
+    rows = db.execute(ordered.add_columns(STEPS.c.body).limit(limit)).all()
+    inbox = shown(db).inbox.c
+    standing = select(inbox.alert, inbox.body).where(
+        inbox.organisation == organisation, inbox.alert.in_({row.alert for row in rows})
+    )
+    now = {row.alert: orjson.loads(row.body) for row in db.execute(standing)}
+    return [
+        {
+            "alert": row.alert,
+            **_entry(row),
+            **_about(orjson.loads(row.body)),
+            "acknowledged": None
+            if person is None
+            else row.alert in now and acknowledging.since(now[row.alert], person, row.decided_at),
+        }
+        for row in rows
+    ]
 
 
 def without_hidden(delivery: dict[str, Any], visible: Collection[str]) -> dict[str, Any]:
@@ -100,6 +144,21 @@ def said_of(delivery: Mapping[str, Any]) -> str:
     message = delivery["message"]
     more = named[message] if message else delivery["under"]
     return f"{delivery['words']} ({more})" if more else str(delivery["words"])
+
+
+def _about(alert: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an alert is about, as it was told: opaque references, and nobody's name."""
+    return {name: alert[name] for name in ("title", "rule", "urgency", "client", "clinic")}
+
+
+def _concerns(alert: ColumnElement[Any], person: str) -> ColumnElement[bool]:
+    """Return whether an alert ever concerned somebody, or may have, by any of its steps."""
+    people = cast(_ANY.c.concerned, String)
+    # Unlike LIKE, this tells capital letters apart in every database.
+    named = [func.replace(people, f'"{one}"', "") != people for one in (person, UNKNOWN)]
+    return exists().where(
+        _ANY.c.organisation == LEDGER.c.organisation, _ANY.c.alert == alert, or_(*named)
+    )
 
 
 def _asked(organisation: str) -> Select[Any]:

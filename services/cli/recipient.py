@@ -4,7 +4,8 @@ import json
 
 import click
 
-from services.alerts import told
+from services.alerts import tables, told
+from services.alerts.bootstrap import EVERY_RULE
 from services.alerts.told import said_of
 from services.alerts.webhook import Message, Sender
 from services.cli.common import (
@@ -25,6 +26,9 @@ SAID = {
     "failed": "Not delivered: nobody answered there, or with another status than 2xx.",
     "blocked": "Not sent: the address leads into a private network, or is not https.",
 }
+
+ACKNOWLEDGED = {True: "yes", False: "not yet", None: "nobody's own"}
+"""Whether somebody has acknowledged a notice; nobody can for a recipient that is no person's."""
 
 
 @click.group()
@@ -116,19 +120,32 @@ def notices(
 ) -> None:
     """Say what became of the latest notices for NAME: why one was not told at once, too.
 
+    Each with what it said, of whom by their opaque id, and whether NAME has acknowledged it since.
+    What concerns the person who reads there is not in the list: it may be shown to them.
+
     \b
     Example:
       rapport recipient notices lead-elm --limit 10
     """
     found = office.recipient(office.organisation(organisation).id, name)
+    tables.prepare(office.db, EVERY_RULE)
     with office.db.read() as db:
-        latest = told.of_recipient(db, found.organisation, found.id, limit)
+        latest = told.of_recipient(db, found.organisation, found.id, limit, found.person)
     if as_json:
         click.echo(json.dumps(latest, indent=2))
         return
     show(
         [
-            {"at": one["at"], "step": one["step"], "alert": one["alert"], "what": said_of(one)}
+            {
+                "at": one["at"],
+                "step": one["step"],
+                "urgency": one["urgency"],
+                "title": one["title"],
+                "about": one["client"],
+                "acknowledged": ACKNOWLEDGED[one["acknowledged"]],
+                "what": said_of(one),
+                "alert": one["alert"],
+            }
             for one in latest
         ],
         as_json=False,

@@ -15,6 +15,7 @@ from tests.support import events as an
 from tests.support.accounts import SECRET_KEY
 from tests.support.alerting import AlertsWorld, cancellations
 from tests.support.databases import migrated
+from tests.support.receiver import Receiver
 
 
 @pytest.fixture
@@ -147,6 +148,37 @@ def test_it_is_said_why_somebody_was_not_told_at_once(line: AlertsWorld) -> None
     assert said() == [("held", "digest", day), ("pending", None, None)]
     line.live(2)
     assert said() == [("collected", "digest", day), ("pending", None, None)]
+
+
+def test_notices_say_what_they_are_about(line: AlertsWorld, receiver: Receiver) -> None:
+    """Title, urgency, opaque id, whether it was acknowledged; nothing that concerns them."""
+    for name, person in ("boss", "th_boss"), ("eve", an.THERAPIST), ("all", None):
+        line.a_recipient(name, receiver.url, person=person)
+    noted = an.a_boundary_noted(severity=4, at=an.on(2), concerns=an.THERAPIST)
+    line.tell(*cancellations(1), noted)
+    line.deliver()
+
+    def said(name: str) -> dict[str, tuple[str | bool | None, ...]]:
+        found = json.loads(run(line.folder, "recipient", "notices", name, "--json").stdout)
+        names = ("title", "urgency", "client", "acknowledged")
+        return {one["rule"]: tuple(one[name] for name in names) for one in found}
+
+    plain = {one["rule"]: (one["title"], one["urgency"], an.CLIENT) for one in line.shown()}
+    assert len(plain) == 2
+    assert said("boss") == {rule: (*told, False) for rule, told in plain.items()}
+    assert said("all") == {rule: (*told, None) for rule, told in plain.items()}
+    cancelled = line.the_alert()
+    assert said("eve") == {cancelled["rule"]: (*plain[cancelled["rule"]], False)}
+    key = line.a_key("read", "act", person="th_boss")
+    path = f"/v1/alerts/{cancelled['id']}"
+    seen = key | {"If-Match": line.get(path, key).headers["ETag"]}
+    assert line.post(f"{path}/acknowledge", {}, seen).status_code == 202
+    line.settle()
+    assert [one[-1] for one in said("boss").values()] == [False, True]
+    shown = run(line.folder, "recipient", "notices", "boss").stdout
+    assert cancelled["title"] in shown
+    line.tell(an.a_correction(noted, concerns="th_boss", at=an.on(4)))
+    assert list(said("boss")) == list(said("eve")) == [cancelled["rule"]]
 
 
 def test_what_is_in_force_is_said(folder: Path) -> None:
