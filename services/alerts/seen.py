@@ -18,6 +18,10 @@ WORDS: Final[Mapping[str, str]] = {
 }
 """Type → the word of ``clinic.configured.sends`` that it speaks for, as its family says."""
 
+THEMSELVES: Final = frozenset({"session.scheduled", "session.held"})
+"""Types that some rules must have seen, whatever a clinic says of itself: the word ``sessions``
+covers both, and many systems send but one of them."""
+
 Sight = tuple[str, str]
 """A clinic, and a type that was seen from it."""
 
@@ -30,7 +34,9 @@ def sights(facts: Iterable[Fact]) -> frozenset[Sight]:
 
 
 def said_anyway(facts: Iterable[Fact], clinic: str, type: str) -> bool:
-    """Return whether a clinic itself has always said that it sends what was seen from there."""
+    """Return whether what was seen changes nothing: the clinic always said that it sends it."""
+    if type in THEMSELVES:
+        return False
     sends = [
         fact.data["sends"]
         for fact in facts

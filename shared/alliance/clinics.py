@@ -20,6 +20,7 @@ AROUND_TYPES: Final = frozenset(
     {
         "clinic.configured",
         "clinic.closed",
+        "feed.seen",
         "therapist.away",
         "supervision.held",
         "rule.configured",
@@ -102,6 +103,8 @@ def surroundings(
         if fact.type == "clinic.closed":
             closures = (*clinic.closures, dates(clinic, fact, fact.data["reason"]))
             clinics[ref] = replace(clinic, closures=closures)
+        elif fact.type == "feed.seen":
+            clinics[ref] = replace(clinic, seen=clinic.seen | {fact.data["type"]})
         elif fact.type == "therapist.away":
             span = dates(clinic, fact, fact.data["kind"])
             absences.append(Absence(fact.data["therapist"], fact.data.get("cover"), span))

@@ -256,6 +256,7 @@ class Clinic:
         working_days: ``mon`` … ``sun``; Monday to Friday until configured.
         holidays: Dates in the clinic's zone.
         sends: What its systems are known to send; None until configured.
+        seen: Types that were ever seen from it, as ``feed.seen`` says.
         closures: Closures announced.
         facts: The facts that configured it, in fold order.
     """
@@ -265,6 +266,7 @@ class Clinic:
     working_days: tuple[str, ...] = ("mon", "tue", "wed", "thu", "fri")
     holidays: frozenset[date] = frozenset()
     sends: frozenset[str] | None = None
+    seen: frozenset[str] = frozenset()
     closures: tuple[Span, ...] = ()
     facts: tuple[Fact, ...] = ()
 

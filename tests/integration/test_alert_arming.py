@@ -9,8 +9,9 @@ import pytest
 
 from services.alerts import sightings, tables
 from services.alerts.rule import Verdict
+from services.alerts.rules.no_next_session import NoNextSession
 from services.alerts.rules.risk_item import RiskItem
-from services.alerts.seen import SEEN, WORDS, said_anyway
+from services.alerts.seen import SEEN, THEMSELVES, WORDS, said_anyway
 from services.alerts.ticker import seen_event
 from shared.alliance.history import Phase
 from shared.alliance.reading import standing
@@ -22,7 +23,7 @@ from shared.stream.ports import EVENTS
 from tests.support import events as an
 from tests.support.alert_rules import Cancelled
 from tests.support.alerting import PARTITIONS, RULES, AlertsWorld, cancellations, held
-from tests.support.databases import DIALECTS, migrated, url_of
+from tests.support.databases import DIALECTS, migrated, sqlite_url, url_of
 
 
 @pytest.fixture(params=DIALECTS)
@@ -161,6 +162,26 @@ def test_what_was_seen_arms_what_needs_it(world: AlertsWorld) -> None:
     assert said_of(world) == [(an.CLINIC, "session.cancelled")] * PARTITIONS
 
 
+@pytest.mark.parametrize("says", [["sessions"], None])
+def test_bookings_arm_by_being_seen(tmp_path: Path, says: list[str] | None) -> None:
+    """Who sends held sessions alone misses no booking, whatever the clinic says of itself.
+
+    From the first booking on, of whomever, everybody's are looked at.
+    """
+    with migrated(sqlite_url(tmp_path)) as db:
+        world = AlertsWorld(db, tmp_path, rules=[NoNextSession()])
+        if says:
+            world.arm(*says)
+        world.tell(held(1))
+        world.tick(1)
+        world.tick(11)
+        assert world.alerts() == []
+        world.tell(an.a_session_scheduled("b", an.on(20), at=an.on(13), client="cl_other"))
+        world.tick(1)
+        assert world.the_alert("no-next-session")["effective_at"] == "2026-01-13T00:00:00Z"
+        world.close()
+
+
 class Counting(Cancelled):
     """Counts how often it is asked."""
 
@@ -226,13 +247,15 @@ def test_a_sight_that_was_said_in_part_is_completed(world: AlertsWorld) -> None:
 
 
 def test_who_once_sent_nothing_is_armed_by_being_seen() -> None:
-    """Only what a clinic has said all along it says anyway."""
+    """Only what a clinic has said all along it says anyway; bookings speak for themselves."""
     said = [an.a_clinic_configured(at=an.on(day), sends=sends) for day, sends in
             ((0, ["sessions"]), (5, ["sessions", "ratings"]))]  # fmt: skip
     facts = standing([*said, an.a_clinic_configured(at=an.on(6))]).facts
     asked = [(clinic, type) for clinic in (an.CLINIC, "oak") for type in WORDS]
     assert {one for one in asked if said_anyway(facts, *one)} == {
-        (an.CLINIC, type) for type, word in WORDS.items() if word == "sessions"
+        (an.CLINIC, type)
+        for type, word in WORDS.items()
+        if word == "sessions" and type not in THEMSELVES
     }
 
 

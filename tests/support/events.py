@@ -306,6 +306,11 @@ def a_clinic_closed(
     return an_event_of("clinic.closed", time, defaults, **({"client": None} | stated))
 
 
+def a_feed_seen(type: str, clinic: str = CLINIC) -> Envelope:
+    """Return that a type was seen from a clinic, as the ticker says it."""
+    return an_event("feed.seen", on(-20), {"clinic": clinic, "type": type}, client=None)
+
+
 def a_therapist_away(
     first: str, last: str | None, *, at: datetime | None = None, **stated: Any
 ) -> Envelope:

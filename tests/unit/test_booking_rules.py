@@ -3,13 +3,16 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from services.alerts.rules.no_contact_after_missed import NoContactAfterMissed
 from services.alerts.rules.no_next_session import NoNextSession
 from services.alerts.rules.review_overdue import ReviewOverdue
+from shared.alliance.consistency.next_session import NEXT_SESSION
 from shared.envelope import Envelope
 from tests.support import events as an
 from tests.support.events import CLINIC, THERAPIST, on
-from tests.support.phases import judged
+from tests.support.phases import judged, the_phase
 
 NEXT, CONTACT, REVIEW = NoNextSession(), NoContactAfterMissed(), ReviewOverdue()
 GRACE, SECOND = timedelta(hours=48), timedelta(seconds=1)
@@ -20,11 +23,32 @@ COMMON = {"clinic": CLINIC, "therapist": THERAPIST}
 HELD = an.a_session_held("s1", on(0))
 
 
+BOOKINGS = an.a_feed_seen("session.scheduled")
+
+
+@pytest.mark.parametrize(
+    ("around", "told"),
+    [
+        ([], 0),
+        ([an.a_clinic_configured(sends=["sessions"]), an.a_feed_seen("session.held")], 0),
+        ([an.a_feed_seen("session.scheduled", "oak")], 0),
+        ([BOOKINGS], 1),
+        ([an.a_session_scheduled("s0", on(-3), at=on(-9))], 1),
+    ],
+    ids=["unknown", "held alone", "another clinic", "seen", "of this client"],
+)
+def test_where_no_bookings_are_sent_none_is_missed(around: list[Envelope], told: int) -> None:
+    """Never sent is not never happened: the word ``sessions`` does not say that bookings come."""
+    assert len(judged(NEXT, *around, HELD).episodes) == told
+    figure = NEXT_SESSION.figure(the_phase(*around, HELD), on(30), NEXT_SESSION.defaults)
+    assert (figure.value is not None) is bool(told)
+
+
 def test_seven_days_without_a_booking_are_told_after_the_grace() -> None:
     """From the seventh day on, once the grace is over; a booking then clears it."""
     due_at = on(7, hour=0)
-    assert judged(NEXT, HELD, until=due_at + GRACE - SECOND).episodes == ()
-    (episode,) = judged(NEXT, HELD, until=due_at + GRACE).episodes
+    assert judged(NEXT, BOOKINGS, HELD, until=due_at + GRACE - SECOND).episodes == ()
+    (episode,) = judged(NEXT, BOOKINGS, HELD, until=due_at + GRACE).episodes
     assert (episode.effective_at, episode.cleared_at) == (due_at, None)
     booking = an.a_session_scheduled("s2", on(20), at=on(12))
     (cleared,) = judged(NEXT, HELD, booking, until=on(20)).episodes
@@ -81,15 +105,22 @@ def test_one_booking_ahead_is_enough_whatever_becomes_of_another() -> None:
 
 def test_the_end_of_care_and_a_pause_keep_it_from_being_told() -> None:
     """Nobody waits for a session of somebody who has left, or who asked for a rest."""
-    assert judged(NEXT, HELD, an.a_care_event("ended", on(5))).episodes == ()
+    assert judged(NEXT, BOOKINGS, HELD, an.a_care_event("ended", on(5))).episodes == ()
     paused = [an.a_care_event("paused", on(2)), an.a_care_event("resumed", on(12))]
-    (episode,) = judged(NEXT, HELD, *paused).episodes
+    (episode,) = judged(NEXT, BOOKINGS, HELD, *paused).episodes
     assert episode.effective_at == on(17, hour=0)
 
 
 # no-contact-after-missed ------------------------------------------------------------------------
 SENDS = an.a_clinic_configured(sends=["contacts"])
 MISSED = [an.a_session_scheduled("s1", on(0)), an.a_session_missed("s1", at=on(0), by="client")]
+
+
+def test_contacts_seen_from_the_clinic_are_sent_from_there() -> None:
+    """Nobody ever asked after this client: that others were asked after is proof enough."""
+    seen = an.a_feed_seen("contact.attempted")
+    assert len(judged(CONTACT, seen, *MISSED).episodes) == 1
+    assert judged(CONTACT, *MISSED).episodes == ()
 
 
 def an_attempt(day: float, *, reached: bool) -> Envelope:

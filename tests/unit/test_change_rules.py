@@ -163,14 +163,20 @@ def test_without_a_reliable_change_nothing_is_said() -> None:
 def test_a_plan_is_due_four_weeks_after_a_setback(
     severity: str, planned_on: float | None, expected: list[list[str]]
 ) -> None:
-    """A plan of the 28th day is in time; one within the 48 hours of grace was entered late."""
+    """A plan of the 28th day is in time; one within the 48 hours of grace was entered late.
+
+    Where relapse plans are never sent, none is missed.
+    """
     events = [noted("setback.noted", 0, severity=severity)]
     if planned_on is not None:
         events.append(noted("relapse_plan.agreed", planned_on, agreed_by=["client", "therapist"]))
-    told = judged(SetbackWithoutPlan(), *events).episodes
+    sent = an.a_feed_seen("relapse_plan.agreed")
+    told = judged(SetbackWithoutPlan(), sent, *events).episodes
     assert urgencies(told) == expected
     if expected and planned_on is not None:
         assert told[0].cleared_at == on(planned_on)
+    elif planned_on is None:
+        assert judged(SetbackWithoutPlan(), *events).episodes == (), "plans are never sent"
 
 
 @pytest.mark.parametrize(

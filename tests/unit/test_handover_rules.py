@@ -23,7 +23,8 @@ SILENT, ENDED = CaseWithoutActivity(), EndedEarlyByProvider()
 
 def with_new(rule: Rule, *envelopes: Envelope, **settings: Any) -> tuple[Episode, ...]:
     """Return the episodes of the phase with the new therapist."""
-    (phase,) = [one for one in phases_of(envelopes) if one.therapist == NEW]
+    around = (an.a_feed_seen("session.held"), *envelopes)
+    (phase,) = [one for one in phases_of(around) if one.therapist == NEW]
     return rule.judge(phase, {**rule.defaults, **settings}, settings.pop("until", FAR)).episodes
 
 
@@ -69,6 +70,16 @@ def test_two_agreed_intervals_without_a_session_are_told_after_the_grace() -> No
     (episode,) = with_new(HANDOVER, *told, until=due_at + GRACE)
     assert episode.effective_at == due_at
     assert episode.steps[0].numbers == {"days": 14, "interval_days": 7}
+
+
+@pytest.mark.parametrize(("before", "told"), [([], 0), ([an.a_session_held("s1", on(2))], 1)])
+def test_where_held_sessions_are_never_sent_nothing_is_said(
+    before: list[Envelope], told: int
+) -> None:
+    """One with the former therapist is proof enough that they are."""
+    everything = [AGREED, *before, a_transfer(10)]
+    (phase,) = [one for one in phases_of(everything) if one.therapist == NEW]
+    assert len(HANDOVER.judge(phase, HANDOVER.defaults, FAR).episodes) == told
 
 
 @pytest.mark.parametrize(("day", "told"), [(24, 0), (25, 1)])

@@ -15,12 +15,15 @@ WAIT, LEAVE = WaitingTooLong(), LeaveWithoutCover()
 GRACE = timedelta(hours=48)
 
 
-def waited(*envelopes: Envelope, **settings: Any) -> list[Episode]:
-    """Return the episodes of every phase: the wait belongs to one of them."""
+HELD = an.a_feed_seen("session.held")
+
+
+def waited(*envelopes: Envelope, around: Envelope = HELD, **settings: Any) -> list[Episode]:
+    """Return the episodes of every phase, where held sessions are sent: one has the wait."""
     until = settings.pop("until", FAR)
     return [
         episode
-        for phase in phases_of(envelopes)
+        for phase in phases_of((around, *envelopes))
         for episode in WAIT.judge(phase, {**WAIT.defaults, **settings}, until).episodes
     ]
 
@@ -44,6 +47,13 @@ def test_the_forty_second_day_is_still_in_time() -> None:
     (episode,) = waited(a_referral(), an.a_session_held("s1", on(43, 15)), grace_hours=0)
     assert episode.effective_at == on(43, 0)
     assert episode.cleared_at == on(43, 15)
+
+
+def test_where_held_sessions_are_never_sent_nobody_waits() -> None:
+    """A diary alone says nothing of what was held: never sent is not never happened."""
+    diary = an.a_feed_seen("session.scheduled")
+    assert waited(a_referral(), around=diary) == []
+    assert len(waited(a_referral())) == 1
 
 
 def test_it_becomes_urgent_after_126_days() -> None:

@@ -51,7 +51,9 @@ def before(zone: str, sunday: str, days: float, hour: int = 10) -> datetime:
 
 def a_clinic(zone: str) -> Envelope:
     """Return the clinic's configuration, from before anything happened there."""
-    return an.a_clinic_configured(timezone=zone, at=datetime(2020, 1, 1, tzinfo=UTC))
+    return an.a_clinic_configured(
+        timezone=zone, sends=["plan"], at=datetime(2020, 1, 1, tzinfo=UTC)
+    )
 
 
 def the_caseload(zone: str, *clients: list[Envelope]) -> Caseload:
@@ -184,6 +186,7 @@ def test_pauses_stop_the_days_to_a_relapse_plan() -> None:
     """A week of pause is a week more, and is listed as not counted."""
     said = {"clinic": CLINIC, "therapist": THERAPIST}
     events = [
+        an.a_feed_seen("relapse_plan.agreed"),
         an.an_event("setback.noted", an.on(0), said | {"severity": "moderate"}),
         an.a_care_event("paused", an.on(3), reason="client_request"),
         an.a_care_event("resumed", an.on(10)),

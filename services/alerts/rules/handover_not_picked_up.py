@@ -9,6 +9,7 @@ from services.alerts.episodes import Moment, verdict
 from services.alerts.example import Example, agreed, held, looked_at, transferred
 from services.alerts.rule import Audience, Family, Urgency, Verdict
 from shared.alliance.consistency.left_out import pauses
+from shared.alliance.consistency.said import sends_held
 from shared.alliance.handover import handover
 from shared.alliance.history import Phase
 from shared.alliance.wording import counted
@@ -18,12 +19,13 @@ class HandoverNotPickedUp:
     """Tell when no session was held within two agreed intervals of a transfer.
 
     The clock stands still in pauses, and starts anew at a session that the client cancelled or
-    missed. Without an agreed interval nothing is said. Clears by the first held session. The
+    missed. Without an agreed interval nothing is said, nor where held sessions are never sent.
+    Clears by the first held session. The
     count is own, not validated.
     """
 
     name: str = "handover-not-picked-up"
-    version: int = 2
+    version: int = 3
     family: Family = "consistency"
     title: str = "No session was held since the client was transferred"
     needs: frozenset[str] = frozenset({"sessions"})
@@ -53,7 +55,7 @@ class HandoverNotPickedUp:
 
 def _moments(phase: Phase, chosen: Mapping[str, Any]) -> Iterator[Moment]:
     found, interval = handover(phase), phase.care.agreed_interval_days
-    if found is None or interval is None:
+    if found is None or interval is None or not sends_held(phase):
         return
     days = interval * chosen["within_intervals"]
     for at in (*(since for since, _ in found.since[1:]), found.held_at):

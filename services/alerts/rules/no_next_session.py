@@ -20,12 +20,13 @@ class NoNextSession:
 
     Counted from a held session, or from when the last booking was called off, missed or came
     due, as was known then. A next session is often agreed a day or two later, so the day itself
-    says nothing. Days of the clinic, those in pauses left out. Clears when one is booked or held.
-    The deadline is own, not validated.
+    says nothing. Only where bookings are sent: of the clinic one was seen, or of the client; a
+    clinic whose systems tell of held sessions alone has none to miss. Days of the clinic, those in
+    pauses left out. Clears when one is booked or held. The deadline is own, not validated.
     """
 
     name: str = "no-next-session"
-    version: int = 2
+    version: int = 3
     family: Family = "consistency"
     title: str = "No next session is booked"
     needs: frozenset[str] = frozenset({"sessions"})

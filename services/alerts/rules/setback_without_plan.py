@@ -1,6 +1,6 @@
 """A setback after which no relapse plan was agreed."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,6 +9,7 @@ from services.alerts.example import Example, looked_at, planned, set_back
 from services.alerts.rule import Audience, Family, Urgency, Verdict
 from shared.alliance.calendar import after_days
 from shared.alliance.consistency.left_out import pauses
+from shared.alliance.consistency.said import is_sent, said
 from shared.alliance.history import Phase
 from shared.alliance.reading import Fact
 from shared.alliance.wording import counted
@@ -22,7 +23,8 @@ class SetbackWithoutPlan:
 
     A setback is part of most courses of care; what helps is to have a plan for the next one. A
     mild one is information. Days of the clinic, those in pauses left out; the last of them is
-    in time. Clears when a relapse plan is agreed. The deadline is own, not validated.
+    in time. Only where relapse plans are sent. Clears when one is agreed. The deadline is own,
+    not validated.
     """
 
     name: str = "setback-without-plan"
@@ -52,8 +54,10 @@ class SetbackWithoutPlan:
     def judge(self, phase: Phase, settings: Mapping[str, Any], until: datetime) -> Verdict:
         """Judge each setback at its deadline."""
         chosen = {**self.defaults, **settings}
+        if not is_sent(phase, "plan", "relapse_plan.agreed"):
+            return Verdict(())
         setbacks = [fact for fact in phase.facts if fact.type == "setback.noted"]
-        plans = [fact for fact in phase.facts if fact.type == "relapse_plan.agreed"]
+        plans = said(phase, "relapse_plan.agreed")
         moments = [
             moment
             for fact in setbacks
@@ -62,7 +66,7 @@ class SetbackWithoutPlan:
         return verdict(self, phase, moments, until)
 
 
-def _moments(phase: Phase, setback: Fact, plans: list[Fact], days: int) -> Iterator[Moment]:
+def _moments(phase: Phase, setback: Fact, plans: Sequence[Fact], days: int) -> Iterator[Moment]:
     # The last of the days is in time, whatever the hour.
     due_at = after_days(phase.clinic, setback.occurred_at, days + 1, phase.care.pauses)
     agreed = [plan.occurred_at for plan in plans if plan.occurred_at >= setback.occurred_at]

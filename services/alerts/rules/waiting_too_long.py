@@ -9,6 +9,7 @@ from services.alerts.example import Example, held, looked_at, referred
 from services.alerts.rule import Audience, Family, Urgency, Verdict
 from shared.alliance.calendar import after_days
 from shared.alliance.consistency.left_out import pauses
+from shared.alliance.consistency.said import sends_held
 from shared.alliance.history import Phase
 from shared.alliance.waits import Wait, waits
 from shared.alliance.wording import counted
@@ -26,12 +27,13 @@ class WaitingTooLong:
     the session is held makes no difference, so the wait is judged once for the course of care,
     in its first phase: who waits may have no therapist yet. An assessment alone ends no wait.
     Days of the clinic, those in pauses left out. Where the first session that arrives says
-    that others came before it, the wait is not known. Clears by the first session, and when
+    that others came before it, the wait is not known; where the clinic never sends a held
+    session, nothing is said. Clears by the first session, and when
     care ends. That the one asks for attention and the other is urgent is own, not validated.
     """
 
     name: str = "waiting-too-long"
-    version: int = 1
+    version: int = 2
     family: Family = "consistency"
     title: str = "The client waits for a first session"
     needs: frozenset[str] = frozenset({"sessions"})
@@ -58,7 +60,7 @@ class WaitingTooLong:
     def judge(self, phase: Phase, settings: Mapping[str, Any], until: datetime) -> Verdict:
         """Judge each wait of the course of care at both deadlines."""
         chosen = {**self.defaults, **settings}
-        found = waits(phase.care) if phase.first else ()
+        found = waits(phase.care) if phase.first and sends_held(phase) else ()
         moments = [moment for wait in found for moment in _moments(phase, wait, chosen)]
         return verdict(self, phase, moments, until, ends_with_phase=False)
 

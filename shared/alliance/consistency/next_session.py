@@ -77,7 +77,11 @@ def changes(phase: Phase, start: datetime, end: datetime) -> list[datetime]:
 
 
 def unbooked(phase: Phase) -> tuple[Unbooked, ...]:
-    """Return every stretch of a phase without a booking, since its first held session."""
+    """Return every stretch of a phase without a booking, since its first held session.
+
+    None where no booking is ever sent: the word ``sessions`` says too little, as who sends held
+    sessions alone says it too. What was seen from the clinic counts, or one in the phase.
+    """
     return phase.derived(_unbooked)
 
 
@@ -86,6 +90,8 @@ def _unbooked(phase: Phase) -> tuple[Unbooked, ...]:
     if not done:
         return ()
     booked = _together(phase.sessions)
+    if not booked and "session.scheduled" not in phase.clinic.seen:
+        return ()
     starts = [one.start for one in booked]
     ends = [(one.end, one.fact) for one in booked if one.end > done[0][0]]
     answers = sorted([*starts, *(at for at, _ in done)])
@@ -160,6 +166,8 @@ def _figure(phase: Phase, at: datetime, settings: Settings) -> Figure:
         for session in phase.sessions
         if session.state == "scheduled" and session.due_at > at
     ]
+    if not ahead and not unbooked(phase):
+        return not_analysable("no booking was ever sent from here", _WINDOW)
     still, clinic = phase.care.pauses, phase.clinic
     last, since = held(phase)[-1], unbooked(phase)[-1] if not ahead else None
     days = days_between(clinic, last.state_at, at, still)

@@ -9,7 +9,7 @@ from shared.alliance.things import Phase, Session
 ASKED: Final = frozenset(
     {
         "contact.attempted", "goal.agreed", "goal.closed", "goal.rated", "plan.reviewed",
-        "rating.given", "rating.skipped",
+        "rating.given", "rating.skipped", "relapse_plan.agreed",
     }
 )  # fmt: skip
 """The types that are asked for here; a long life has thousands of facts of others."""
@@ -33,10 +33,21 @@ def is_sent(phase: Phase, feed: str, *types: str) -> bool:
     Args:
         phase: Where.
         feed: The word of ``clinic.configured.sends``.
-        types: The types of that kind; one of them in the phase is proof enough.
+        types: The types of that kind; one of them, seen from the clinic or in the phase, is proof
+            enough.
     """
-    sends = phase.clinic.sends
-    return (sends is not None and feed in sends) or any(said(phase, type) for type in types)
+    sends = phase.clinic.sends or ()
+    seen = phase.clinic.seen
+    return feed in sends or any(type in seen or said(phase, type) for type in types)
+
+
+def sends_held(phase: Phase) -> bool:
+    """Return whether held sessions are sent at all: a diary alone knows of none.
+
+    The word ``sessions`` says too little: who sends bookings says it too. What was seen from the
+    clinic counts, or one held session in the course of care.
+    """
+    return "session.held" in phase.clinic.seen or bool(phase.care.held)
 
 
 def _held(phase: Phase) -> Sequence[Session]:
