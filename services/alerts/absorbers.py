@@ -10,8 +10,7 @@ from services.alerts.difference import overlap
 from services.alerts.judgement import Held
 from services.alerts.rule import CombinedRule, Rule
 from services.alerts.steps import Outcome
-from shared.alliance.calendar import covers, days_from
-from shared.alliance.history import Span
+from shared.alliance.calendar import days_from
 from shared.alliance.things import Clinic
 
 COMBINED: Final = "combined"
@@ -19,7 +18,7 @@ COMBINED: Final = "combined"
 
 
 def absorbing_now(
-    rule: Rule, known: Sequence[Known], outcome: Outcome, muted: Sequence[Span], clinic: Clinic
+    rule: Rule, known: Sequence[Known], outcome: Outcome, clinic: Clinic
 ) -> Iterator[Absorbing]:
     """Yield the alerts that tell of others, and that people were told of, or are now."""
     news = {step.alert for step in outcome.steps if step.telling in ("news", "quiet")}
@@ -29,7 +28,7 @@ def absorbing_now(
                 yield of_peer(alert, rule, one.effective_at, one.cleared_at, clinic)
         return
     combined = cast(CombinedRule, rule)
-    news |= {one.alert for one in known if _was_news(one, muted)}
+    news |= {one.alert for one in known if _was_news(one)}
     for alert, one in outcome.alerts:
         if alert in news:
             reaches = days_from(clinic, one.effective_at, -one.settings["within_days"])
@@ -38,31 +37,26 @@ def absorbing_now(
             yield Absorbing(alert, parts, tell, one.effective_at, one.cleared_at, reaches)
 
 
-def _was_news(known: Known, muted: Sequence[Span]) -> bool:
+def _was_news(known: Known) -> bool:
     """Return whether an alert was told, or would have been had there been anybody to tell.
 
     Whom there is to tell is no matter of what is told: else the same facts, judged again, would
-    come to another alert that tells of them.
-
-    Args:
-        known: The alert.
-        muted: When the client's consent to alerts was withdrawn.
+    come to another alert that tells of them. Nor is whether the client wants it told just then.
     """
     body = known.body
     if body["historical"]:
         return False
-    aloud = delivered(body["urgency"]) and not body.get("absorbed_by")
-    return known.told or (aloud and not any(covers(one, known.escalated_at) for one in muted))
+    return known.told or (delivered(body["urgency"]) and not body.get("absorbed_by"))
 
 
 def peers_told(
-    rule: Rule, held: Sequence[Held], known: Sequence[Known], muted: Sequence[Span], clinic: Clinic
+    rule: Rule, held: Sequence[Held], known: Sequence[Known], clinic: Clinic
 ) -> Iterator[Absorbing]:
     """Yield the alerts of a rule among peers that people were told of before, and that hold."""
     if rule.name not in PEERS:
         return
     for one in known:
-        if _was_news(one, muted) and not one.retracted:
+        if _was_news(one) and not one.retracted:
             yield from (
                 of_peer(one.alert, rule, episode.effective_at, episode.cleared_at, clinic)
                 for episode in held

@@ -44,6 +44,7 @@ class Known:
         opened_at: When it was opened for the first time, as the stream knew the time.
         escalated_at: When it was last opened or escalated, as the stream knew the time.
         told: Whether anybody was told of it, or has acted on it, or written a note on it.
+        silent: Whether something was not said of it for now.
         concerned: The staff whom it concerned in any of its steps.
         hidden: True where it vanished.
         shown: The number of the step that is shown; 0 where none is.
@@ -60,6 +61,7 @@ class Known:
     opened_at: datetime
     escalated_at: datetime
     told: bool
+    silent: bool
     concerned: frozenset[str]
     body: Mapping[str, Any]
     hidden: bool
@@ -85,6 +87,7 @@ class Decided:
         decided_at: The present, as the stream knew it.
         opened_at: The same, when the alert was opened for the first time.
         terms: How people are told where it was decided.
+        muted: True while the client wants nobody told: it is said when they do again.
     """
 
     subject: Subject
@@ -104,6 +107,7 @@ class Decided:
     telling: Telling
     terms: Terms
     hidden: bool = False
+    muted: bool = False
 
     @property
     def step(self) -> str:

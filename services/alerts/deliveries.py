@@ -145,7 +145,8 @@ class Deliverer:
     def _give_up(self, db: Connection, row: Due, now: datetime) -> None:
         """Settle a row that reached nobody; tell whoever stands in, where somebody must."""
         alone(db, row.organisation)
-        outbox.given_up(db, row, self._me, now)
+        if not outbox.given_up(db, row, self._me, now):
+            return
         standing_in.after_giving_up(db, row, self._recipients(row.organisation), now)
         metrics.DELIVERIES.labels("given_up").inc()
 

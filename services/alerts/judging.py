@@ -36,7 +36,7 @@ class Found:
     """What a judgement of one client comes to: what holds, and the steps that follow.
 
     Attributes:
-        hushed: Alerts of which nothing more is told, each with the present: consent to alerts is
+        hushed: Alerts of which nothing is told for now, each with the present: consent to it is
             withdrawn.
     """
 
@@ -166,13 +166,12 @@ def _judge_phases(case: _Case, phases: Sequence[Phase], rules: Sequence[Rule]) -
         )
         for rule, parts in _verdicts(case, phases, rules)
     ]
-    muted = case.history.withdrawn.get(ALERTS_CONSENT, ())
-    told = (peers_told(rule, held, known, muted, clinic) for rule, _, held, known in every)
+    told = (peers_told(rule, held, known, clinic) for rule, _, held, known in every)
     around = replace(around, absorbing=tuple(chain.from_iterable(told)))
     for rule, parts, held, known in sorted(every, key=lambda one: informative(one[0])):
         outcome = decide(subject, rule, held, known, _learnt(case, rule, around))
         if held and (rule.family == COMBINED or rule.name in PEERS):
-            absorbing = (*around.absorbing, *absorbing_now(rule, known, outcome, muted, clinic))
+            absorbing = (*around.absorbing, *absorbing_now(rule, known, outcome, clinic))
             around = replace(around, absorbing=absorbing)
         steps += outcome.steps
         everything += [(subject, one) for one in held]
@@ -306,8 +305,8 @@ def _learnt(case: _Case, rule: Rule, around: Circumstances) -> Circumstances:
 
 
 def _muted(case: _Case) -> bool:
-    """Return whether consent to alerts is withdrawn."""
-    return case.history.given.get(ALERTS_CONSENT) == "withdrawn"
+    """Return whether consent to alerts, or to any processing, is withdrawn."""
+    return "withdrawn" in map(case.history.given.get, (ALERTS_CONSENT, PROCESSING))
 
 
 def _heard(case: _Case, clinic: str) -> datetime:

@@ -53,6 +53,9 @@ COLLECTED: Final = "collected"
 """Named in a message (``notices``) that is under way: it is settled with that."""
 GROUPED: Final = "grouped"
 """Told by the notice of another alert of its group, which is named beside it."""
+HUSHED: Final = "hushed"
+"""Not said for now: consent to it is withdrawn, or it was over when it would have been its turn.
+It is said where its alert holds and may be told of (``hushing``)."""
 COVERED: Final = "covered"
 """Was still silent when a later step of its alert was decided, which says as much."""
 UNDELIVERABLE, WITHOUT_RECIPIENT = "undeliverable", "without_recipient"
@@ -60,6 +63,9 @@ SUMMED_UP: Final = "summed_up"
 """History that was named in a summary; those who are told it have rows of their own."""
 SETTLED: Final = "settled"
 """Held by rules that took over from others: as good as told, and told to nobody."""
+
+UNSAID: Final = (CANCELLED, HUSHED)
+"""Nobody is told, as things stand."""
 
 NOBODY: Final = ""
 """Stands in the column ``recipient`` where there is none."""
@@ -138,6 +144,12 @@ OF_ITS_STEP: Final = and_(
 """Joins a row of the ledger to the step that it tells."""
 
 
+PERHAPS_TOLD: Final = or_(
+    LEDGER.c.status.not_in(UNSAID), and_(LEDGER.c.status == HUSHED, LEDGER.c.attempts > 0)
+)
+"""Somebody was told, or soon is, or was tried before consent was withdrawn."""
+
+
 @frozen
 class Entry:
     """What becomes of telling a step to somebody.
@@ -180,9 +192,14 @@ def _last_steps(inbox: Table) -> Select[Any]:
         LEDGER.c.alert == STEPS.c.alert,
         LEDGER.c.channel == WEBHOOK,
         or_(
-            and_(LEDGER.c.recipient != NOBODY, LEDGER.c.status != CANCELLED),
+            and_(LEDGER.c.recipient != NOBODY, PERHAPS_TOLD),
             LEDGER.c.status == SETTLED,
         ),
+    )
+    silent = exists().where(
+        LEDGER.c.organisation == STEPS.c.organisation,
+        LEDGER.c.alert == STEPS.c.alert,
+        LEDGER.c.status == HUSHED,
     )
     later = exists().where(
         _LATER.c.organisation == STEPS.c.organisation,
@@ -190,8 +207,9 @@ def _last_steps(inbox: Table) -> Select[Any]:
         _LATER.c.number > STEPS.c.number,
     )
     same = and_(inbox.c.organisation == STEPS.c.organisation, inbox.c.alert == STEPS.c.alert)
+    known = or_(told, noted(STEPS)).label("told")
     return (
-        select(STEPS, or_(told, noted(STEPS)).label("told"), inbox.c.number.label("shown"))
+        select(STEPS, known, silent.label("silent"), inbox.c.number.label("shown"))
         .join_from(STEPS, inbox, same, isouter=True)
         .where(
             STEPS.c.organisation == bindparam("whose"),
@@ -274,6 +292,7 @@ def _known(row: Row[Any], first: int) -> Known:
         opened_at=from_micros(row.first_decided_at),
         escalated_at=from_micros(row.escalated_at),
         told=bool(row.told),
+        silent=bool(row.silent),
         concerned=frozenset(row.concerned),
         body=orjson.loads(row.body),
         hidden=row.hidden,

@@ -18,6 +18,7 @@ from services.alerts.ledger import (
     AT_ONCE,
     CANCELLED,
     COLLECTED,
+    HUSHED,
     LEDGER,
     OF_ITS_STEP,
     PENDING,
@@ -48,21 +49,15 @@ SAID: Final = (
 )  # fmt: skip
 """What a row of the ledger is sent with."""
 
+_CANCELLED: Final[Mapping[str, str | None]] = {"status": CANCELLED}
+
 _IT: Final = and_(
     LEDGER.c.organisation == bindparam("whose"),
     LEDGER.c.alert == bindparam("which"),
     LEDGER.c.channel == WEBHOOK,
 )
-_STOP: Final = (
-    LEDGER.update()
-    .where(
-        _IT,
-        LEDGER.c.status == PENDING,
-        LEDGER.c.attempts == 0,
-        LEDGER.c.holder.is_(None),
-    )
-    .values(status=CANCELLED)
-)
+_STOP: Final = LEDGER.update().where(_IT, LEDGER.c.status == PENDING).values(status=CANCELLED)
+_STOP_UNTRIED: Final = _STOP.where(LEDGER.c.attempts == 0, LEDGER.c.holder.is_(None))
 """Nobody has tried to send it; a deliverer who takes it at this moment was first, or too late."""
 
 
@@ -157,19 +152,43 @@ def take_out(
     db: Connection, organisation: str, message: str, alerts: Collection[str], at: datetime
 ) -> bool:
     """Take alerts out of a message; return False where somebody has tried to send it already."""
-    if db.execute(_STOP, {"whose": organisation, "which": message}).rowcount != 1:
+    if db.execute(_STOP_UNTRIED, {"whose": organisation, "which": message}).rowcount != 1:
         return False
     say_the_rest(db, organisation, message, alerts, at)
     return True
 
 
+def hush(db: Connection, organisation: str, message: str, alert: str, at: datetime) -> None:
+    """Take an alert out of a message that may have been tried: it is not said for now.
+
+    Who had the message all the same is told the rest again, under another id.
+    """
+    db.execute(_STOP, {"whose": organisation, "which": message})
+    hushed = {"status": HUSHED, "message": None}
+    say_the_rest(db, organisation, message, {alert}, at, hushed)
+
+
 def say_the_rest(
-    db: Connection, organisation: str, message: str, alerts: Collection[str], at: datetime
+    db: Connection,
+    organisation: str,
+    message: str,
+    alerts: Collection[str],
+    at: datetime,
+    others: Mapping[str, str | None] = _CANCELLED,
 ) -> None:
-    """Write another message in the place of a cancelled one, without some of its alerts."""
+    """Write another message in the place of a cancelled one, without some of its alerts.
+
+    Args:
+        db: The transaction that cancelled it.
+        organisation: Whose.
+        message: The one that was cancelled.
+        alerts: Those that the other does not name.
+        at: The present.
+        others: What becomes of the rows about these.
+    """
     mine = members(organisation, message)
     told = db.execute(select(LEDGER.c.alert, LEDGER.c.step, LEDGER.c.recipient).where(mine)).all()
-    db.execute(LEDGER.update().where(mine, LEDGER.c.alert.in_(alerts)).values(status=CANCELLED))
+    db.execute(LEDGER.update().where(mine, LEDGER.c.alert.in_(alerts)).values(others))
     rest = [row for row in told if row.alert not in alerts]
     if not rest:
         return

@@ -20,6 +20,7 @@ from services.alerts.ledger import (
     COLLECTED,
     GIVEN_UP,
     HELD,
+    HUSHED,
     LEDGER,
     NOBODY,
     OF_ITS_STEP,
@@ -136,6 +137,8 @@ _IT: Final = and_(
 _MINE: Final = and_(_IT, LEDGER.c.holder == bindparam("me"))
 _TAKE: Final = LEDGER.update().where(_IT, LEDGER.c.status == PENDING, _FREE)
 _SETTLE: Final = LEDGER.update().where(_MINE, LEDGER.c.status == PENDING)
+# Consent may be withdrawn while it is being sent.
+_ARRIVED: Final = LEDGER.update().where(_MINE, LEDGER.c.status.in_((PENDING, HUSHED)))
 _RELEASE: Final = LEDGER.update().where(_MINE)
 
 
@@ -180,9 +183,13 @@ def failed(db: Connection, due: Due, me: str, now: datetime) -> None:
     _spare(db, due, to_micros(now + min(pause, SPARED_FOR)))
 
 
-def given_up(db: Connection, due: Due, me: str, now: datetime) -> None:
-    """Settle a row after its last attempt, or whose recipient is gone or disabled."""
-    _settle(db, due, me, status=GIVEN_UP, settled_at=to_micros(now))
+def given_up(db: Connection, due: Due, me: str, now: datetime) -> bool:
+    """Settle a row after its last attempt, or whose recipient is gone or disabled.
+
+    Returns:
+        False where another has it in hand, or it is not to be told any more.
+    """
+    return _settle(db, due, me, status=GIVEN_UP, settled_at=to_micros(now))
 
 
 def withheld(db: Connection, due: Due, me: str, now: datetime) -> bool:
@@ -290,7 +297,8 @@ def due_of(row: Row[Any]) -> Due:
 def _settle(db: Connection, due: Due, me: str, **values: Any) -> bool:
     """Write what became of an attempt, unless another has taken the row over meanwhile."""
     over = {"attempts": due.attempts + 1, "holder": None, "held_until": None}
-    mine = db.execute(_SETTLE, {**_its(due), "me": me, **over, **values}).rowcount == 1
+    asked = _ARRIVED if values.get("status") == SENT else _SETTLE
+    mine = db.execute(asked, {**_its(due), "me": me, **over, **values}).rowcount == 1
     if mine and due.kind in notices.KINDS and values.get("status") in (SENT, GIVEN_UP):
         notices.settle(db, due.organisation, due.alert, values["status"], values["settled_at"])
     return mine

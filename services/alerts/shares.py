@@ -20,6 +20,7 @@ from services.alerts.ledger import (
     GIVEN_UP,
     GROUPED,
     HELD,
+    HUSHED,
     LEDGER,
     OF_ITS_STEP,
     PENDING,
@@ -93,8 +94,10 @@ class Shares:
         self._speaking: dict[tuple[str, str, str], list[_Speaking]] = {}
 
     def entry(self, step: Decided, recipient: str) -> Entry:
-        """Return whether somebody is told of a step at once, in a digest, or by another."""
+        """Return whether somebody is told of a step at once, in a digest, by another, or not."""
         group = step.body.get("group")
+        if step.muted:
+            return Entry(HUSHED, group=group)
         if group is None:
             return self._entry(step, recipient)
         speaking = self._speaking_for((step.subject.organisation, recipient, group))

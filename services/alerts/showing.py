@@ -31,6 +31,11 @@ def stale(
     ]
 
 
+def silent(organisation: str, alerts: Mapping[Key, Sequence[Known]]) -> list[tuple[str, str]]:
+    """Return the alerts of which something was not said for now, each with whose it is."""
+    return [(organisation, one.alert) for known in alerts.values() for one in known if one.silent]
+
+
 def shown(step: Decided) -> Shown:
     """Return an alert as it is to be shown after a step."""
     return Shown(

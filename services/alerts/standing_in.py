@@ -17,14 +17,15 @@ from services.alerts import notices
 from services.alerts.audience import FALLBACK
 from services.alerts.latest import ITS_BODY, ITS_LAST, LAST, STANDS, clinics_of, readers
 from services.alerts.ledger import (
-    CANCELLED,
     GIVEN_UP,
+    HUSHED,
     LEDGER,
     NOBODY,
     OF_ITS_STEP,
     PENDING,
     STEPS,
     UNDELIVERABLE,
+    UNSAID,
     WEBHOOK,
 )
 from services.alerts.outbox import Due
@@ -48,7 +49,8 @@ def tell(db: Connection, step: Decided, recipients: Sequence[Recipient]) -> None
         recipients: Every recipient of the organisation.
     """
     told = _told_last(db, step.subject.organisation, step.alert)
-    _tell(db, told, recipients, step.subject.clinics, step.concerned, step.decided_at)
+    now = HUSHED if step.muted else PENDING
+    _tell(db, told, recipients, step.subject.clinics, step.concerned, step.decided_at, now)
 
 
 def after_giving_up(
@@ -106,6 +108,7 @@ def _tell(
     clinics: Collection[str],
     concerned: Collection[str],
     at: datetime,
+    status: str = PENDING,
 ) -> None:
     # Whose recipient was removed reads there no more, whoever they were.
     may_know = {one.id for one in recipients if not one.disabled and one.person not in concerned}
@@ -114,7 +117,10 @@ def _tell(
         return
     last = told[0]
     found = instead(recipients, orjson.loads(last.body), clinics, concerned, tried)
-    rows = [notices.telling(last, one, status, at) for one, status in found.items()]
+    rows = [
+        notices.telling(last, one, status if said == PENDING else said, at)
+        for one, said in found.items()
+    ]
     db.execute(insert_or_nothing(db, LEDGER), rows)
 
 
@@ -129,7 +135,7 @@ def _told_last(db: Connection, organisation: str, alert: str) -> list[Row[Any]]:
             LEDGER.c.alert == alert,
             LEDGER.c.channel == WEBHOOK,
             LEDGER.c.recipient != NOBODY,
-            LEDGER.c.status != CANCELLED,
+            LEDGER.c.status.not_in(UNSAID),
             STEPS.c.kind.in_(TOLD_ALOUD),
         )
         .order_by(LEDGER.c.number.desc(), LEDGER.c.recipient)

@@ -64,7 +64,7 @@ class Circumstances:
         concerns: Event ids → the staff whom the boundary events among them concern.
         absorbing: Combined alerts of the same phase that tell of their parts.
         group: An episode → the group that its alert is told with, if any.
-        muted: True while the client's consent to alerts is withdrawn: nobody is told anything.
+        muted: True while the client's consent is withdrawn: nobody is told anything.
     """
 
     until: datetime
@@ -165,8 +165,8 @@ def _stepped(
     if kind is None:
         return None, stands
     said_aloud = kind in ("opened", "escalated") and delivered(new.news.urgency)
-    telling = _instead(known, concerned, around)
-    if said_aloud and not around.muted and absorbed is None:
+    telling = _instead(known, concerned)
+    if said_aloud and absorbed is None:
         telling = _telling(rule, new.news, around, new.historical)
     step = Decided(
         subject=subject,
@@ -185,6 +185,7 @@ def _stepped(
         body=body,
         telling=telling,
         terms=around.terms,
+        muted=around.muted,
     )
     return _with_history(step, known, mine), stands
 
@@ -197,9 +198,9 @@ def _telling(rule: Rule, news: Step, around: Circumstances, history: bool) -> Te
     return "news" if around.terms.quiet_until is None or cannot_wait else "quiet"
 
 
-def _instead(known: Known | None, concerned: frozenset[str], around: Circumstances) -> Telling:
+def _instead(known: Known | None, concerned: frozenset[str]) -> Telling:
     """Return whether others may have to be told: it concerns somebody whom it did not before."""
-    if known is None or not known.told or around.muted:
+    if known is None or not known.told:
         return "nobody"
     return "instead" if concerned - known.concerned - {UNKNOWN} else "nobody"
 
@@ -289,6 +290,7 @@ def _closed(
         },
         telling=telling,
         terms=around.terms,
+        muted=around.muted,
     )
     return _with_history(step, known, mine)
 
@@ -305,7 +307,7 @@ def _amended(subject: Subject, known: Known, around: Circumstances) -> list[Deci
     if step.concerned == known.concerned and tells_of(known.body["history"], mine):
         return []
     # What was taken back concerns nobody else any more.
-    telling = "nobody" if known.retracted else _instead(known, step.concerned, around)
+    telling = "nobody" if known.retracted else _instead(known, step.concerned)
     return [replace(step, body={**step.body, "state": known.body["state"]}, telling=telling)]
 
 

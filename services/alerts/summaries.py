@@ -127,7 +127,7 @@ def _named_since(db: Connection, row: Row[Any]) -> set[str]:
             LEDGER.c.organisation == row.organisation,
             LEDGER.c.alert == row.alert,
             LEDGER.c.channel == ledger.WEBHOOK,
-            LEDGER.c.status.not_in((ledger.CANCELLED, ledger.GIVEN_UP)),
+            LEDGER.c.status.not_in((*ledger.UNSAID, ledger.GIVEN_UP)),
             STEPS.c.decided_at >= row.written_at,
         )
     )

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import Connection, Row, and_, bindparam, select
+from sqlalchemy import Connection, Row, and_, bindparam, or_, select
 
 from services.alerts import notices
 from services.alerts.alert import RANKS
@@ -19,10 +19,12 @@ from services.alerts.ledger import (
     COVERED,
     GROUPED,
     HELD,
+    HUSHED,
     LEDGER,
     NOBODY,
     OF_ITS_STEP,
     PENDING,
+    PERHAPS_TOLD,
     QUIET,
     STEPS,
     SUMMARY,
@@ -67,7 +69,7 @@ def overtake(db: Connection, step: Decided, entries: Entries) -> None:
         return  # Of an alert that is new nothing waits.
     which = {"whose": step.subject.organisation, "which": step.alert}
     if step.kind == "retracted" or step.telling == "news":
-        db.execute(_CANCEL_WAITING, {**which, "waiting": [WAITING, QUIET]})
+        db.execute(_CANCEL_WAITING, {**which, "waiting": [WAITING, QUIET, HUSHED]})
         if step.kind == "retracted":
             # A message may have been composed while it was judged: it is seen only now.
             _leave_out(db, step.subject.organisation, step.alert, step.decided_at)
@@ -81,7 +83,7 @@ def overtake(db: Connection, step: Decided, entries: Entries) -> None:
             if channel == WEBHOOK and recipient != NOBODY
         }
         at_once = [one for one, status in whom.items() if status == PENDING]
-        for some, silent in ((at_once, HELD), (list(whom), GROUPED)):
+        for some, silent in ((at_once, HELD), (list(whom), GROUPED), (list(whom), HUSHED)):
             if some:
                 asked = {**which, "before": step.number, "whom": some, "silent": silent}
                 db.execute(_COVER, asked)
@@ -107,57 +109,27 @@ def to_correct(db: Connection, step: Decided) -> list[str]:
         .where(mine, LEDGER.c.status == PENDING, LEDGER.c.attempts == 0, LEDGER.c.holder.is_(None))
         .values(status=CANCELLED)
     )
-    silent = LEDGER.c.status.in_((HELD, GROUPED))
+    silent = or_(LEDGER.c.status.in_((HELD, GROUPED)), ~PERHAPS_TOLD)
     db.execute(LEDGER.update().where(mine, silent).values(status=CANCELLED))
     _leave_out(db, organisation, alert, step.decided_at)
     told = select(LEDGER.c.recipient).where(mine, LEDGER.c.status.not_in((CANCELLED, COVERED)))
     return sorted(db.scalars(told.distinct()))
 
 
-def hush(
-    db: Connection,
-    whose: Sequence[tuple[str, str, datetime]],
-    meanwhile: Mapping[str, str] = _NOTHING,
-) -> None:
-    """Let what waits to be told of alerts be told no more: consent to alerts was withdrawn.
-
-    What is on its way by itself goes out; others of their groups, of other clients, are told. All
-    of them fall silent first, so that none of them speaks for another.
-
-    Args:
-        db: The transaction that saves the judgement, before any of its steps is kept.
-        whose: Alerts of clients who want none: organisation, alert, the present.
-        meanwhile: Alert → its state, where this transaction takes steps that are not kept yet.
-    """
-    silent: list[tuple[str, str, str]] = []
-    for organisation, alert, at in whose:
-        told_no_more = _silenced(db, organisation, alert, at)
-        silent += [(organisation, alert, one) for one in sorted(told_no_more - {NOBODY})]
-    for organisation, alert, recipient in silent:
-        speak_for_themselves(db, organisation, alert, only=recipient, meanwhile=meanwhile)
+def _leave_out(db: Connection, organisation: str, alert: str, at: datetime) -> None:
+    """Take an alert out of the messages that nobody has tried to send."""
+    for message in naming(db, organisation, alert):
+        notices.take_out(db, organisation, message.message, {alert}, at)
 
 
-def _silenced(db: Connection, organisation: str, alert: str, at: datetime) -> set[str]:
-    """Cancel what waits to be told of an alert; return who would have been told."""
-    mine = and_(LEDGER.c.organisation == organisation, LEDGER.c.alert == alert)
-    waits = LEDGER.c.status.in_((HELD, GROUPED, WAITING, QUIET))
-    stop = LEDGER.update().where(mine, waits).values(status=CANCELLED)
-    silent = {row.recipient for row in db.execute(stop.returning(LEDGER.c.recipient))}
-    return silent | _leave_out(db, organisation, alert, at)
-
-
-def _leave_out(db: Connection, organisation: str, alert: str, at: datetime) -> set[str]:
-    """Take an alert out of the messages that nobody has tried to send; return whose they are."""
+def naming(db: Connection, organisation: str, alert: str) -> Sequence[Row[Any, Any]]:
+    """Return the messages under way that name an alert, each with whom it goes to."""
     named = select(LEDGER.c.message, LEDGER.c.recipient).where(
         LEDGER.c.organisation == organisation,
         LEDGER.c.alert == alert,
         LEDGER.c.status == COLLECTED,
     )
-    return {
-        row.recipient
-        for row in db.execute(named.distinct().order_by(LEDGER.c.message)).all()
-        if notices.take_out(db, organisation, row.message, {alert}, at)
-    }
+    return db.execute(named.distinct().order_by(LEDGER.c.message)).all()
 
 
 def speak_for_themselves(
@@ -173,7 +145,7 @@ def speak_for_themselves(
 
     The most urgent that was silent under it, and of those the first, speaks for the others from
     now on: each recipient is told at once, whatever else they were told on that day. What is over
-    by now is told no more.
+    by now is not told, unless it proves to hold.
 
     Args:
         db: The transaction in which it falls silent.
@@ -200,7 +172,7 @@ def speak_for_themselves(
         if meanwhile.get(row.alert, orjson.loads(row.last_body)["state"]) in ALIVE:
             firsts.setdefault(row.recipient, row)
         else:
-            _set(db, row, status=CANCELLED)
+            _set(db, row, status=HUSHED, under=None)
     for first in firsts.values():
         _set(db, first, status=PENDING, due_at=AT_ONCE, under=None)
         others = LEDGER.update().where(under, LEDGER.c.recipient == first.recipient)

@@ -72,17 +72,16 @@ class Aloud:
         told = taking_back.to_correct(db, step)
         whose = step.subject.organisation
         taking_back.speak_for_themselves(db, whose, step.alert, meanwhile=meanwhile)
-        return _on_the_stream(step) | {
-            (ledger.WEBHOOK, one): Entry(ledger.PENDING) for one in told
-        }
+        entry = Entry(ledger.HUSHED if step.muted else ledger.PENDING)
+        return _on_the_stream(step) | {(ledger.WEBHOOK, one): entry for one in told}
 
     def _entries(self, db: Connection, step: Decided, shares: Shares) -> Entries:
         found = _on_the_stream(step)
         organisation = step.subject.organisation
         if step.telling == "history" and step.body["state"] != "resolved":
-            found[ledger.SUMMARY, ledger.NOBODY] = Entry(ledger.WAITING, due_at=_quiet_until(step))
+            found[ledger.SUMMARY, ledger.NOBODY] = _waiting(step, ledger.WAITING)
         elif step.telling == "quiet":
-            found[ledger.SUMMARY, ledger.NOBODY] = Entry(ledger.QUIET, due_at=_quiet_until(step))
+            found[ledger.SUMMARY, ledger.NOBODY] = _waiting(step, ledger.QUIET)
         elif step.telling == "news":
             people, clinics = self._recipients(organisation), step.subject.clinics
             who = readers(people, step.body, clinics, step.concerned)
@@ -98,14 +97,18 @@ def _on_the_stream(step: Decided) -> dict[tuple[str, str], Entry]:
     return {(ledger.STREAM, ledger.NOBODY): Entry(ledger.PENDING, group=step.body.get("group"))}
 
 
+def _waiting(step: Decided, status: str) -> Entry:
+    """Return what waits for a message of many, unless nobody is to be told."""
+    until = step.terms.quiet_until
+    return Entry(
+        ledger.HUSHED if step.muted else status,
+        due_at=None if until is None else to_micros(until),
+    )
+
+
 def states(steps: Sequence[Decided]) -> dict[str, str]:
     """Return alert → its state after the steps that are decided together."""
     return {step.alert: step.body["state"] for step in steps}
-
-
-def _quiet_until(step: Decided) -> int | None:
-    until = step.terms.quiet_until
-    return None if until is None else to_micros(until)
 
 
 def _in_turn(step: Decided) -> tuple[Any, ...]:

@@ -12,7 +12,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from services.alerts import caseloads, ledger, marks, store, tables, taking_back
+from services.alerts import caseloads, hushing, ledger, marks, store, tables
 from services.alerts.alone import alone
 from services.alerts.intake import FIRST, TICK, Intake
 from services.alerts.judged import Judged, Telling
@@ -21,7 +21,7 @@ from services.alerts.judging_caseloads import judge_caseload
 from services.alerts.judging_units import Alerts, acted_on, belonging, judge_unit
 from services.alerts.organisations import Organisation, Organisations
 from services.alerts.rule import CaseloadRule, FeedRule, Rule
-from services.alerts.showing import shown, stale
+from services.alerts.showing import shown, silent, stale
 from services.alerts.store import Life, Places
 from services.alerts.units import Unit, behind, origins, units
 from services.alerts.voice import Aloud, Voice, states
@@ -209,6 +209,7 @@ class Watcher:
                 one = judge_caseload(around, caseload, self._caseload_rules, known, until)
                 found.all.append(one)
                 found.stale.extend(stale(organisation, known, one.steps, afresh=afresh))
+                found.silent.extend(silent(organisation, known))
         return found
 
     def _judged(
@@ -240,6 +241,7 @@ class Watcher:
                 for one, known in self._judge(db, unit, read, alerts, clock):
                     found.all.append(one)
                     found.stale.extend(stale(organisation, known, one.steps, afresh=afresh))
+                    found.silent.extend(silent(organisation, known))
         return found
 
     def _free(
@@ -299,8 +301,10 @@ class Watcher:
         if self._voice.aloud:
             for organisation in telling.organisations:
                 alone(db, organisation)
-            taking_back.hush(db, telling.hushed, states(telling.steps))
+            hushing.hush(db, telling.hushed, states(telling.steps))
         kept = self._voice.keep(db, telling.steps)
+        if self._voice.aloud:
+            hushing.say(db, telling.sayable)
         store.show(db, self._tables, telling.places, [*telling.stale, *map(shown, kept)])
 
 

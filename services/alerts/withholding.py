@@ -10,12 +10,12 @@ from services.alerts import notices, outbox, taking_back
 from services.alerts.alone import alone
 from services.alerts.latest import clinics_of
 from services.alerts.ledger import (
-    CANCELLED,
     GIVEN_UP,
     LEDGER,
     NOBODY,
     STEPS,
     UNDELIVERABLE,
+    UNSAID,
     WEBHOOK,
 )
 from services.alerts.outbox import Due, due_of
@@ -78,7 +78,7 @@ def _tell_instead(
         LEDGER.c.channel == WEBHOOK,
     )
     others = db.execute(
-        select(LEDGER.c.recipient, LEDGER.c.status).where(its, LEDGER.c.status != CANCELLED)
+        select(LEDGER.c.recipient, LEDGER.c.status).where(its, LEDGER.c.status.not_in(UNSAID))
     ).all()
     tried = {row.recipient for row in others if row.status == GIVEN_UP}
     if any(row.recipient not in tried for row in others):

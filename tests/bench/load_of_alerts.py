@@ -39,7 +39,7 @@ def main() -> None:
             weeks += (END - min(one.event.time for one in life)) / timedelta(weeks=1)
             for step in _lived(around, client, life):
                 key = (step.body["family"], step.body["rule"])
-                told[key] += step.telling == "news"
+                told[key] += step.telling == "news" and not step.muted
                 absorbed[key] += _is_absorbed(step)
     _print(told, absorbed, weeks)
 
@@ -83,7 +83,7 @@ def _lived(around: Organisation, client: str, life: list[Envelope]) -> Iterator[
 
 
 def _known(step: Decided, before: Known | None, first: int) -> Known:
-    told = step.telling == "news" or (before is not None and before.told)
+    told = (step.telling == "news" and not step.muted) or (before is not None and before.told)
     if before is not None:
         first = before.first
     return Known(
@@ -98,6 +98,7 @@ def _known(step: Decided, before: Known | None, first: int) -> Known:
         opened_at=step.opened_at,
         escalated_at=step.escalated_at,
         told=told,
+        silent=step.muted,
         concerned=step.concerned,
         body=step.body,
         hidden=step.hidden,

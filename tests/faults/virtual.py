@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from sqlalchemy import and_, select
 
-from services.alerts.ledger import CANCELLED, LEDGER, NOBODY, PENDING, STEPS, WEBHOOK
+from services.alerts.ledger import LEDGER, NOBODY, PENDING, STEPS, UNSAID, WEBHOOK
 from services.alerts.notices import KINDS
 from shared.clock import ManualClock, format_time, parse_time
 from shared.config import child_environment
@@ -211,7 +211,7 @@ def _told(line: WholeLine) -> list[tuple[str, str, str, str, str]]:
         .where(
             LEDGER.c.channel == WEBHOOK,
             LEDGER.c.recipient != NOBODY,
-            LEDGER.c.status != CANCELLED,
+            LEDGER.c.status.not_in(UNSAID),
             # Messages of many alerts: what they tell has rows of its own.
             STEPS.c.kind.not_in(KINDS),
         )

@@ -10,7 +10,6 @@ from sqlalchemy import select
 from services.alerts import tables
 from services.alerts.alert import delivered
 from services.alerts.ledger import (
-    CANCELLED,
     COLLECTED,
     GIVEN_UP,
     GROUPED,
@@ -22,6 +21,7 @@ from services.alerts.ledger import (
     SENT,
     STEPS,
     STREAM,
+    UNSAID,
     WAITING,
     WEBHOOK,
 )
@@ -151,7 +151,7 @@ def _whatever_is_open_was_told(world: World, told: Sequence[Any]) -> None:
     known = {
         (row.organisation, row.alert)
         for row in told
-        if (row.channel == WEBHOOK and row.status != CANCELLED) or row.status == WAITING
+        if (row.channel == WEBHOOK and row.status not in UNSAID) or row.status == WAITING
     }
     inbox = tables.of(FIRST).inbox
     with world.installation.database.read() as db:
