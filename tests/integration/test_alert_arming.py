@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from services.alerts import sightings, tables
+from services.alerts.ledger import HUSHED, PENDING
 from services.alerts.rule import Verdict
 from services.alerts.rules.no_next_session import NoNextSession
 from services.alerts.rules.risk_item import RiskItem
@@ -123,13 +124,15 @@ def test_without_consent_to_processing_rules_stop(world: AlertsWorld) -> None:
 
 
 def test_a_late_fact_is_told_to_nobody_without_consent(world: AlertsWorld) -> None:
-    """What happened before the withdrawal and comes after it is shown, and told to nobody."""
+    """What happened before the withdrawal and comes after is shown, and told when it returns."""
     world.a_recipient("boss")
     world.arm()
     world.tell(an.a_consent("withdrawn", an.on(5), "alerts"))
     world.tell(*cancellations(1, first=4, recorded_at=an.on(6)))
     assert world.the_alert()["state"] == "open"
-    assert world.told() == []
+    assert world.told() == [("opened", HUSHED)]
+    world.tell(an.a_consent("given", an.on(7), "alerts"))
+    assert world.told() == [("opened", PENDING)]
 
 
 def test_what_falls_due_at_the_withdrawal_is_not_judged(world: AlertsWorld) -> None:

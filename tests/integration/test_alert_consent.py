@@ -2,17 +2,18 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from services.alerts import outbox
+from services.alerts.webhook import Message, Outcome
 from shared.envelope import Envelope
 from tests.support import events as an
 from tests.support.alert_rules import Cancelled, Mild
-from tests.support.alerting import AlertsWorld, armed, held
+from tests.support.alerting import AlertsWorld, armed
 from tests.support.databases import migrated, sqlite_url
 from tests.support.receiver import Receiver, a_receiver
 
@@ -103,11 +104,25 @@ def _take_back(case: Case) -> None:
 
 
 def _rise(case: Case) -> None:
-    case.cancelled("x1")
+    case.more["first"] = case.cancelled("x1")
     case.world.deliver()
     assert case.said() == ["opened"]
-    case.cancelled("x2")
-    case.cancelled("x3")
+    case.more["others"] = [case.cancelled("x2"), case.cancelled("x3")]
+
+
+def _rise_at_once(case: Case) -> None:
+    for name in ("x1", "x2", "x3"):
+        case.cancelled(name)
+
+
+def _take_all_back(case: Case) -> None:
+    at = case.world.clock.now()
+    case.tell(*(an.a_retraction(one, at=at) for one in (case.more["first"], *case.more["others"])))
+
+
+def _end(case: Case) -> None:
+    case.more["noted"] = an.a_session_held("h", case.world.clock.now())
+    case.tell(case.more["noted"])
 
 
 def _late(case: Case) -> None:
@@ -117,9 +132,8 @@ def _late(case: Case) -> None:
 
 def _over(case: Case) -> None:
     case.cancelled("x")
-    case.more["noted"] = held(1.2)
     case.world.clock.advance(timedelta(hours=12))
-    case.tell(case.more["noted"])
+    _end(case)
 
 
 def _digest(case: Case) -> None:
@@ -130,7 +144,7 @@ def _digest(case: Case) -> None:
 
 def _summary(case: Case) -> None:
     case.world.clock.advance(timedelta(days=30))
-    case.tell(an.a_session_cancelled("x", at=an.on(2), by="therapist"))
+    case.tell(an.a_session_cancelled("x", at=an.on(1), by="therapist"))
 
 
 def _quiet(case: Case) -> None:
@@ -190,13 +204,18 @@ WAYS: Mapping[str, tuple[Step, Step, list[str]]] = {
     "a first notice": (Case.cancelled, _nothing, ["opened"]),
     "one that was tried": (_tried(Case.cancelled), _nothing, ["opened"]),
     "one that is decided now": (_nothing, _late, ["opened"]),
+    "one that is over when it returns": (Case.cancelled, _end, []),
+    "one that was tried, and is wrong": (_tried(Case.noted), _take_back, ["retracted"]),
+    "two steps": (_rise_at_once, _nothing, ["escalated", "escalated"]),
+    "a step that is wrong as well": (_rise, _take_all_back, ["retracted"]),
     "an urgency": (_rise, _nothing, ["escalated", "escalated"]),
     "what holds again": (_over, _take_back, ["opened"]),
     "a digest to come": (_digest, _nothing, ["opened"]),
-    "a digest": (_composed(_digest, 1), _nothing, ["opened"]),
-    "a digest that was tried": (_tried(_digest, 1), _nothing, ["opened"]),
+    "a digest": (_composed(_digest, 2), _nothing, ["opened"]),
+    "a digest that was tried": (_tried(_digest, 2), _nothing, ["opened"]),
     "a summary to come": (_summary, _nothing, ["summary"]),
     "a summary": (_composed(_summary, 2), _nothing, ["opened"]),
+    "history that is decided now": (_nothing, _summary, ["summary"]),
     "a report to come": (_quiet, _nothing, ["summary"]),
     "a report": (_composed(_quiet, 4), _nothing, ["opened"]),
     "who stands in": (_told, _correct, ["opened"]),
@@ -246,3 +265,49 @@ def test_nobody_is_told_until_consent_returns(case: Case, way: str, scope: str) 
     case.consent("given", scope)
     case.go_on()
     assert case.said() == after
+
+
+def test_what_holds_again_after_consent_returned_is_told_once(case: Case) -> None:
+    """It was over when consent returned, and proves to hold: nobody is told of it twice."""
+    case.cancelled()
+    case.consent("withdrawn", "alerts")
+    _end(case)
+    case.consent("given", "alerts")
+    case.go_on()
+    assert case.said() == []
+    _take_back(case)
+    case.go_on()
+    assert case.said() == ["opened"]
+
+
+@dataclass
+class Meanwhile:
+    """Sends nothing: while a notice is on its way consent is withdrawn, and its reader leaves."""
+
+    case: Case
+    outcome: Outcome
+
+    def send(self, url: str, secret: bytes, message: Message, now: datetime) -> Outcome:
+        """Return what became of it."""
+        del url, secret, message, now
+        self.case.consent("withdrawn", "alerts")
+        _removed(self.case)
+        return self.outcome
+
+
+@pytest.mark.parametrize(("outcome", "later"), [("delivered", []), ("failed", ["opened"])])
+def test_what_was_on_its_way_may_have_arrived(
+    case: Case, outcome: Outcome, later: list[str]
+) -> None:
+    """It is told again only where it did not; where that was the last try, nobody stands in."""
+    _unreached(case)
+    for pause in outbox.RETRY_AFTER[:-1]:
+        case.world.clock.advance(pause)
+        case.world.deliver()
+    case.world.clock.advance(outbox.RETRY_AFTER[-1])
+    case.world.another_deliverer(Meanwhile(case, outcome)).step(case.world.clock.now())
+    case.go_on()
+    assert case.said() == []
+    case.consent("given", "alerts")
+    case.go_on()
+    assert case.said() == later

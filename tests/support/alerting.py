@@ -26,7 +26,7 @@ from services.alerts.rule import Rule
 from services.alerts.rules.source_silent import SourceSilent
 from services.alerts.ticker import Ticker
 from services.alerts.watcher import Watcher
-from services.alerts.webhook import Sender
+from services.alerts.webhook import MessageSender, Sender
 from shared.alliance.mergers import merged_into
 from shared.clock import ManualClock
 from shared.envelope import Envelope
@@ -117,7 +117,7 @@ class AlertsWorld:
             deadline_s=DEADLINE_S,
         )
 
-    def another_deliverer(self, sender: Sender | None = None) -> Deliverer:
+    def another_deliverer(self, sender: MessageSender | None = None) -> Deliverer:
         """Return a deliverer that may send to this machine."""
         return Deliverer(
             self.db,
