@@ -203,7 +203,10 @@ def _reading(calls: Blueprint, desk: Desk, rules: Sequence[Rule]) -> None:
     @problems(calls, 401, 403, 503)
     @require("read")
     def get_rules() -> Response:
-        """Give every rule: what it needs, whom it tells, its settings and their defaults."""
+        """Give every rule: what it needs, whom it tells, its settings and their defaults.
+
+        What is in force of them, and by whose word: `/v1/rules/in-force`.
+        """
         return Response(told_of_rules(), content_type="application/json")
 
 

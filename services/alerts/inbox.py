@@ -116,8 +116,7 @@ def _visible(tables: Tables, viewer: Viewer) -> ColumnElement[bool]:
     inbox, concerned = tables.inbox.c, tables.concerned.c
     conditions = [inbox.organisation == viewer.organisation]
     if viewer.clinics is not None:
-        theirs = [_of_clinic(tables, one) for one in sorted(viewer.clinics)]
-        conditions.append(or_(false(), *theirs))
+        conditions.append(_of_clinics(tables, viewer.clinics))
     if viewer.person is not None:
         hidden = select(concerned.alert).where(
             concerned.organisation == viewer.organisation,
@@ -137,20 +136,20 @@ def _parked(db: Connection, tables: Tables, organisation: str, about: set[str]) 
 def _of(tables: Tables, name: str, value: str) -> ColumnElement[bool]:
     if name == "group":
         return _of_group(tables, value)
-    return _of_clinic(tables, value) if name == "clinic" else tables.inbox.c[name] == value
+    return _of_clinics(tables, [value]) if name == "clinic" else tables.inbox.c[name] == value
 
 
-def _of_clinic(tables: Tables, clinic: str) -> ColumnElement[bool]:
-    """Return whether an alert, as it is shown, is about a clinic, be it among others."""
-    inbox, several = tables.inbox.c, cast(STEPS.c.clinics, String)
+def _of_clinics(tables: Tables, clinics: Collection[str]) -> ColumnElement[bool]:
+    """Return whether an alert, as it is shown, is about some clinics, be it among others."""
+    named, inbox, several = sorted(clinics), tables.inbox.c, cast(STEPS.c.clinics, String)
     among = exists().where(
         STEPS.c.organisation == inbox.organisation,
         STEPS.c.alert == inbox.alert,
         STEPS.c.number == inbox.number,
         # Unlike LIKE, this tells capital letters apart in every database.
-        func.replace(several, f'"{clinic}"', "") != several,
+        or_(false(), *(func.replace(several, f'"{one}"', "") != several for one in named)),
     )
-    return or_(inbox.clinic == clinic, and_(inbox.clinic == "", among))
+    return or_(inbox.clinic.in_(named), and_(inbox.clinic == "", among))
 
 
 def _of_group(tables: Tables, group: str) -> ColumnElement[bool]:

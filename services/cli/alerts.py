@@ -185,7 +185,7 @@ def list_rules(as_json: bool) -> None:
 @click.argument("rule", metavar="RULE")
 @json_option
 def show_rule(rule: str, as_json: bool) -> None:
-    """Explain one RULE with its settings.
+    """Explain one RULE with its default settings; `rules in-force` says what yours are.
 
     \b
     Example:
