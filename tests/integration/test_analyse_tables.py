@@ -204,7 +204,7 @@ def test_a_wide_table_that_cannot_be_read(analyse: Analyse) -> None:
     code = analyse("id,s1,s2\na,9,8\nb,8,-99\n", "--method", "trend", "--client", "id", "--wide",
                    "s1,s2")  # fmt: skip
     assert "line 3, column s2: the score -99 looks like a code" in code.stderr
-    twice = analyse("id,s1\na,9\na,8\n", "--method", "trend", "--client", "id", "--wide", "s1")
+    twice = analyse("id,s1,s2\na,9,1\na,8,1\n", *asked[:-1], "s1,s2")
     assert "client a has occasion s1 in line 2 as well" in twice.stderr
 
 
@@ -225,3 +225,11 @@ def test_groups_are_counted_apart_and_measured_together(analyse: Analyse) -> Non
                        ("a,,2,19", "line 3: the group is empty")):  # fmt: skip
         odd = analyse(table.replace("a,TAU,2,19", twice), *asked, "--group", "arm")
         assert why in odd.stderr
+
+
+def test_a_descriptive_scale_has_a_trend_and_no_better_way(analyse: Analyse) -> None:
+    """Of arousal no way is better: its course can be shown, a fall of it is not judged."""
+    table = "client,occasion,score\na,1,3\na,2,5\n"
+    asked = ("--instrument", "seq-5", "--scale", "arousal", "--json")
+    assert found(analyse(table, "--method", "trend", *asked))["rows"][0]["slope_per_occasion"] == 2
+    assert "is descriptive" in analyse(table, "--method", "ruptures", *asked).stderr

@@ -13,6 +13,9 @@ CLAUS_HAMD: Final[Sequence[tuple[int, int]]] = (
 """HAM-D before and after of 40 people (Claus, Scherbaum & Bonnet 2020), read off the figure with
 which the R package clinicalsignificance checks its own plots."""
 
+CLAUS_GROUPS: Final = "TPPTPTPPPTPTPPPTPTPTPTTPTPTPPTPTPPTTPTTT"
+"""Treatment as usual or placebo amplification of the same people, by that figure's colours."""
+
 SUDDEN_GAINS: Final[Mapping[str, Sequence[int | None]]] = {
     "1": (35, 37, 34, 23, 24, 21, 29, 17, 11, 11, 10, 7),
     "2": (26, None, 26, None, 27, 17, 19, 11, 10, 3, None, 7),

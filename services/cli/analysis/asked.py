@@ -31,6 +31,7 @@ def choices_of(method: str, options: Mapping[str, Any]) -> Choices:
     points = _points(options, change)
     sem = scale.sem if scale is not None else None
     return Choices(
+        instrument=options["instrument"],
         better=_better(method, scale, options["better"]),
         pre=options["pre"],
         post=options["post"],
@@ -108,13 +109,17 @@ def _criteria(options: Mapping[str, Any], points: float | None) -> Criteria:
 
 
 def _better(method: str, scale: Scale | None, said: Better | None) -> Better:
+    unasked = method in ("trend", "control-chart")
+    if scale is not None and scale.direction == "descriptive" and said is None and not unasked:
+        raise Undecided("that scale is descriptive: no way of it is better")
+    if scale is not None and scale.direction != "descriptive":
+        own: Better = "higher" if scale.direction == "higher" else "lower"
+        if said not in (None, own):
+            raise Undecided(f"--better {said}: of that instrument {own} is better")
+        return own
     if said is not None:
         return said
-    if scale is not None and scale.direction == "descriptive":
-        raise Undecided("that scale is descriptive: no way of it is better")
-    if scale is not None:
-        return "higher" if scale.direction == "higher" else "lower"
-    if method in ("trend", "control-chart"):
+    if unasked:
         return "higher"  # Neither of them asks.
     raise Undecided(
         "which way is better? --better lower (symptoms), --better higher (alliance,"

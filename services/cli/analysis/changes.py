@@ -27,6 +27,8 @@ NOBODY: Final = Sample(Population(0.0, 0.0), Population(0.0, 0.0), None, 0)
 
 def _changes(table: ScoreTable, choices: Choices, *, method: str) -> Found:
     first, last = (_occasion(table, named) for named in (choices.pre, choices.post))
+    if first is not None and first == last:
+        raise Undecided("--pre, --post: name two occasions")
     pairs = {course.client: _pair(course, first, last) for course in table.courses}
     both = [(pair[0][1], pair[1][1]) for pair in pairs.values() if pair is not None]
     sample = reliable.describe(both)
@@ -106,9 +108,14 @@ def _yardstick(method: str, sample: Sample | None, choices: Choices) -> _Yardsti
             raise Undecided(f"{method} needs the instrument's reliability: --reliability 0.85")
         return _published(choices.reliable_change, choices)
     if choices.reliability is None:
+        why = (
+            "how much noise is there?"
+            if choices.instrument is None
+            else f"no reliable change is published here for {choices.instrument}:"
+        )
         raise Undecided(
-            "how much noise is there? Give --reliability (0 to 1), or a published"
-            " --reliable-change in points, or an --instrument that has one"
+            f"{why} Give --reliability (0 to 1), or a published --reliable-change in points, or"
+            " an --instrument that has one"
         )
     known = sample is not None or choices.mean is not None
     noise = _noise(method, sample, choices)

@@ -22,6 +22,7 @@ class Choices:
 
     Attributes:
         better: Which way is better.
+        instrument: Whose scores they are; None: not known.
         pre: Occasion before; each client's first where not said.
         post: Occasion after; each client's last where not said.
         sd: Of the scores before, in points; from the table where not said.
@@ -43,6 +44,7 @@ class Choices:
     """
 
     better: Better
+    instrument: str | None = None
     pre: str | None = None
     post: str | None = None
     mean: float | None = None

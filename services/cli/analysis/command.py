@@ -21,6 +21,8 @@ from shared.instrument import Rater
 
 METHODS: Final[Mapping[str, Callable[[ScoreTable, Choices], Found]]] = {**CHANGES, **COURSES}
 
+FEWEST_WIDE: Final = 2
+
 _ANY: Final = Number()
 _OVER_0: Final = Within(min=0, min_open=True)
 _SHARE: Final = Within(0, 1, min_open=True, max_open=True)
@@ -224,6 +226,8 @@ def analyse(
 def _found(file: TextIO, method: str, options: Mapping[str, Any]) -> Found:
     """Return what a method finds in a file; a table that cannot be read ends the command."""
     wide = tuple(name.strip() for name in (options["wide"] or "").split(",") if name.strip())
+    if options["wide"] is not None and len(wide) < FEWEST_WIDE:
+        raise click.UsageError("--wide: name two columns of scores or more, such as pre,post")
     columns = Columns(
         options["client"], options["occasion"], options["score"], wide, options["group"]
     )

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Final, Literal
 
 from services.cli.analysis.choices import Undecided
-from services.cli.analysis.figures import MOST
+from services.cli.analysis.figures import LEAST, MOST
 
 DateOrder = Literal["dmy", "mdy"]
 """In which order a date that does not begin with its year has day, month and year."""
@@ -139,7 +139,7 @@ def number(written: str) -> float | None:
     if not _NUMBER.fullmatch(written):
         return None
     value = float(written)
-    return value if abs(value) <= MOST else None
+    return value if not value or LEAST <= abs(value) <= MOST else None
 
 
 def _numbers(occasions: Sequence[str]) -> dict[str, float] | None:

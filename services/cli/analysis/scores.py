@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from services.cli.analysis.figures import MOST
+from services.cli.analysis.figures import LEAST, MOST
 from services.cli.analysis.occasions import DateOrder, number
 
 MISSING: Final = frozenset(
@@ -98,8 +98,9 @@ class Notation:
         if written.lower().lstrip("+-") in ("inf", "infinity"):
             return "is not a finite number"
         try:
-            if abs(float(plain.replace("_", "x"))) > MOST:
-                return f"is larger than any score ({MOST:g})"
+            size = abs(float(plain.replace("_", "x")))
+            if size > MOST or 0 < size < LEAST:
+                return f"is {'larger' if size > MOST else 'smaller'} than any score"
         except ValueError:
             pass
         return f"is not a number{_hint(written)}"

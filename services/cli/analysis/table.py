@@ -123,11 +123,12 @@ def read(
         TableFault: with every fault, up to ten.
         Undecided: when nobody can tell the days of its dates from their months.
     """
-    first = text.readline().lstrip("\N{ZERO WIDTH NO-BREAK SPACE}")
-    before = 0
+    first, before = _first(text)
     if first.lower().startswith("sep=") and len(first.strip("\r\n")) == len("sep=;"):
-        delimiter, first, before = delimiter or first[4], text.readline(), 1
-    if not first.strip():
+        delimiter = delimiter or first[4]
+        first, more = _first(text)
+        before += 1 + more
+    if not first:
         raise TableFault(["the table is empty: it needs a line with the names of its columns"])
     delimiter = delimiter or max(DELIMITERS, key=first.count)
     reading = _Reading(notation or Notation(), {}, {}, {}, {})
@@ -148,6 +149,15 @@ def read(
     if faults:
         raise TableFault(faults[:LISTED])
     return _in_order(reading, columns.wide)
+
+
+def _first(text: TextIO) -> tuple[str, int]:
+    """Return the next line that holds something, and how many empty ones stand before it."""
+    for before, line in enumerate(text):
+        line = line.lstrip("\N{ZERO WIDTH NO-BREAK SPACE}")
+        if line.strip():
+            return line, before
+    return "", 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +219,9 @@ def _places(names: Sequence[str], columns: Columns) -> _Places:
     faults += [f"there are several columns {name!r}"
                for (_, name), called in zip(wanted, found, strict=True)
                if len(called) > 1]  # fmt: skip
+    faults += [f"column {name!r} is named more than once: as --{' and as --'.join(options)}"
+               for name, options in _options_of(wanted).items()
+               if len(options) > 1]  # fmt: skip
     if faults and len(names) == 1:
         faults = [f"the first line names one column, {names[0]!r}: what separates them?"
                   " --delimiter"]  # fmt: skip
@@ -219,6 +232,14 @@ def _places(names: Sequence[str], columns: Columns) -> _Places:
     if columns.wide:
         return _Places(client, tuple(zip(columns.wide, others, strict=True)), len(names), group)
     return _Places(client, ((others[0], others[1]),), len(names), group)
+
+
+def _options_of(wanted: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
+    """Return by which options each column is named."""
+    options: dict[str, list[str]] = {}
+    for option, name in wanted:
+        options.setdefault(" ".join(name.split()), []).append(option)
+    return options
 
 
 def _called(name: str, names: Sequence[str]) -> list[int]:
