@@ -1,11 +1,12 @@
 """From what was asked on the command line to what an analysis needs."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from services.cli.analysis.choices import Choices, Undecided
 from services.cli.analysis.scores import Notation
 from shared.alliance.change import meets
+from shared.change.reliable import METHODS as RELIABLE_CHANGES
 from shared.change.reliable import Better, Population, reliable_change, z_of
 from shared.change.sudden import Criteria
 from shared.instrument import Scale, latest
@@ -14,18 +15,48 @@ CRITERIA: Final = ("points", "share", "stability")
 
 _Pair = tuple[float, float]
 
+_NOISE: Final = frozenset({"sd", "reliability", "reliable_change", "confidence", "z"})
+_INDEX: Final = _NOISE | {
+    "pre", "post", "mean", "cutoff", "cutoff_type", "clinical", "functional",
+}  # fmt: skip
 
-def choices_of(method: str, options: Mapping[str, Any]) -> Choices:
+USED: Final[Mapping[str, frozenset[str]]] = {
+    **dict.fromkeys(RELIABLE_CHANGES, _INDEX),
+    "jacobson-truax": _INDEX - {"mean"},
+    "nunnally-kotsch": _INDEX | {"reliability_after"},
+    "sudden-gains": _NOISE | {"points", "share", "alpha", "critical", "without"},
+    "control-chart": frozenset({"baseline", "floor"}),
+    "trend": frozenset({"last", "confidence"}),
+    "ruptures": _NOISE | {"points"},
+}
+"""What each method looks at, besides how the table is written and whose scores it holds."""
+
+_INDEX_ALONE: Final = ("sd", "confidence", "z")
+"""What a reliable change in points leaves without use."""
+
+
+def choices_of(method: str, options: Mapping[str, Any], said: Collection[str] = ()) -> Choices:
     """Return the choices that some options come to.
 
+    Args:
+        method: What is computed.
+        options: Every option with its value.
+        said: Those that were said, and are not only there by default.
+
     Raises:
-        Undecided: when something must be said first, or was said twice.
+        Undecided: when something must be said first, was said twice, or would be passed over.
     """
     _check(options)
+    _check_use(method, said)
     scale = _scale(options["instrument"], options["scale"])
     change = options["reliable_change"]
     if change is None and scale is not None and scale.reliable_change is not None:
         change = scale.reliable_change.value
+    if method in RELIABLE_CHANGES and change is not None and options["reliability"] is None:
+        idle = [f"--{name}" for name in _INDEX_ALONE if name in said]
+        if idle:
+            raise Undecided(f"{', '.join(idle)}: not used with a reliable change of {change:g}"
+                            " points; for an index, give --reliability as well")  # fmt: skip
     own_line = options["cutoff"] is None and options["cutoff_type"] is None
     published = scale.cutoff_for(options["rater"]) if scale is not None and own_line else None
     points = _points(options, change)
@@ -76,6 +107,8 @@ def _check(options: Mapping[str, Any]) -> None:
     for one, other in (
         ("reliable_change", "reliability"),
         ("cutoff", "cutoff_type"),
+        ("points", "reliable_change"),
+        ("points", "reliability"),
     ):
         if options[one] is not None and options[other] is not None:
             names = ", ".join(f"--{name.replace('_', '-')}" for name in (one, other))
@@ -85,6 +118,15 @@ def _check(options: Mapping[str, Any]) -> None:
     for name in ("functional", "clinical"):
         if options[name] is not None and options["cutoff_type"] is None:
             raise Undecided(f"--{name}: for which cut-off? --cutoff-type a, b or c")
+
+
+def _check_use(method: str, said: Collection[str]) -> None:
+    """Refuse what a method does not look at: whoever said it would think that it counted."""
+    every = frozenset[str]().union(*USED.values())
+    idle = sorted(f"--{name.replace('_', '-')}" for name in said
+                  if name in every and name not in USED[method])  # fmt: skip
+    if idle:
+        raise Undecided(f"{method} does not look at {', '.join(idle)}")
 
 
 def _points(options: Mapping[str, Any], change: float | None) -> float | None:

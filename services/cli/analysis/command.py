@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, Final, TextIO, get_args
 
 import click
+from click.core import ParameterSource
 
 from services.cli.analysis.asked import CRITERIA, choices_of, notation_of
 from services.cli.analysis.changes import CHANGES
@@ -233,7 +234,7 @@ def _found(file: TextIO, method: str, options: Mapping[str, Any]) -> Found:
     )
     try:
         table = read(file, columns, options["delimiter"], notation_of(options))
-        found = METHODS[method](table, choices_of(method, options))
+        found = METHODS[method](table, choices_of(method, options, _said(options)))
     except TableFault as error:
         for fault in error.faults:
             click.echo(f"{file.name}: {fault}", err=True)
@@ -245,6 +246,12 @@ def _found(file: TextIO, method: str, options: Mapping[str, Any]) -> Found:
     except Undecided as error:
         raise click.UsageError(str(error)) from error
     return replace(found, notes=[*table.notes, *found.notes], rows=_with_groups(table, found.rows))
+
+
+def _said(options: Mapping[str, Any]) -> set[str]:
+    """Return the options that somebody wrote; the others have their defaults."""
+    source = click.get_current_context().get_parameter_source
+    return {name for name in options if source(name) is ParameterSource.COMMANDLINE}
 
 
 def _with_groups(table: ScoreTable, rows: Sequence[Row]) -> Sequence[Row]:
