@@ -129,10 +129,7 @@ def decide(
     steps += [
         _closed(subject, known, "retracted", "correction", around) for known in found.retracted
     ]
-    steps += [
-        replace(_closed(subject, known, "retracted", "nobody", around), hidden=True)
-        for known in found.vanished
-    ]
+    steps += [_vanished(subject, known, around) for known in found.vanished]
     named = tuple((pair.alert, pair.episode) for pair in found.pairs)
     return Outcome(tuple(steps), min(wakes, default=None), named)
 
@@ -295,9 +292,15 @@ def _closed(
     return _with_history(step, known, mine)
 
 
+def _vanished(subject: Subject, known: Known, around: Circumstances) -> Decided:
+    """Return the last step of an alert of which nobody was told: it is shown nowhere any more."""
+    step = _closed(subject, known, "retracted", "nobody", around)
+    return replace(step, hidden=True, body={**step.body, "untold": True})
+
+
 def _own(body: Mapping[str, Any]) -> dict[str, Any]:
     """Return a body without what belongs to one step alone."""
-    return {name: said for name, said in body.items() if name != "settled"}
+    return {name: said for name, said in body.items() if name not in ("settled", "untold")}
 
 
 def _amended(subject: Subject, known: Known, around: Circumstances) -> list[Decided]:

@@ -175,7 +175,9 @@ def test_what_was_never_told_vanishes(world: AlertsWorld) -> None:
     world.tell(an.a_retraction(fact))
     assert world.alerts() == []
     world.deliver()
-    assert types(world.published()) == ["alert.opened", "alert.retracted"]
+    opened, retracted = world.published()
+    assert types([opened, retracted]) == ["alert.opened", "alert.retracted"]
+    assert ("untold" in opened.event.data, retracted.event.data["untold"]) == (False, True)
 
 
 def test_late_facts_revise_the_alert_that_was_told(world: AlertsWorld) -> None:

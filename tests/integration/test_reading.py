@@ -1,6 +1,7 @@
 """What callers read, and what they may not: timelines and the caseload over HTTP."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -43,6 +44,25 @@ def test_others_and_nobodies_are_alike(world: World, ending: str) -> None:
     assert {one.status_code for one in answers} == {404}
     assert len({one.data for one in answers}) == 1
     assert world.get(address(world.client()) + ending, mine).status_code == 200
+
+
+def test_an_alert_that_vanished_is_not_on_the_timeline(world: World) -> None:
+    """Taken back before anybody was told it is where the inbox has it: nowhere, since then."""
+    world.tell(an.a_session_held())
+    client = world.client()
+    untold: dict[str, Any] = {"untold": True}
+    for alert, taken_back in ("told", {}), ("vanished", untold):
+        world.alert(
+            an_alert_step(alert, client=client),
+            an_alert_step(alert, "retracted", client=client, at=an.on(22), number=2,
+                          state="retracted", **taken_back),
+        )  # fmt: skip
+    assert [one["id"] for one in world.timeline()["alerts"]] == ["told"]
+    before = world.timeline(query="?known_at=2026-01-26T12:00:00Z")["alerts"]
+    assert [(one["id"], one["state"]) for one in before] == [
+        ("told", "open"),
+        ("vanished", "open"),
+    ]
 
 
 def test_organisations_never_meet(world: World) -> None:

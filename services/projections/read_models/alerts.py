@@ -74,6 +74,7 @@ class Alerts:
         """Return the alerts of one client as they stood at ``known_at``, oldest first.
 
         With each come the boundary facts that it ever stood on: its history tells of them all.
+        One that was taken back before anybody was told of it has vanished.
 
         Args:
             db: The database.
@@ -96,7 +97,11 @@ class Alerts:
             alert: dict[str, Any] = orjson.loads(row.body)
             _, evidence = found.get(row.alert, ({}, set()))
             found[row.alert] = (alert, evidence | set(boundary_evidence(alert)))
-        here = (one for one in found.values() if one[0]["client"] in clients)
+        here = (
+            one
+            for one in found.values()
+            if one[0]["client"] in clients and not one[0].get("untold")
+        )
         order = ("effective_at", "rule", "known_at", "id")  # Our own random ids come last.
         return sorted(here, key=lambda one: tuple(one[0][name] for name in order))
 

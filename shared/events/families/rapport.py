@@ -133,6 +133,9 @@ class Alert(Schema):
     settled = Flag(
         "Present, and true, where the step is no news: other rules held it when they took over."
     )
+    untold = Flag(
+        "Present, and true, where it was taken back before anybody was told: it is shown nowhere."
+    )
 
 
 class AlertResolved(AlertAction):
