@@ -8,9 +8,22 @@ _NOISE: Final = 9
 """Decimals beyond which a float is noise: (81.2 + 81.3) ÷ 2 is 81.25."""
 
 
-def counted(n: int, one: str, many: str | None = None) -> str:
-    """Return a number with its noun: ``1 session``, ``2 sessions``."""
-    return f"{n} {one if n == 1 else many or one + 's'}"
+def counted(n: float, one: str, many: str | None = None) -> str:
+    """Return a number with its noun: ``1 session``, ``2 sessions``, ``10.5 days``."""
+    said = str(n) if isinstance(n, int) else figure(n)
+    return f"{said} {one if n == 1 else many or one + 's'}"
+
+
+def passed(n: float, unit: str) -> str:
+    """Return that so much time is over: ``1 week has passed``, ``12 weeks have passed``."""
+    return f"{counted(n, unit)} {'has' if n == 1 else 'have'} passed"
+
+
+def of_the_last(n: int, of: int, noun: str) -> str:
+    """Return how many of some there were, with the verb: ``1 of the last 8 sessions was``."""
+    if of == 1:
+        return f"The last {noun} was"
+    return f"{n} of the last {counted(of, noun)} {'was' if n == 1 else 'were'}"
 
 
 def figure(value: float, decimals: int = 2) -> str:

@@ -207,12 +207,12 @@ AGREED = a_goal("agreed", 1, agreed_by=["client", "therapist"])
 def test_six_weeks_without_a_word_on_a_goal_are_told() -> None:
     """From when it was agreed, or last rated; the day before says nothing."""
     (episode,) = judged(REVIEW, GOALS, AGREED).episodes
-    assert episode.title == "An agreed goal was not rated for long"
+    assert episode.title == "An agreed goal has not been rated for a long time"
     assert episode.effective_at == on(43, hour=0)
     rated = a_goal("rated", 20, value=6)
     (later,) = judged(REVIEW, AGREED, rated).episodes
     assert later.effective_at == on(62, hour=0)
-    assert "since its last rating" in later.steps[0].explanation
+    assert "since the last rating of an agreed goal" in later.steps[0].explanation
     # Never sent is not never happened.
     assert judged(REVIEW, AGREED).episodes == ()
 

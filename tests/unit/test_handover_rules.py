@@ -39,7 +39,7 @@ def test_an_unplanned_transfer_is_told_until_a_session_is_held() -> None:
     held = an.a_session_held("n1", on(20), therapist=NEW)
     (episode,) = with_new(TRANSFER, a_transfer(10, planned=False), held)
     assert (episode.effective_at, episode.cleared_at) == (on(10), held.event.time)
-    assert episode.title == "The client changed therapist unplanned"
+    assert episode.title == "The client's therapist changed unplanned"
     assert episode.steps[0].numbers == {"transfers": 1, "planned": False}
 
 
@@ -48,7 +48,7 @@ def test_a_first_planned_transfer_is_nothing_to_tell_and_a_second_is() -> None:
     assert with_new(TRANSFER, a_transfer(10)) == ()
     there_and_on = [a_transfer(5, to="th_between"), a_transfer(10, therapist="th_between")]
     (episode,) = with_new(TRANSFER, *there_and_on)
-    assert episode.title == "The client changed therapist again"
+    assert episode.title == "The client's therapist changed again"
     assert with_new(TRANSFER, *there_and_on, transfers=3) == ()
 
 

@@ -41,8 +41,8 @@ def test_it_says_what_fell_and_what_came_since() -> None:
     assert episode.effective_at == on(8 * 7, 11)
     (step,) = episode.steps
     assert step.explanation == (
-        "An alliance rating fell to 30; the median of the 3 before was 37. The 3 ratings since "
-        "are 34, 35, 36."
+        "An alliance rating (srs-3) fell to 30; the median of the 3 before was 37. Since then the "
+        "client rated 34, 35, 36."
     )
     assert step.numbers == {"value": 30, "level": 37, "fell": 7, "ratings_since": 3}
     assert len(step.evidence) == 7

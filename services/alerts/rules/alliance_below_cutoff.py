@@ -97,15 +97,19 @@ def _below(
     lower = before is not None and worse_by(series, before, last.value) > 0
     dropped = _dropped(series, points)
     urgency: Urgency = "attention" if (sustained and lower) or dropped else "information"
-    many = f"{len(below)} of the last {len(window)} alliance ratings are below the cut-off"
+    are = "is" if len(below) == 1 else "are"
+    many = f"{len(below)} of the last {len(window)} alliance ratings {are} below the cut-off"
+    among = f" ({many})" if len(window) > 1 else ""
+    named = last.rating.instrument_key
     return Moment(
         last.at,
         series.name,
         urgency=urgency,
         evidence=tuple(point.rating.fact for point in below),
         title=f"{many}, and below the client's usual level" if sustained and lower else "",
-        explanation=f"The client's latest alliance rating is {figure(last.value)}; the cut-off is "
-        f"{figure(cutoff.value)} ({many})."
+        explanation=f"The client's latest alliance rating ({named}) is {figure(last.value)}; the "
+        f"cut-off is {figure(cutoff.value)}"
+        + f"{among}."
         + ("" if before is None else f" The median of the ratings before is {figure(before)}."),
         numbers={
             "value": last.value,

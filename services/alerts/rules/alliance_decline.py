@@ -82,11 +82,10 @@ def _falling(series: Series, window: Sequence[Point], chosen: Mapping[str, Any])
         series.name,
         urgency="attention",
         evidence=tuple(point.rating.fact for point in window),
-        explanation=f"The last {len(window)} ratings by the client are {values}: a fall of "
-        f"{figure(fall, 0)} % of the scale; the slope is "
-        f"{figure(-slope.per_4_weeks, 0)} % per 4 weeks "
-        f"(95 % interval {figure(-slope.high, 0)} to {figure(-slope.low, 0)}; "
-        f"one-sided p = {p:g}).",
+        explanation=f"The last {len(window)} ratings by the client "
+        f"({window[-1].rating.instrument_key}) are {values}: a fall of {figure(fall, 0)} % of "
+        f"the scale. The slope is {figure(-slope.per_4_weeks, 0)} % down per 4 weeks (95 % "
+        f"interval {figure(-slope.high, 0)} to {figure(-slope.low, 0)}; one-sided p = {p:g}).",
         numbers={
             "ratings": len(window),
             "fall_percent": round(fall, 2),

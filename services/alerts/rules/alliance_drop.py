@@ -79,9 +79,10 @@ def _dropped(series: Series, at: int, counts: Needed | None) -> Moment | None:
         series.name,
         urgency="attention",
         evidence=tuple(point.rating.fact for point in (*drop.recent, last)),
-        explanation=f"The latest alliance rating is {figure(last.value)}; the median of the "
-        f"{len(drop.recent)} before is {figure(drop.level)}: a fall of {figure(drop.fell)}, at "
-        f"least {counts.because} ({figure(counts.fall)}).",
+        explanation=f"The latest alliance rating ({last.rating.instrument_key}) is "
+        f"{figure(last.value)}; the median of the {len(drop.recent)} before is "
+        f"{figure(drop.level)}: a fall of {figure(drop.fell)}, at least {counts.because} "
+        f"({figure(counts.fall)}).",
         numbers={
             "value": last.value,
             "level": drop.level,
@@ -102,7 +103,7 @@ def _fell(series: Series, at: int) -> Moment | None:
         series.name,
         urgency="information",
         evidence=(before.rating.fact, last.rating.fact),
-        explanation=f"The latest alliance rating is {figure(last.value)}, the one before "
-        f"{figure(before.value)}: a fall of {figure(fell)}.",
+        explanation=f"The latest alliance rating ({last.rating.instrument_key}) is "
+        f"{figure(last.value)}, the one before {figure(before.value)}: a fall of {figure(fell)}.",
         numbers={"value": last.value, "before": before.value, "fell": fell},
     )

@@ -68,17 +68,17 @@ def _outside(series: Series, chart: Chart, least: float, point: Point) -> Moment
     if chart.place(point.value) != "signal" or below < least:
         return None
     limit = chart.centre + chart.worse * SIGNAL * chart.sigma
-    beside = f"{SIGNAL} times their own variation from it is {figure(limit)}"
+    beside = f"the limit of their own variation ({SIGNAL} σ̂ from it) is {figure(limit)}"
     if not chart.sigma:
         beside = f"they were all the same, and a fall of {figure(least)} counts"
-    first = series.points[:BASELINE]
+    first, named = series.points[:BASELINE], point.rating.instrument_key
     return Moment(
         point.at,
         series.name,
         urgency="attention",
         evidence=tuple(one.rating.fact for one in (*first, point)),
-        explanation=f"The latest alliance rating is {figure(point.value)}; the first "
-        f"{len(first)} ratings have a mean of {figure(chart.centre)}, and {beside}.",
+        explanation=f"The latest alliance rating ({named}) is {figure(point.value)}; the "
+        f"first {len(first)} ratings have a mean of {figure(chart.centre)}, and {beside}.",
         numbers={
             "value": point.value,
             "centre": round(chart.centre, 4),

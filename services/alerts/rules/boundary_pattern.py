@@ -63,13 +63,14 @@ class BoundaryPattern:
 def _moments(pattern: Pattern, kinds: int, weeks: int) -> Iterator[Moment]:
     recent, latest = pattern.events, pattern.events[-1]
     noted_at = latest.noted_at or latest.facts[0].occurred_at
+    were = "was" if len(recent) == 1 else "were"
     yield Moment(
         noted_at,
         latest.facts[0].event,
         urgency="attention",
         evidence=tuple(one.facts[0] for one in recent),
         explanation=f"{counted(len(recent), 'boundary event')} of "
-        f"{counted(pattern.kinds, 'kind')} were noted within {counted(weeks, 'week')}.",
+        f"{counted(pattern.kinds, 'kind')} {were} noted within {counted(weeks, 'week')}.",
         numbers={"events": len(recent), "kinds": pattern.kinds, "within_weeks": weeks},
     )
     ends = sorted(one.closed_at for one in recent if one.closed_at is not None)

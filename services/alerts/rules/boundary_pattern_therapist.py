@@ -82,13 +82,14 @@ def _found(at: datetime, some: list[Matter], chosen: Mapping[str, Any]) -> Momen
     clients = len({one.client for one in some})
     if clients < chosen["clients"]:
         return None
+    were = "was" if len(some) == 1 else "were"
     return Moment(
         at,
         about="pattern",
         urgency="attention",
         evidence=tuple(one.fact for one in some),
         explanation=f"{counted(len(some), 'boundary event')} of severity "
-        f"{chosen['least_severity']} or more, with {counted(clients, 'client')}, were noted "
+        f"{chosen['least_severity']} or more, with {counted(clients, 'client')}, {were} noted "
         f"within {counted(chosen['within_days'], 'day')}, about the same person.",
         numbers={"events": len(some), "clients": clients, "within_days": chosen["within_days"]},
     )

@@ -27,7 +27,7 @@ class BoundaryUnassessed:
     name: str = "boundary-unassessed"
     version: int = 3
     family: Family = "boundary"
-    title: str = "A boundary event has not been assessed in time"
+    title: str = "No assessment of a boundary event was recorded by its deadline"
     needs: frozenset[str] = frozenset({"boundary"})
     reads: frozenset[str] = frozenset(
         {
@@ -66,7 +66,11 @@ def _moments(phase: Phase, event: BoundaryEvent, chosen: Mapping[str, Any]) -> I
     severity, days = due.severity, due.working_days
     grave = severity is not None and severity >= URGENT_FROM
     within = counted(days, "working day") if days else "the day"
-    given = "without a severity" if severity is None else f"at severity {severity}"
+    given = (
+        "without a severity"
+        if severity is None
+        else f"at severity {severity} (of 0 to 4, Rapport's own scale)"
+    )
     yield Moment(
         due.due_at,
         name,

@@ -11,7 +11,7 @@ from services.alerts.rule import Audience, Family, Urgency, Verdict
 from shared.alliance.consistency.left_out import pauses
 from shared.alliance.consistency.said import held as held_sessions
 from shared.alliance.history import Phase
-from shared.alliance.wording import counted
+from shared.alliance.wording import passed
 
 
 class CaseWithoutActivity:
@@ -24,7 +24,7 @@ class CaseWithoutActivity:
     name: str = "case-without-activity"
     version: int = 1
     family: Family = "consistency"
-    title: str = "A case is open, and no session was held for long"
+    title: str = "A case is open, and no session has been held for a long time"
     needs: frozenset[str] = frozenset({"sessions"})
     reads: frozenset[str] = frozenset(
         {
@@ -59,7 +59,7 @@ def _moments(phase: Phase, chosen: Mapping[str, Any]) -> Iterator[Moment]:
             about="case",
             urgency="attention",
             evidence=(fact,),
-            explanation=f"More than {counted(days - 1, 'day')} have passed since the last held "
+            explanation=f"More than {passed(days - 1, 'day')} since the last held "
             "session, and the case is open.",
             numbers={"days": days - 1},
             not_counted=pauses(phase, since, due_at),

@@ -59,13 +59,14 @@ def _moments(phase: Phase, event: BoundaryEvent, urgent_from: int) -> Iterator[M
         if fact.type == "boundary.closed":
             yield Moment(fact.occurred_at, about, urgency=None)
             continue
-        said = "no severity" if severity is None else f"severity {severity}"
+        said = "without a severity so far"
+        if severity is not None:
+            said = f"with severity {severity} (of 0 to 4, Rapport's own scale)"
         yield Moment(
             fact.occurred_at,
             about,
             urgency="urgent" if (severity or 0) >= urgent_from else "attention",
             evidence=(fact,),
-            explanation="A boundary event about confidentiality is recorded, with "
-            f"{said} (of 0 to 4, Rapport's own scale).",
+            explanation=f"A boundary event about confidentiality is recorded, {said}.",
             numbers={"severity": severity},
         )

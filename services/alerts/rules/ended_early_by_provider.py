@@ -50,7 +50,8 @@ def _moments(phase: Phase) -> Iterator[Moment]:
         about="end",
         urgency="attention",
         evidence=(end,),
-        explanation="Care was ended by the provider earlier than the client wished (1 such end).",
+        explanation="Care was ended by the provider earlier than the client wished, "
+        "by the code that was sent.",
         numbers={"ends": 1},
     )
     again = [

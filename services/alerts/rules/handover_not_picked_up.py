@@ -12,7 +12,7 @@ from shared.alliance.consistency.left_out import pauses
 from shared.alliance.consistency.said import sends_held
 from shared.alliance.handover import handover
 from shared.alliance.history import Phase
-from shared.alliance.wording import counted
+from shared.alliance.wording import counted, passed
 
 
 class HandoverNotPickedUp:
@@ -20,8 +20,7 @@ class HandoverNotPickedUp:
 
     The clock stands still in pauses, and starts anew at a session that the client cancelled or
     missed. Without an agreed interval nothing is said, nor where held sessions are never sent.
-    Clears by the first held session. The
-    count is own, not validated.
+    Clears by the first held session. The count is own, not validated.
     """
 
     name: str = "handover-not-picked-up"
@@ -67,7 +66,7 @@ def _moments(phase: Phase, chosen: Mapping[str, Any]) -> Iterator[Moment]:
             about="handover",
             urgency="attention",
             evidence=(found.fact,) if fact == found.fact else (found.fact, fact),
-            explanation=f"A transfer is recorded, and more than {counted(days, 'day')} passed "
+            explanation=f"A transfer is recorded, and more than {passed(days, 'day')} "
             f"without a session with the new therapist; the agreed interval is "
             f"{counted(interval, 'day')}.",
             numbers={"days": days, "interval_days": interval},

@@ -10,7 +10,7 @@ from services.alerts.example import Example, rated
 from services.alerts.rule import Audience, Family, Urgency, Verdict
 from shared.alliance.history import Phase
 from shared.alliance.series import Point, Series, client_series
-from shared.alliance.wording import figure
+from shared.alliance.wording import counted, figure
 
 
 class HighThenFalling:
@@ -72,8 +72,8 @@ def _lower(
         series.name,
         urgency="attention",
         evidence=tuple(point.rating.fact for point in (*first, *last)),
-        explanation=f"The first {len(first)} alliance ratings by the client have a median of "
-        f"{figure(high, 1)} % of the best possible, the last {len(last)} of "
-        f"{figure(now, 1)} %.",
+        explanation="At first the median of the client's alliance ratings "
+        f"({last[-1].rating.instrument_key}) was {figure(high, 1)} % of the best possible, lately "
+        f"it is {figure(now, 1)} % ({counted(len(last), 'rating')} each).",
         numbers={"first": round(high, 2), "last": round(now, 2), "fell": round(fell, 2)},
     )

@@ -21,7 +21,7 @@ class MeasuresDue:
     """Tell when a questionnaire that the course of care agreed is four weeks overdue.
 
     Its rhythm runs from the agreement, and anew from every rating, whoever gave it, and from
-    every offer that was declined or not answered: the client's silence is not the therapist's.
+    every offer that was declined or not answered: that a client does not answer is nobody's lapse.
     One that was not offered starts nothing. Only what was agreed, and only where ratings are
     sent. Clears by a rating or an offer. The four weeks are own, not validated.
     """

@@ -8,7 +8,7 @@ from services.alerts.episodes import Moment, verdict
 from services.alerts.example import Example, measured
 from services.alerts.rule import Audience, Family, Urgency, Verdict
 from shared.alliance.history import Phase, Rating
-from shared.alliance.wording import counted, figure
+from shared.alliance.wording import figure
 from shared.values import frozen
 
 
@@ -115,9 +115,9 @@ def _moments(name: str, pairs: list[_Pair], chosen: Mapping[str, Any]) -> Iterat
             name,
             urgency="attention",
             evidence=tuple(one.fact for both in last for one in (both.client, both.therapist)),
-            explanation=f"Of the last {counted(len(last), 'session')} that both rated, the "
-            f"therapist's ratings are {_percents(one.high for one in last)} and the client's "
-            f"{_percents(one.low for one in last)}, in percent of the best possible.",
+            explanation="Of the same sessions, in percent of the best possible: the therapist's "
+            f"last ratings are {_percents(one.high for one in last)}, the client's "
+            f"{_percents(one.low for one in last)}.",
             numbers={
                 "sessions": len(last),
                 "therapist_percent": [round(one.high, 2) for one in last],

@@ -11,6 +11,7 @@ from shared.alliance.change import reliable_difference
 from shared.alliance.history import Phase
 from shared.alliance.series import Point, Series, client_series
 from shared.alliance.wording import figure
+from shared.instrument import Scale
 
 
 class ReliableDeterioration:
@@ -73,7 +74,7 @@ def _worse(series: Series, point: Point) -> Moment | None:
         evidence=(first.rating.fact, point.rating.fact),
         explanation=f"The first score was {figure(first.value)}, the latest is "
         f"{figure(point.value)}: worse by {figure(-found.better_by)}; the reliable change of "
-        f"{point.rating.instrument_key} is {figure(found.needed)}.",
+        f"{point.rating.instrument_key} is {figure(found.needed)} ({_how_sure(series.scale)}).",
         numbers={
             "first": first.value,
             "value": point.value,
@@ -81,3 +82,12 @@ def _worse(series: Series, point: Point) -> Moment | None:
             "needed": round(found.needed, 4),
         },
     )
+
+
+def _how_sure(scale: Scale) -> str:
+    """Return how sure a reliable change is: some are of 90 %, some nobody has checked."""
+    change = scale.reliable_change
+    if change is None:
+        return "not known"
+    said = f"{figure(change.confidence * 100)} %"
+    return said if change.verified else f"{said}, its source not checked yet"

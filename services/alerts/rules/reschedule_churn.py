@@ -59,14 +59,15 @@ def _moments(phase: Phase, chosen: Mapping[str, Any]) -> Iterator[Moment]:
         if len(moves) < chosen["short_moves"]:
             yield Moment(at, about="window", urgency=None)
             continue
-        n, hours = len(moves), chosen["notice_hours"]
+        n, of, hours = len(moves), len(last), chosen["notice_hours"]
         yield Moment(
             at,
             about="window",
             urgency="attention",
             evidence=tuple(move.fact for move in moves),
-            explanation=f"{counted(n, 'move')} by the clinic or therapist with less than {hours} "
-            f"hours' notice in the last {counted(len(last), 'session')}." + excused(not_counted),
+            explanation=f"{counted(n, 'move')} by the clinic or therapist, less than "
+            f"{counted(hours, 'hour')} before the start, in the last "
+            f"{'session' if of == 1 else f'{of} sessions'}." + excused(not_counted),
             numbers={"moves": n, "sessions": len(last), "notice_hours": hours},
             not_counted=not_counted,
         )

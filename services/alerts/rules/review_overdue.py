@@ -14,7 +14,7 @@ from shared.alliance.consistency.said import held as held_sessions
 from shared.alliance.consistency.said import is_sent, said
 from shared.alliance.history import Phase
 from shared.alliance.reading import Fact
-from shared.alliance.wording import counted
+from shared.alliance.wording import passed
 
 
 class ReviewOverdue:
@@ -30,7 +30,7 @@ class ReviewOverdue:
     name: str = "review-overdue"
     version: int = 2
     family: Family = "consistency"
-    title: str = "The plan was not reviewed with the client for long"
+    title: str = "The plan has not been reviewed with the client for a long time"
     needs: frozenset[str] = frozenset({"sessions", "plan"})
     reads: frozenset[str] = frozenset(
         {
@@ -75,7 +75,7 @@ def _moments(phase: Phase, chosen: Mapping[str, Any]) -> Iterator[Moment]:
             about="review",
             urgency="attention",
             evidence=(fact,),
-            explanation=f"{counted(weeks, 'week')} have passed since {last}.",
+            explanation=f"{passed(weeks, 'week')} since {last}.",
             numbers={"weeks": weeks},
             not_counted=pauses(phase, since, due_at),
             grace=timedelta(hours=chosen["grace_hours"]),
@@ -89,18 +89,19 @@ def _of_goal(phase: Phase, stretch: Stretch, chosen: Mapping[str, Any]) -> Itera
     for at in (*(at for at, _ in anchors), *ends):
         yield Moment(at, about, urgency=None)
     for since, fact, due_at in overdue(phase, anchors, weeks * 7, next(iter(ends), None)):
-        said_last = "it was agreed" if fact.type == "goal.agreed" else "its last rating"
+        last = "a goal was agreed, and it has not been rated since"
+        if fact.type != "goal.agreed":
+            last = "the last rating of an agreed goal"
         yield Moment(
             due_at,
             about,
             urgency="attention",
             evidence=(fact,),
-            explanation=f"{counted(weeks, 'week')} have passed since {said_last}, and an agreed "
-            "goal was not rated.",
+            explanation=f"{passed(weeks, 'week')} since {last}.",
             numbers={"weeks": weeks},
             not_counted=pauses(phase, since, due_at),
             grace=timedelta(hours=chosen["grace_hours"]),
-            title="An agreed goal was not rated for long",
+            title="An agreed goal has not been rated for a long time",
         )
 
 

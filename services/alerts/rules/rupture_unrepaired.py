@@ -18,13 +18,13 @@ from shared.alliance.wording import counted, figure
 class RuptureUnrepaired:
     """Tell when a rupture was not repaired within three held sessions, or three ratings, after it.
 
-    Clients report ruptures in 19 to 42 % of sessions, and one that is noted and repaired is good
-    work: it shows on the timeline, and nobody is told. A repair counts from a resolution of 3 of
-    5. Noted again, it is open again. A rupture by scores is a drop from the client's recent level
-    (the median of three ratings) by at least the reliable change, or, where none is published, by
-    3 σ̂ of the client's own first five ratings and a tenth of the scale; it is repaired by a
-    rating that is back at the level. Clears when it is repaired; one by scores, by two ratings in
-    a row at the level. The counts are own, not validated.
+    Clients report ruptures in 19 to 42 % of sessions (published), and one that is noted and
+    repaired is good work: it shows on the timeline, and nobody is told. A repair counts from a
+    resolution of 3 of 5. Noted again, it is open again. A rupture by scores is a drop from the
+    client's recent level (the median of three ratings) by at least the reliable change, or,
+    where none is published, by 3 σ̂ of the client's own first five ratings and a tenth of the
+    scale; it is repaired by a rating that is back at the level. Clears when it is repaired;
+    one by scores, by two ratings in a row at the level. The counts are own, not validated.
     """
 
     name: str = "rupture-unrepaired"
@@ -94,8 +94,8 @@ def _moments(
             about,
             urgency="attention",
             evidence=(fact, *(one.facts[-1] for one in since)),
-            explanation=f"A rupture was noted, and {counted(within, 'session')} were held since "
-            "without a repair being recorded.",
+            explanation=f"A rupture was noted, and {counted(within, 'session')} "
+            f"{'was' if within == 1 else 'were'} held since without a repair being recorded.",
             numbers={"sessions_since": within},
         )
 
@@ -115,9 +115,10 @@ def _by_scores(series: Series, chosen: Mapping[str, Any]) -> Iterator[Moment]:
             about,
             urgency="attention",
             evidence=tuple(one.rating.fact for one in (*drop.recent, low, *since)),
-            explanation=f"An alliance rating fell to {figure(low.value)}; the median of the "
-            f"{len(drop.recent)} before was {figure(drop.level)}. The {len(since)} ratings since "
-            f"are {', '.join(figure(one.value) for one in since)}.",
+            explanation=f"An alliance rating ({low.rating.instrument_key}) fell to "
+            f"{figure(low.value)}; the median of the {len(drop.recent)} before was "
+            f"{figure(drop.level)}. Since then the client rated "
+            f"{', '.join(figure(one.value) for one in since)}.",
             numbers={
                 "value": low.value,
                 "level": drop.level,

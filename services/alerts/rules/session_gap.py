@@ -21,10 +21,14 @@ from shared.alliance.consistency.session_gap import (
 )
 from shared.alliance.history import Phase
 from shared.alliance.reading import Fact
-from shared.alliance.wording import excused, figure
+from shared.alliance.wording import counted, excused, figure, passed
 
 ANY_HOUR: Final = timedelta(days=1)
 """A session booked for the last day is in time, whatever its hour."""
+
+
+USUAL: Final = "More time than usual has passed since the last held session"
+"""Where no interval was agreed, none can be longer than agreed."""
 
 
 class SessionGap:
@@ -32,13 +36,12 @@ class SessionGap:
 
     The clock stands still in pauses, announced leave and closures, and in the interval before a
     session that the client cancelled, or that was not held for a reason that is nobody's lapse: a
-    first sickness in eight, an emergency, weather, equipment, a closed day, or somebody unknown.
-    It starts anew at a session that the client cancelled or missed, and where another interval
-    is agreed. While a next session is
-    booked for no later than twice the interval, the gap is information: it is shown, and nobody
-    is asked for what has been done already. Without an agreed interval, the median of the phase's
-    first four gaps stands in; before there are four, it is not analysable. Clears by a held
-    session. Thresholds are own, not validated.
+    first sickness in eight, an emergency, weather, equipment, a closed day, or nobody known. It
+    starts anew at a session that the client cancelled or missed, and where another interval is
+    agreed. While a next session is booked for no later than twice the interval, the gap is
+    information: it is shown, and nobody is asked for what has been done already. Without an
+    agreed interval, the median of the phase's first four gaps stands in; before there are four,
+    it is not analysable. Clears by a held session. Thresholds are own, not validated.
     """
 
     name: str = "session-gap"
@@ -151,8 +154,8 @@ def _moment(
     chosen: Mapping[str, Any],
 ) -> Moment:
     anchor, not_counted = gap.anchor, left_out(gap, at, still)
-    limit = figure(ratio * interval.days)
-    rhythm = "agreed" if interval.agreed else "usual at first (median of four gaps)"
+    limit, usual = round(ratio * interval.days, 2), round(interval.days, 2)
+    rhythm = "agreed" if interval.agreed else "usual first (median of four gaps)"
     beside = numbers(phase, gap, interval, at)
     booked = beside["next_session_booked"]
     return Moment(
@@ -160,8 +163,9 @@ def _moment(
         about="gap",
         urgency=urgency,
         evidence=(anchor.fact, *(fact for fact in interval.facts if fact != anchor.fact)),
-        explanation=f"More than {limit} days have passed without a held session; the {rhythm} "
-        f"interval is {figure(interval.days)} days ({figure(ratio)} times as long). "
+        title="" if interval.agreed else USUAL,
+        explanation=f"More than {passed(limit, 'day')} without a held session, "
+        f"{figure(ratio)} times the {rhythm} interval of {counted(usual, 'day')}. "
         f"{'A next session is' if booked else 'No next session is'} booked."
         + excused(not_counted),
         numbers={"ratio": ratio, **beside},

@@ -46,7 +46,7 @@ class SessionNotHeld:
     }
     next_steps: tuple[str, ...] = (
         "See that somebody speaks with the client today, and offers a session soon.",
-        "Ask the therapist what happened, and what would help them to prevent it.",
+        "Ask the therapist what happened, and what they need so that it need not come again.",
         "Where the therapist cannot be reached, arrange cover.",
     )
     defaults: Mapping[str, Any] = {

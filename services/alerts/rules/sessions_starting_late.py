@@ -11,7 +11,7 @@ from services.alerts.rule import Audience, Family, Urgency, Verdict
 from shared.alliance.consistency.late_starts import Starts
 from shared.alliance.consistency.said import held as held_sessions
 from shared.alliance.history import Phase
-from shared.alliance.wording import figure
+from shared.alliance.wording import counted, figure
 
 
 class SessionsStartingLate:
@@ -70,7 +70,8 @@ def _moments(phase: Phase, chosen: Mapping[str, Any]) -> Iterator[Moment]:
             evidence=tuple(one.facts[-1] for one in starts.last),
             explanation=f"The last {len(late)} sessions with the client there on time began "
             f"{', '.join(figure(minutes, 0) for minutes in late)} minutes late; the median is "
-            f"{figure(value)}.",
+            f"{figure(value)}. A start within {counted(chosen['grace_minutes'], 'minute')} counts "
+            "as 0.",
             numbers={
                 "median_minutes_late": round(value, 2),
                 "minutes_late": [round(minutes, 2) for minutes in late],

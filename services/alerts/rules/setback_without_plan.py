@@ -79,7 +79,7 @@ def _moments(phase: Phase, setback: Fact, plans: Sequence[Fact], days: int) -> I
         urgency="information" if severity == "mild" else "attention",
         evidence=(setback,),
         explanation=f"A {severity} setback was noted, and within {counted(days, 'day')} no "
-        "relapse plan is recorded.",
+        "relapse plan was recorded.",
         numbers={"within_days": days},
         not_counted=pauses(phase, setback.occurred_at, due_at),
         grace=GRACE,

@@ -10,7 +10,7 @@ from services.alerts.rule import Audience, Family, Urgency, Verdict
 from shared.alliance.consistency.said import held as held_sessions
 from shared.alliance.consistency.shortened_sessions import Lengths
 from shared.alliance.history import Phase
-from shared.alliance.wording import counted, figure
+from shared.alliance.wording import figure, of_the_last
 
 
 class ShortenedSessions:
@@ -66,8 +66,8 @@ def _moments(phase: Phase, chosen: Mapping[str, Any]) -> Iterator[Moment]:
             about="lengths",
             urgency="attention",
             evidence=tuple(one.facts[-1] for one in short),
-            explanation=f"{n} of the last {counted(of, 'session')} were shorter than {share} % of "
-            f"{usual} minutes, the median of the first four.",
+            explanation=f"{of_the_last(n, of, 'session')} shorter than {share} % of {usual} "
+            "minutes, the median of the first four.",
             numbers={"short": n, "sessions": of, "usual_minutes": round(lengths.usual_minutes, 2)},
             not_counted=dict(sorted(lengths.not_counted.items())),
         )

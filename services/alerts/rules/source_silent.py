@@ -9,6 +9,7 @@ from services.alerts.rule import Audience, Episode, Family, Step, Urgency, Verdi
 from services.alerts.silence import Silence
 from shared import ids
 from shared.alliance.history import Phase
+from shared.alliance.wording import counted
 from shared.clock import format_time
 
 TITLE: Final = "A source has sent nothing for longer than its limit"
@@ -54,11 +55,11 @@ class SourceSilent:
             known_at=silence.known_at,
             evidence=silence.facts[:1],
             explanation=(
-                f"Nothing that is recorded after {format_time(since)} has come from this source;"
-                f" deadlines in {n} clinic{'' if n == 1 else 's'} wait until it speaks again."
+                f"The limit of this source passed at {_said(since)}, and nothing has come from it"
+                f" since; deadlines in {counted(n, 'clinic')} wait until it speaks again."
                 if silence.resumed_at is None
-                else f"Nothing came from this source from its limit at {format_time(since)}"
-                f" until {format_time(silence.resumed_at)}."
+                else f"The limit of this source passed at {_said(since)}; it spoke again at"
+                f" {_said(silence.resumed_at)}."
             ),
             numbers={"clinics": n},
             not_counted={},
@@ -74,3 +75,8 @@ class SourceSilent:
             title=self.title,
             steps=(step,),
         )
+
+
+def _said(moment: datetime) -> str:
+    """Return a moment as people read it; whom it concerns may be in several zones."""
+    return f"{moment:%Y-%m-%d %H:%M} UTC"

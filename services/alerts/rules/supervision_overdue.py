@@ -27,7 +27,7 @@ class SupervisionOverdue:
     name: str = "supervision-overdue"
     version: int = 2
     family: Family = "consistency"
-    title: str = "No supervision has been recorded for longer than agreed"
+    title: str = "No supervision has been recorded for some weeks"
     needs: frozenset[str] = frozenset({"supervision"})
     reads: frozenset[str] = frozenset(
         {
@@ -72,7 +72,7 @@ class SupervisionOverdue:
             after = [one for one in later if one.occurred_at > fact.occurred_at]
             if due_at is None or (after and after[0].occurred_at < due_at):
                 continue
-            since = "the last supervision" if fact is not first else "the first session"
+            since = "the last one" if fact is not first else "the first session"
             moments.append(
                 Moment(
                     due_at,
@@ -80,7 +80,7 @@ class SupervisionOverdue:
                     urgency="attention",
                     evidence=(fact,),
                     explanation=f"No supervision was recorded in the {counted(weeks, 'week')} "
-                    f"after {since}; announced leave is not counted in.",
+                    f"after {since}; announced leave, and times without a client, left out.",
                     numbers={"interval_weeks": weeks},
                     grace=GRACE,
                 )

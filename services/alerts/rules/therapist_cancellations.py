@@ -41,7 +41,7 @@ class TherapistCancellations:
         "Ask the therapist what stands behind it, and whether their load or their diary needs "
         "support.",
         "See that the client has a next session, and knows that it will take place.",
-        "Consider saying to the client that these sessions were missed on the clinic's side.",
+        "Consider saying to the client that these sessions fell through on the clinic's side.",
     )
     defaults: Mapping[str, Any] = {
         "window_sessions": 8,
@@ -77,7 +77,7 @@ def _moment(
         about="window",
         urgency=found.met,
         evidence=tuple(outcome.fact for outcome in found.counted),
-        title=found.says,
+        title=f"{found.says}{', or not held by them' if missed else ''}",
         explanation=f"{found.says}{f', or not held by them ({missed})' if missed else ''}."
         + excused(found.not_counted),
         numbers={"counted": len(found.counted), "missed": missed, "sessions": len(window)},

@@ -21,7 +21,7 @@ class UnplannedTransfer:
     name: str = "unplanned-transfer"
     version: int = 1
     family: Family = "consistency"
-    title: str = "The client changed therapist"
+    title: str = "The client's therapist changed"
     needs: frozenset[str] = frozenset({"sessions"})
     reads: frozenset[str] = frozenset(
         {
@@ -52,16 +52,17 @@ def _moments(phase: Phase, many: int) -> Iterator[Moment]:
     planned = bool(found.fact.data["planned"])
     if planned and found.number < many:
         return
+    which = "the first" if found.number == 1 else f"number {found.number}"
     yield Moment(
         found.fact.occurred_at,
         about="transfer",
         urgency="attention",
         evidence=(found.fact,),
-        title="The client changed therapist unplanned"
+        title="The client's therapist changed unplanned"
         if not planned
-        else "The client changed therapist again",
+        else "The client's therapist changed again",
         explanation=f"{'A planned' if planned else 'An unplanned'} transfer to another therapist "
-        f"is recorded (number {found.number} in this course of care).",
+        f"is recorded ({which} in this course of care).",
         numbers={"transfers": found.number, "planned": planned},
     )
     if found.held_at is not None:

@@ -12,7 +12,7 @@ from shared.alliance.consistency.left_out import pauses
 from shared.alliance.consistency.said import sends_held
 from shared.alliance.history import Phase
 from shared.alliance.waits import Wait, waits
-from shared.alliance.wording import counted
+from shared.alliance.wording import passed
 
 STEPS: Final[tuple[tuple[Urgency, str], ...]] = (
     ("attention", "attention_days"),
@@ -28,8 +28,8 @@ class WaitingTooLong:
     in its first phase: who waits may have no therapist yet. An assessment alone ends no wait.
     Days of the clinic, those in pauses left out. Where the first session that arrives says
     that others came before it, the wait is not known; where the clinic never sends a held
-    session, nothing is said. Clears by the first session, and when
-    care ends. That the one asks for attention and the other is urgent is own, not validated.
+    session, nothing is said. Clears by the first session, and when care ends. That the one asks
+    for attention and the other is urgent is own, not validated.
     """
 
     name: str = "waiting-too-long"
@@ -80,8 +80,8 @@ def _moments(phase: Phase, wait: Wait, chosen: Mapping[str, Any]) -> Iterator[Mo
             about,
             urgency=urgency,
             evidence=(wait.fact,),
-            explanation=f"More than {counted(days, 'day')} have passed since the referral, and no "
-            "first session was held.",
+            explanation=f"More than {passed(days, 'day')} since the referral, and no first "
+            "session was held.",
             numbers={"days": days},
             not_counted=pauses(phase, wait.since, due_at),
             grace=timedelta(hours=chosen["grace_hours"]),

@@ -15,7 +15,7 @@ from shared.alliance.consistency.measure import (
     together,
 )
 from shared.alliance.things import Phase
-from shared.alliance.wording import counted
+from shared.alliance.wording import counted, of_the_last
 from shared.values import frozen
 
 
@@ -53,7 +53,7 @@ def of_window(phase: Phase, window: Sequence[Outcome], settings: Settings) -> Ca
         sum(outcome.session.state == "missed" for outcome in lapsed),
         not_counted,
         level(n >= settings["attention_sessions"], n >= settings["urgent_sessions"]),
-        f"{n} of the last {len(window)} sessions were cancelled by the clinic or therapist",
+        f"{of_the_last(n, len(window), 'session')} cancelled by the clinic or therapist",
     )
 
 
