@@ -80,11 +80,12 @@ def ruptures(
 def _found(values: Sequence[float], threshold: float, within: int) -> Iterator[Rupture]:
     at = LEVEL_OF - 1
     while at + 1 < len(values):
-        end = _end_of_fall(values, at)
         level = median(values[at - LEVEL_OF + 1 : at + 1])
-        seen = next(
-            (i for i in range(at + 1, end + 1) if _below(level, values[i], threshold)), None
-        )
+        seen, end = None, at
+        for end in _fall(values, at):
+            if _below(level, values[end], threshold):
+                seen = end
+                break
         if seen is None:
             at = max(at + 1, end)
             continue
@@ -113,14 +114,13 @@ def _rupture(
     )
 
 
-def _end_of_fall(values: Sequence[float], at: int) -> int:
-    """Return the last index of the run after ``at`` that never gets better."""
-    end = at
-    while end + 1 < len(values) and values[end + 1] <= values[end]:
-        if end == at and values[end + 1] == values[end]:
-            return at
-        end += 1
-    return end
+def _fall(values: Sequence[float], at: int) -> Iterator[int]:
+    """Yield the indices of the run after ``at`` that never gets better, its first step down."""
+    for index in range(at + 1, len(values)):
+        better = values[index] > values[index - 1]
+        if better or (index == at + 1 and values[index] == values[at]):
+            return
+        yield index
 
 
 def _below(level: float, value: float, threshold: float) -> bool:

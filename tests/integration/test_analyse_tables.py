@@ -233,3 +233,17 @@ def test_a_descriptive_scale_has_a_trend_and_no_better_way(analyse: Analyse) -> 
     asked = ("--instrument", "seq-5", "--scale", "arousal", "--json")
     assert found(analyse(table, "--method", "trend", *asked))["rows"][0]["slope_per_occasion"] == 2
     assert "is descriptive" in analyse(table, "--method", "ruptures", *asked).stderr
+
+
+@pytest.mark.parametrize(("first", "others"), [(45_321, 1), (11, 12)])
+def test_numbers_that_count_no_sessions_are_each_clients_own(
+    analyse: Analyse, first: int, others: int
+) -> None:
+    """Dates of a spreadsheet, or too many numbers: a session of others is none that was missed."""
+    falls = "".join(f"a,{first + 7 * at},{score}\n" for at, score in enumerate((32, 31, 33, 5, 6)))
+    rest = "".join(f"b{who},{first + 100 * who + at},9\n" for who in range(1, others + 1)
+                   for at in range(5))  # fmt: skip
+    said = found(analyse("client,occasion,score\n" + falls + rest, "--method", "sudden-gains",
+                         "--better", "lower", "--points", "7", "--json"))  # fmt: skip
+    assert [(row["client"], row["change"]) for row in said["rows"]] == [("a", -28)]
+    assert "cannot be everybody's sessions" in said["notes"][0]

@@ -13,8 +13,20 @@ from services.cli.analysis.figures import LEAST, MOST
 DateOrder = Literal["dmy", "mdy"]
 """In which order a date that does not begin with its year has day, month and year."""
 
-Unit = Literal["days", "occasions"]
-"""What times are counted in: ``days`` for dates, ``occasions`` for numbers and names."""
+Unit = Literal["days", "occasions", "moments"]
+"""What times are counted in: ``days`` for dates, ``occasions`` for numbers and names, ``moments``
+for numbers that count something else than the sessions of everybody."""
+
+LARGEST: Final = 10_000
+"""Larger numbers count no sessions: dates of spreadsheets do (45321), seconds do (own)."""
+
+SPARSE: Final = 10
+"""A table with more than so many times as many numbers as any client has counts none (own)."""
+
+OWN_TIMES: Final = (
+    "Occasions are numbers that cannot be everybody's sessions: each client's own are taken one"
+    " after another, whatever lies between. Dates are read where they are written 2026-01-31."
+)
 
 _NUMBER: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _NUMBERED: Final = re.compile(r"(\D*?)[ _.-]*(\d+)", re.ASCII)
@@ -95,6 +107,9 @@ def ordered(by_client: Iterable[Sequence[str]], dates: DateOrder | None = None) 
     rows = list(by_client)
     every = list(dict.fromkeys(occasion for row in rows for occasion in row))
     if (numbers := _numbers(every)) is not None:
+        most = max((len(row) for row in rows), default=0)
+        if len(every) > SPARSE * most or max(map(abs, numbers.values()), default=0) > LARGEST:
+            return Order(numbers, "moments", (OWN_TIMES,))
         return Order(numbers, "occasions")
     if (days := _days(every, dates)) is not None:
         return Order(days, "days")

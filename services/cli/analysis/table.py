@@ -98,9 +98,9 @@ class ScoreTable:
     def on_grid(self, course: Course) -> tuple[tuple[str, ...], tuple[float | None, ...]]:
         """Return a course with every occasion of the table, missing where the client has none.
 
-        Dates are everybody's own: there, only the client's own occasions count.
+        Dates and moments are everybody's own: there, only the client's own occasions count.
         """
-        if self.unit == "days":
+        if self.unit != "occasions":
             return course.occasions, course.scores
         own = dict(zip(course.occasions, course.scores, strict=True))
         return self.occasions, tuple(own.get(occasion) for occasion in self.occasions)
