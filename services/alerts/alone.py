@@ -3,8 +3,9 @@
 What is counted towards a day, and which notice speaks for which, is read before it is written: of
 two who do it at once each would miss what the other writes, and somebody be told nothing.
 
-It is taken last, for all organisations concerned in one order: who has it waits for no client and
-no therapist that another holds, so nobody waits in a circle.
+A watcher takes it last, for all organisations concerned in one order: who has it waits for no
+client and no therapist that another holds. Everybody else takes it first, before any row of the
+ledger; who only claims rows leaves out those that somebody has. So nobody waits in a circle.
 """
 
 from typing import Final

@@ -128,6 +128,7 @@ class Deliverer:
         outcome = self._sender.send(recipient.url, recipient.secret, message(row), now)
         now += self._since(began)
         with self._database.write() as db:
+            alone(db, row.organisation)
             if outcome == "delivered":
                 outbox.delivered(db, row, self._me, now)
                 metrics.DELIVERIES.labels("delivered").inc()
@@ -144,7 +145,6 @@ class Deliverer:
 
     def _give_up(self, db: Connection, row: Due, now: datetime) -> None:
         """Settle a row that reached nobody; tell whoever stands in, where somebody must."""
-        alone(db, row.organisation)
         if not outbox.given_up(db, row, self._me, now):
             return
         standing_in.after_giving_up(db, row, self._recipients(row.organisation), now)
@@ -159,6 +159,7 @@ class Deliverer:
         everybody = self._recipients(row.organisation)
         with self._database.write() as db:
             if recipient is None:
+                alone(db, row.organisation)
                 self._give_up(db, row, now)
             elif recipient.person in withholding.concerned(db, row):
                 withholding.withhold(db, row, self._me, now, everybody)

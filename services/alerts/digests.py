@@ -11,6 +11,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, bindparam, select
 
 from services.alerts import notices
+from services.alerts.alone import alone
 from services.alerts.ledger import COLLECTED, HELD, LEDGER, OF_ITS_STEP, STEPS, WEBHOOK
 from services.alerts.notices import DIGEST
 from shared.clock import to_micros
@@ -25,7 +26,6 @@ _OVER: Final = (
     )
     .order_by(LEDGER.c.organisation, LEDGER.c.recipient, LEDGER.c.day)
 )
-# Locked: of two who compose at once the second finds nothing left.
 _HELD: Final = (
     select(LEDGER, *notices.SAID)
     .join(STEPS, OF_ITS_STEP)
@@ -37,7 +37,6 @@ _HELD: Final = (
         LEDGER.c.status == HELD,
     )
     .order_by(STEPS.c.decided_at, STEPS.c.effective_at, STEPS.c.rule, LEDGER.c.alert)
-    .with_for_update(of=LEDGER)
 )
 _COLLECT: Final = (
     LEDGER.update()
@@ -58,14 +57,16 @@ def compose(db: Connection, present: datetime) -> int:
     Whether its reader may be told of all of it is looked at when it goes out.
 
     Args:
-        db: A transaction of its own: what a digest names is collected, all or nothing.
+        db: A transaction of its own: what a digest names is collected, all or nothing. It is alone
+            in telling: of two who compose at once the second finds nothing left.
         present: Up to when every partition was handled, as the stream knows the time.
     """
     written = 0
     for place in db.execute(_OVER, {"present": to_micros(present)}).all():
+        alone(db, place.organisation)
         mine = {"whose": place.organisation, "whom": place.recipient, "on": place.day}
         rows = db.execute(_HELD, mine).all()
-        if any(row.due_at > to_micros(present) for row in rows):
+        if not rows or any(row.due_at > to_micros(present) for row in rows):
             continue  # One of their clinics lies where the day is not over yet.
         _compose(db, rows, mine, present)
         written += 1

@@ -130,6 +130,8 @@ _DUE_FIRST: Final = (
     )
     .order_by(STEPS.c.decided_at, LEDGER.c.alert, LEDGER.c.number)
     .limit(bindparam("most"))
+    # Who claims waits for nobody, because of two who wait for each other one is ended.
+    .with_for_update(of=LEDGER, skip_locked=True)
 )
 _IT: Final = and_(
     *(column == bindparam(f"its_{column.name}") for column in LEDGER.primary_key.columns)

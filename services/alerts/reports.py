@@ -13,6 +13,7 @@ import orjson
 from sqlalchemy import Connection, Row, and_, bindparam, select
 
 from services.alerts import ledger, notices
+from services.alerts.alone import alone
 from services.alerts.latest import ITS_BODY, ITS_LAST, LAST, STANDS, readers_now
 from services.alerts.ledger import LEDGER, OF_ITS_STEP, STEPS
 from services.alerts.notices import REPORT, WOULD_HAVE_BEEN
@@ -28,14 +29,12 @@ _OVER: Final = (
     .where(_WAITS, LEDGER.c.due_at <= bindparam("present"))
     .order_by(LEDGER.c.organisation)
 )
-# Locked: of two who report at once the second finds nothing left.
 _QUIET: Final = (
     select(LEDGER, STEPS.c.body, *STANDS, ITS_BODY)
     .join(STEPS, OF_ITS_STEP)
     .join(LAST, ITS_LAST)
     .where(LEDGER.c.organisation == bindparam("whose"), _WAITS)
     .order_by(STEPS.c.decided_at, STEPS.c.effective_at, STEPS.c.rule, LEDGER.c.alert)
-    .with_for_update(of=LEDGER)
 )
 
 
@@ -45,12 +44,14 @@ def report(
     """Write the reports of quiet starts that are over; return how many.
 
     Args:
-        db: A transaction of its own: what is reported waits no longer, all or nothing.
+        db: A transaction of its own: what is reported waits no longer, all or nothing. It is alone
+            in telling: of two who report at once the second finds nothing left.
         recipients: Organisation → everybody who is told there.
         present: Up to when every partition was handled, as the stream knows the time.
     """
     written = 0
     for organisation in db.scalars(_OVER, {"present": to_micros(present)}).all():
+        alone(db, organisation)
         clinics: dict[str, list[Row[Any]]] = defaultdict(list)
         for row in db.execute(_QUIET, {"whose": organisation}):
             clinics[orjson.loads(row.body)["clinic"] or ""].append(row)

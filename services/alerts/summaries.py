@@ -13,6 +13,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, and_, bindparam, func, select
 
 from services.alerts import ledger, notices
+from services.alerts.alone import alone
 from services.alerts.latest import ITS_LAST, LAST, STANDS, readers_now
 from services.alerts.ledger import LEDGER, OF_ITS_STEP, STEPS
 from services.alerts.notices import SUMMARY_OF_HISTORY
@@ -25,6 +26,12 @@ from shared.storage.engine import insert
 QUIET_FOR: Final = timedelta(hours=24)
 """design.md section 3: so long after the last of it, the history of a clinic is summed up."""
 
+_WHOSE: Final = (
+    select(LEDGER.c.organisation)
+    .distinct()
+    .where(LEDGER.c.channel == ledger.SUMMARY, LEDGER.c.status == ledger.WAITING)
+    .order_by(LEDGER.c.organisation)
+)
 _TAKE: Final = (
     LEDGER.update()
     .where(
@@ -47,22 +54,25 @@ def sum_up(
     """Write a notice for everybody who is to be told of what was history; return how many.
 
     Args:
-        db: A transaction of its own: what is named in a notice waits no longer, all or nothing.
+        db: A transaction of its own: what is named in a notice waits no longer, all or nothing. It
+            is alone in telling: of two who sum up at once the second finds nothing left.
         tables: Those that serve: what still holds.
         recipients: Organisation → everybody who is told there.
         present: Up to when every partition was handled, as the stream knows the time.
     """
-    waiting: dict[tuple[str, str], list[Row[Any]]] = defaultdict(list)
-    for row in db.execute(_waiting(tables)):
-        waiting[row.organisation, row.clinic].append(row)
     written = 0
-    for (organisation, clinic), rows in sorted(waiting.items()):
-        last = from_micros(max(row.written_at for row in rows))
-        quiet_until = max((row.due_at for row in rows if row.due_at is not None), default=0)
-        if last + QUIET_FOR <= present and quiet_until <= to_micros(present):
-            named = _named(db, rows, recipients(organisation), present)
-            _write(db, organisation, clinic, named, present)
-            written += len(named)
+    for organisation in db.scalars(_WHOSE).all():
+        alone(db, organisation)
+        waiting: dict[str, list[Row[Any]]] = defaultdict(list)
+        for row in db.execute(_waiting(tables, organisation)):
+            waiting[row.clinic].append(row)
+        for clinic, rows in sorted(waiting.items()):
+            last = from_micros(max(row.written_at for row in rows))
+            quiet_until = max((row.due_at for row in rows if row.due_at is not None), default=0)
+            if last + QUIET_FOR <= present and quiet_until <= to_micros(present):
+                named = _named(db, rows, recipients(organisation), present)
+                _write(db, organisation, clinic, named, present)
+                written += len(named)
     return written
 
 
@@ -79,7 +89,7 @@ def waiting_history(db: Connection, organisation: str) -> int:
     return db.execute(asked).scalar_one()
 
 
-def _waiting(tables: Tables) -> Any:
+def _waiting(tables: Tables, organisation: str) -> Any:
     inbox = tables.inbox
     return (
         select(LEDGER, STEPS.c.body, *STANDS, inbox.c.clinic)
@@ -90,6 +100,7 @@ def _waiting(tables: Tables) -> Any:
             and_(inbox.c.organisation == LEDGER.c.organisation, inbox.c.alert == LEDGER.c.alert),
         )
         .where(
+            LEDGER.c.organisation == organisation,
             LEDGER.c.channel == ledger.SUMMARY,
             LEDGER.c.status == ledger.WAITING,
             inbox.c.state.in_(ALIVE),
@@ -105,8 +116,7 @@ def _named(
     found: dict[str, list[Row[Any]]] = defaultdict(list)
     for row in rows:
         taken = {"whose": row.organisation, "which": row.alert, "its_step": row.step}
-        if db.execute(_TAKE, {**taken, "at": to_micros(present)}).rowcount != 1:
-            continue  # Another has summed it up.
+        db.execute(_TAKE, {**taken, "at": to_micros(present)})
         who = readers_now(row, people, row.clinic)
         if not who.recipients:
             insert(db, LEDGER, [notices.telling(row, ledger.NOBODY, who.outcome, present)])

@@ -9,7 +9,6 @@ from sqlalchemy import Connection, Row, and_, bindparam, or_, select
 
 from services.alerts import notices
 from services.alerts.alert import RANKS
-from services.alerts.alone import alone
 from services.alerts.decided import Decided
 from services.alerts.latest import ITS_BODY, ITS_LAST, LAST
 from services.alerts.ledger import (
@@ -97,7 +96,6 @@ def to_correct(db: Connection, step: Decided) -> list[str]:
         step: The one that takes the alert back.
     """
     organisation, alert = step.subject.organisation, step.alert
-    alone(db, organisation)
     mine = and_(
         LEDGER.c.organisation == organisation,
         LEDGER.c.alert == alert,

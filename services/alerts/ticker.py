@@ -112,15 +112,20 @@ class Ticker:
 
     def _sum_up(self) -> None:
         """Tell what waited: history, what came over a daily cap, what a quiet start held back."""
-        with self._database.write() as db:
+        with self._database.read() as db:
             tables = shown(db)
             seen = store.present(db, tables)
-            if len(seen) >= self._partitions():
-                present = min(seen.values())
-                digests.compose(db, present)
-                reports.report(db, self._recipients, present)
-                # The last: whoever is named an alert by the others need not be by this one too.
-                summaries.sum_up(db, tables, self._recipients, present)
+        if len(seen) < self._partitions():
+            return
+        present = min(seen.values())
+        # Each by itself: whoever waits for organisations does so in one order.
+        with self._database.write() as db:
+            digests.compose(db, present)
+        with self._database.write() as db:
+            reports.report(db, self._recipients, present)
+        # The last: whoever is named an alert by the others need not be by this one too.
+        with self._database.write() as db:
+            summaries.sum_up(db, tables, self._recipients, present)
 
     def _say_what_was_seen(self, now: datetime) -> None:
         """Say of each type that was first seen from a clinic that it was: that arms rules."""

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from services.alerts import ledger, standing_in, taking_back
 from services.alerts.alert import RANKS
+from services.alerts.alone import alone
 from services.alerts.latest import readers
 from services.alerts.ledger import Entries, Entry
 from services.alerts.shares import Shares
@@ -151,6 +152,8 @@ class Settling:
         turns out to concern everybody who was told of it, whoever stands in is told what was.
         """
         found, meanwhile = [_settled(step) for step in steps], states(steps)
+        for organisation in sorted({step.subject.organisation for step in steps}):
+            alone(db, organisation)
         for step in steps:
             if step.telling == "correction":
                 told = taking_back.to_correct(db, step)

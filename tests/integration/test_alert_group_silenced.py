@@ -227,18 +227,45 @@ def test_what_falls_silent_meanwhile_is_told(world: AlertsWorld, receiver: Recei
     first = called_off(1, 1, hour=9)
     world.tell(*first)
     told = got(world, receiver)
-    place = partition_of(world, 1)
-    other = next(one for one in range(2, 99) if partition_of(world, one) != place)
+    other = elsewhere(world)
     taken_back = retracted(first[-1], an.on(1, 12))
+    at_once(world, called_off(other, 1, hour=11), other, taken_back, 1)
+    since = got(world, receiver)[len(told) :]
+    assert sorted(since) == [(OPENED, alert_of(world, other)), (RETRACTED, told[0][1])]
+
+
+@pytest.mark.parametrize(
+    "db", [pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True
+)
+def test_what_holds_again_meanwhile_is_told(world: AlertsWorld, receiver: Receiver) -> None:
+    """One watcher takes the speaking alert back; a second learns that a silent one holds still."""
+    world.a_recipient("boss", receiver.url)
+    first, other = called_off(1, 1, hour=9), elsewhere(world)
+    world.tell(*first, *called_off(other, 1, hour=11))
+    told = got(world, receiver)
+    ended = held(3, client=f"cl_{other}")
+    world.tell(replace(ended, recorded_at=an.on(3)))
+    at_once(world, [retracted(first[-1], an.on(60))], 1, retracted(ended, an.on(60)), other)
+    since = got(world, receiver)[len(told) :]
+    assert sorted(since) == [(OPENED, alert_of(world, other)), (RETRACTED, told[0][1])]
+
+
+def elsewhere(world: AlertsWorld) -> int:
+    """Return a client whose facts stand in another partition than those of the first."""
+    return next(one for one in range(2, 99) if partition_of(world, one) != partition_of(world, 1))
+
+
+def at_once(
+    world: AlertsWorld, facts: Sequence[Envelope], of: int, another: Envelope, whose: int
+) -> None:
+    """Let two watchers handle facts of two clients: the second reads before the first is done."""
     with closing(Database(world.db.url)) as database, ThreadPoolExecutor(1) as pool:
         with world.db.write() as db:
-            handled(world, db, called_off(other, 1, hour=11), partition_of(world, other))
-            taking = pool.submit(taken, world, database, taken_back, place)
+            handled(world, db, facts, partition_of(world, of))
+            taking = pool.submit(taken, world, database, another, partition_of(world, whose))
             while not (taking.done() or waiting(database)):
                 time.sleep(0.01)
         taking.result()
-    since = got(world, receiver)[len(told) :]
-    assert sorted(since) == [(OPENED, alert_of(world, other)), (RETRACTED, told[0][1])]
 
 
 def partition_of(world: AlertsWorld, client: int) -> int:

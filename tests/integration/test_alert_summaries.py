@@ -11,7 +11,6 @@ import pytest
 from services.alerts import summaries
 from services.alerts.ledger import COLLECTED, LEDGER, STEPS, SUMMED_UP
 from services.alerts.outbox import untold
-from services.alerts.tables import shown
 from shared.clock import format_time
 from tests.support import events as an
 from tests.support.alerting import AlertsWorld, cancellations, held
@@ -159,18 +158,3 @@ def test_whoever_was_told_by_it_learns_when_it_was_wrong(
     assert correction["type"] == "rapport.alert.retracted"
     assert [correction["data"]["alert"]] == summary["data"]["alerts"]
     assert correction["timestamp"] >= format_time(at)[:10]
-
-
-def test_two_who_sum_up_at_once_tell_once(world: AlertsWorld) -> None:
-    """What one has named, another that looked before finds taken."""
-    world.a_recipient("boss")
-    world.tell(*cancellations(1, recorded_at=an.on(17)))
-    world.clock.advance(2 * DAY)
-    people = world.office.accounts.recipients
-    with world.db.read() as db:
-        seen = db.execute(summaries._waiting(shown(db))).all()  # noqa: SLF001 - As the other saw it.
-    with world.db.write() as db:
-        tables, present = shown(db), world.clock.now()
-        assert summaries.sum_up(db, tables, people, present) == 1
-        again = summaries._named(db, seen, people(world.organisation), present)  # noqa: SLF001
-    assert again == {}

@@ -7,13 +7,16 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, select, text
 
-from services.alerts import reports, tables
+from services.alerts import digests, reports, summaries, tables
+from services.alerts.alone import alone
 from services.alerts.bootstrap import EVERY_RULE
+from services.alerts.ledger import LEDGER
 from services.alerts.watcher import Watcher
 from shared.envelope import Envelope
 from shared.storage import positions, ties
@@ -26,6 +29,7 @@ from shared.stream.ports import EVENTS, Partition, Record
 from tests.support import events as an
 from tests.support.alerting import PARTITIONS, AlertsWorld
 from tests.support.databases import migrated, url_of
+from tests.support.receiver import Receiver
 from tests.support.rejudged import rebuilt
 
 OTHER = "org_another"
@@ -127,6 +131,52 @@ def test_a_report_names_nothing_that_vanishes_meanwhile(world: AlertsWorld) -> N
         watching.result()
     assert world.alerts() == []
     assert Counter(status for _, status in world.told()) == {"cancelled": 2}
+
+
+def test_who_tells_of_many_waits_before_it_holds_anything(
+    world: AlertsWorld, receiver: Receiver
+) -> None:
+    """Nor does who settles what was tried: so none of them waits in a circle with a watcher."""
+    world.a_recipient("other", receiver.url, role="supervisor")
+    world.tell(missed("cl_1", 3))
+    world.deliver_by(daily_cap=0)
+    world.tell(missed("cl_2", 4))
+    world.deliver_by("south", quiet_days=3)
+    world.arm("sessions", clinic="south")
+    world.tell(missed("cl_3", 5, clinic="south"))
+    world.clock.set(an.on(40))
+    world.tell(replace(missed("cl_4", 6), recorded_at=an.on(40)))
+    present, people = an.on(60), world.office.accounts.recipients
+    acts: list[Callable[[Connection], object]] = [
+        lambda db: digests.compose(db, present),
+        lambda db: reports.report(db, people, present),
+        lambda db: summaries.sum_up(db, tables.of(1), people, present),
+    ]
+
+    def composed(act: Callable[[Connection], object]) -> object:
+        with world.db.write() as db:
+            return act(db)
+
+    with ThreadPoolExecutor(1) as pool:
+        every: list[Callable[[], object]] = [partial(world.deliverer.step, present)]
+        every += [partial(composed, one) for one in acts]
+        for act in every:
+            with world.db.write() as db:
+                alone(db, world.organisation)
+                other: Future[object] = pool.submit(act)
+                assert somebody_waits(world), other.result()
+                db.execute(select(LEDGER).with_for_update(nowait=True))
+            assert other.result()
+        with world.db.write() as db:
+            db.execute(select(LEDGER).with_for_update())
+            pool.submit(world.deliverer.step, present).result(timeout=10)
+
+
+def missed(client: str, day: float, **stated: str) -> Envelope:
+    """Return a session that the therapist missed: each of another therapist's absence."""
+    who = {"client": client, "therapist": f"th_{client}"}
+    at = an.on(day)
+    return an.a_session_missed("m", at=at, by="therapist", recorded_at=at, **who, **stated)
 
 
 def test_who_ties_somebody_does_so_alone(world: AlertsWorld) -> None:

@@ -180,8 +180,8 @@ GUARDS: Final = (
     Guard(
         "a-digest-when-its-day-is-over",
         "services/alerts/ticker.py",
-        "                digests.compose(db, present)\n",
-        "",
+        "            digests.compose(db, present)\n",
+        "            pass\n",
     ),
     Guard(
         "settled-with-its-message",
