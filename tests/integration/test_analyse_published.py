@@ -62,6 +62,21 @@ def test_clinical_significance_of_claus_et_al(
         assert [round(one, 4) for one in of_the_group] == [0.9031, 0.7555]
 
 
+@pytest.mark.parametrize(
+    ("method", "kind", "cutoff"),
+    [("jacobson-truax", "a", 19.16), ("jacobson-truax", "c", 21.6),
+     ("hageman-arrindell", "c", 21.57)],
+)  # fmt: skip
+def test_cut_offs_of_claus_et_al(tmp_path: Path, method: str, kind: str, cutoff: float) -> None:
+    """Of the BDI, from the means and SDs that the package prints beside them."""
+    said = found(analysed(
+        tmp_path, "client,pre,post\na,40,20\nb,30,10\n", "--wide", "pre,post", "--method", method,
+        "--better", "lower", "--reliability", "0.8", "--clinical", "35.48", "8.16",
+        "--functional", "8", "8", "--cutoff-type", kind, "--json",
+    ))  # fmt: skip
+    assert round(said["used"]["cutoff"], 2) == cutoff
+
+
 def test_groups_of_claus_et_al(tmp_path: Path) -> None:
     """As usual 47.37 % improved and 5.26 % got worse, with the other 95.24 % and nobody."""
     people = zip(CLAUS_GROUPS, CLAUS_HAMD, strict=True)

@@ -190,14 +190,15 @@ def analyse(
 
     FILE may be - for standard input. An empty score, NA, null or . is missing; so is what
     --missing says. Lines may stand in any order. With an --instrument, a score that it cannot
-    have is refused. What cannot be computed is *not analysable*, never guessed. Nothing is sent
-    or stored.
+    have is refused, and so is an option that the method does not look at. What cannot be computed
+    is *not analysable*, never guessed. Nothing is sent or stored.
 
     \b
     Two occasions (a reliable change, and its category):
       jacobson-truax         change ÷ standard error of a difference
       edwards-nunnally, gulliksen-lord-novick, hsu-linn-lord, nunnally-kotsch,
-      hageman-arrindell      its variants, as Claus et al. define them
+      hageman-arrindell      its variants, as Claus et al. define them; the last one also
+                             says what share of the whole group changed
     Whole courses:
       sudden-gains           Tang and DeRubeis 1999; losses as well
       control-chart          an individuals chart on each client's own scores
