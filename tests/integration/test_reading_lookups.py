@@ -1,11 +1,14 @@
 """Looking up references: who is found is who can be read, whatever call asks."""
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from shared.ids import STAFF
 from tests.support import events as an
+from tests.support.databases import migrated, sqlite_url
 from tests.support.projected import World
 
 EVE = "th_eve"
@@ -15,6 +18,15 @@ HIDDEN: list[Any] = [
     pytest.param({"clinics": ["oak"]}, id="another clinic"),
     pytest.param({"clinics": [an.CLINIC], "person": EVE}, id="both"),
 ]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    """Yield a world on SQLite: no question here is the database's own."""
+    with migrated(sqlite_url(tmp_path)) as db:
+        made = World(db, tmp_path)
+        yield made
+        made.close()
 
 
 def look_up(world: World, reference: str, what: str = "clients", **options: Any) -> Any:
