@@ -4,13 +4,14 @@ They move no number: they stand beside it.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
+from shared.alliance.calendar import days_from
 from shared.alliance.reading import Fact
 from shared.alliance.things import Phase
 
-AFTER_SETBACK: Final = timedelta(weeks=4)
+AFTER_SETBACK_DAYS: Final = 28
 """A contact so soon after a setback speaks to emotional support (own)."""
 
 Speaks = Callable[[Fact], bool]
@@ -89,7 +90,7 @@ def _support(phase: Phase) -> Iterable[Fact]:
     until: datetime | None = None
     for fact in phase.facts:
         if fact.type == "setback.noted":
-            until = fact.occurred_at + AFTER_SETBACK
+            until = days_from(phase.clinic, fact.occurred_at, AFTER_SETBACK_DAYS)
         elif (
             fact.type == "contact.attempted"
             and fact.data["reached"]

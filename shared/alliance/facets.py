@@ -5,26 +5,29 @@ client first, the latest within eight weeks. No level without evidence. Its cour
 each four weeks. Facts move no number.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from statistics import fmean
 from typing import Any, Final
 
 from shared.alliance.beside import MEASURES, beside
+from shared.alliance.calendar import days_from
 from shared.alliance.consistency.said import held
 from shared.alliance.history import History
 from shared.alliance.reading import Fact
-from shared.alliance.things import Rating
+from shared.alliance.things import Clinic, Rating
 from shared.alliance.trajectories import since_the_first
 from shared.alliance.wording import rounded
 from shared.clock import format_time
 
-LATEST_WITHIN: Final = timedelta(weeks=8)
-"""Older ratings say nothing of the present (own); counted back from the client's last fact."""
+LATEST_STEPS: Final = 2
+"""Ratings of more than twice four weeks ago say nothing of the present (own); counted back from
+the client's last fact."""
 
-STEP: Final = timedelta(weeks=4)
+STEP_DAYS: Final = 28
 STEPS: Final = 12
-"""The course goes so many times four weeks back (own)."""
+"""The course goes so many times four weeks back (own), by the clock of the clinic."""
 
 LATEST_FACTS: Final = 5
 """So many facts are named beside a facet, the latest ones; all are counted (own)."""
@@ -60,12 +63,15 @@ def facets(history: History, last_at: datetime | None) -> dict[str, Any]:
     """
     if last_at is None:
         return {}
+    clinic = history.current[-1].clinic if history.current else Clinic("")
+    ends = [days_from(clinic, last_at, -STEP_DAYS * step) for step in range(STEPS, 0, -1)]
+    ends.append(last_at)
     rated: dict[str, list[_Evidence]] = {}
-    for facet, evidence in _speaking(history, last_at - STEPS * STEP):
+    for facet, evidence in _speaking(history, ends[0]):
         rated.setdefault(facet, []).append(evidence)
     facts = beside(one for one in history.phases if one.apart or one in history.current)
     shown = {
-        facet: _as_json(facet, rated.get(facet, []), facts.get(facet, []), last_at)
+        facet: _as_json(facet, rated.get(facet, []), facts.get(facet, []), ends)
         for facet in FACETS
     }
     sessions = [session for phase in history.current for session in held(phase)]
@@ -101,9 +107,9 @@ def _weight(evidence: _Evidence) -> tuple[Any, ...]:
 
 
 def _as_json(
-    facet: str, rated: Sequence[_Evidence], facts: Sequence[Fact], last_at: datetime
+    facet: str, rated: Sequence[_Evidence], facts: Sequence[Fact], ends: Sequence[datetime]
 ) -> dict[str, Any]:
-    recent = [one for one in rated if one[0].occurred_at >= last_at - LATEST_WITHIN]
+    recent = [one for one in rated if one[0].occurred_at >= ends[-1 - LATEST_STEPS]]
     first = max(map(_weight, recent), default=None)
     best = [one for one in recent if _weight(one) == first]
     return {
@@ -120,8 +126,8 @@ def _as_json(
             }
             for rating, scale, percent in best
         ],
-        "age_days": (last_at - best[0][0].occurred_at).days if best else None,
-        "course": _course(rated, last_at),
+        "age_days": (ends[-1] - best[0][0].occurred_at).days if best else None,
+        "course": _course(rated, ends),
         "facts": {
             "total": len(facts),
             "latest": [
@@ -137,20 +143,24 @@ def _as_json(
     }
 
 
-def _course(rated: Sequence[_Evidence], last_at: datetime) -> list[dict[str, Any]]:
+def _course(rated: Sequence[_Evidence], ends: Sequence[datetime]) -> list[dict[str, Any]]:
     """Return the mean level of each four weeks in which there is one, in time.
 
     Of the client's own ratings where there are any, else of whoever rated it.
+
+    Args:
+        rated: What speaks to a facet.
+        ends: When each four weeks end, in time; none rates before the first.
     """
     own = [one for one in rated if one[0].rater == "client"] or rated
     steps: dict[int, list[float]] = {}
     for rating, _, percent in own:
-        steps.setdefault((last_at - rating.occurred_at) // STEP, []).append(percent)
+        steps.setdefault(bisect_left(ends, rating.occurred_at), []).append(percent)
     return [
         {
-            "until": format_time(last_at - step * STEP),
+            "until": format_time(ends[step]),
             "level": rounded(fmean(steps[step]), 1),
             "n": len(steps[step]),
         }
-        for step in sorted(steps, reverse=True)
+        for step in sorted(steps)
     ]

@@ -19,16 +19,20 @@ from services.alerts.rules.countertransference_unsupervised import (
 from services.alerts.rules.dropout_risk import DropoutRisk
 from services.alerts.rules.setback_without_plan import SetbackWithoutPlan
 from services.alerts.rules.supervision_overdue import SupervisionOverdue
+from shared.alliance.beside import beside
 from shared.alliance.clinics import surroundings
+from shared.alliance.facets import facets
 from shared.alliance.history import fold
 from shared.alliance.things import Clinic
+from shared.clock import format_time
 from shared.envelope import Envelope
 from tests.support import events as an
 from tests.support.alert_rules import a_step
-from tests.support.events import CLINIC, ORGANISATION, THERAPIST
+from tests.support.events import CLIENT, CLINIC, ORGANISATION, THERAPIST
 from tests.support.phases import FAR, judged, the_phase
 
 INSTANT = timedelta(microseconds=1)
+LENGTH = timedelta(minutes=50)
 
 CHANGES = pytest.mark.parametrize(
     ("zone", "sunday"),
@@ -221,3 +225,34 @@ def test_clinics_with_one_clock_have_one_calendar() -> None:
             found += extracts(fold(ORGANISATION, client, [seen], around))
         whole = caseload(ORGANISATION, THERAPIST, found, surroundings(ORGANISATION, around))
         assert whole.calendar.timezone == zone
+
+
+@CHANGES
+def test_eight_weeks_of_a_facet(zone: str, sunday: str) -> None:
+    """A rating of exactly eight weeks ago gives a level; an instant older, only a course.
+
+    Each four weeks of the course end at the same hour of the clinic.
+    """
+    last, edge = before(zone, sunday, 0), before(zone, sunday, 56)
+    for at, known in ((edge, True), (edge - INSTANT, False)):
+        rated = an.a_rating(None, at=at, items={"1": 9, "2": 9, "3": 9, "4": 9})
+        told = [a_clinic(zone), rated, an.a_session_held("s", last - LENGTH)]
+        history = fold(ORGANISATION, CLIENT, told, told)
+        trust = facets(history, last)["trust"]
+        assert (trust["level"] is not None) is known
+        (step,) = trust["course"]
+        assert step["until"] == format_time(edge)
+
+
+@CHANGES
+def test_four_weeks_of_support_after_a_setback(zone: str, sunday: str) -> None:
+    """Who is reached exactly four weeks after a setback was supported; an instant later is not."""
+    end = before(zone, sunday, 0)
+    said = {"clinic": CLINIC, "therapist": THERAPIST}
+    for at, found in ((end, 1), (end + INSTANT, 0)):
+        phase = the_phase(
+            a_clinic(zone),
+            an.an_event("setback.noted", before(zone, sunday, 28), said | {"severity": "mild"}),
+            an.an_event("contact.attempted", at, said | {"by": "therapist", "reached": True}),
+        )
+        assert len(beside([phase]).get("support", [])) == found
