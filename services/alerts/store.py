@@ -179,10 +179,12 @@ def show_nothing(db: Connection, tables: Tables, whose: Iterable[Who]) -> None:
 def show(db: Connection, tables: Tables, places: Places, alerts: Sequence[Shown]) -> None:
     """Show alerts as they are now; forget those that vanished."""
     for organisation, every in groupby(alerts, key=attrgetter("organisation")):
-        some = list(every)
-        _forget(db, tables.inbox, organisation, [one.alert for one in some if one.hidden])
-        _forget(db, tables.concerned, organisation, [one.alert for one in some])
-    upsert_all(db, tables.inbox, [_inbox_row(places, one) for one in alerts if not one.hidden])
+        theirs = list(every)
+        _forget(db, tables.inbox, organisation, [one.alert for one in theirs if one.hidden])
+        _forget(db, tables.concerned, organisation, [one.alert for one in theirs])
+    for start in range(0, len(alerts), CHUNK):
+        some = [one for one in alerts[start : start + CHUNK] if not one.hidden]
+        upsert_all(db, tables.inbox, [_inbox_row(places, one) for one in some])
     people = [
         {"organisation": one.organisation, "alert": one.alert, "person": person}
         for one in alerts

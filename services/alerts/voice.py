@@ -8,7 +8,7 @@ the ledger is settled: kept as a matter of record, told to nobody.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from sqlalchemy import Connection
 
@@ -23,6 +23,9 @@ from shared import metrics
 from shared.clock import to_micros
 from shared.storage.accounts import Recipient
 from shared.storage.generations import State
+
+KEPT_AT_ONCE: Final = 500
+"""Own: one fact can open alerts for all clients of a clinic, and a row is as large as its step."""
 
 
 class Voice(Protocol):
@@ -59,7 +62,9 @@ class Aloud:
         meanwhile = states(steps)
         self._keep(db, [(one, self._corrected(db, one, meanwhile)) for one in back])
         rest = [one for one in ordered if one.telling != "correction"]
-        self._keep(db, [(one, self._entries(db, one, shares)) for one in rest])
+        for start in range(0, len(rest), KEPT_AT_ONCE):
+            some = rest[start : start + KEPT_AT_ONCE]
+            self._keep(db, [(one, self._entries(db, one, shares)) for one in some])
         return steps
 
     def _keep(self, db: Connection, kept: Sequence[tuple[Decided, Entries]]) -> None:
