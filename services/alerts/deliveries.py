@@ -163,8 +163,11 @@ class Deliverer:
                 self._give_up(db, row, now)
             elif recipient.person in withholding.concerned(db, row):
                 withholding.withhold(db, row, self._me, now, everybody)
+            elif outbox.still_mine(db, row, self._me, now):
+                return True
             else:
-                return outbox.still_mine(db, row, self._me, now)
+                # It was hushed since it was claimed: nobody was told of it here.
+                outbox.release(db, row, self._me)
         return False
 
 

@@ -145,9 +145,10 @@ OF_ITS_STEP: Final = and_(
 
 
 PERHAPS_TOLD: Final = or_(
-    LEDGER.c.status.not_in(UNSAID), and_(LEDGER.c.status == HUSHED, LEDGER.c.attempts > 0)
+    LEDGER.c.status.not_in(UNSAID),
+    and_(LEDGER.c.status == HUSHED, or_(LEDGER.c.attempts > 0, LEDGER.c.holder.is_not(None))),
 )
-"""Somebody was told, or soon is, or was tried before consent was withdrawn."""
+"""Somebody was told, or soon is, or was tried before consent was withdrawn, or is right now."""
 
 
 @frozen

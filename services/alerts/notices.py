@@ -49,7 +49,7 @@ SAID: Final = (
 )  # fmt: skip
 """What a row of the ledger is sent with."""
 
-_CANCELLED: Final[Mapping[str, str | None]] = {"status": CANCELLED}
+_CANCELLED: Final[Mapping[str, Any]] = {"status": CANCELLED}
 
 _IT: Final = and_(
     LEDGER.c.organisation == bindparam("whose"),
@@ -161,10 +161,13 @@ def take_out(
 def hush(db: Connection, organisation: str, message: str, alert: str, at: datetime) -> None:
     """Take an alert out of a message that may have been tried: it is not said for now.
 
-    Who had the message all the same is told the rest again, under another id.
+    Who had the message all the same is told the rest again, under another id. What they may have
+    read in it counts as tried: should it prove wrong, they are told so.
     """
-    db.execute(_STOP, {"whose": organisation, "which": message})
-    hushed = {"status": HUSHED, "message": None}
+    its = {"whose": organisation, "which": message}
+    untried = db.execute(_STOP_UNTRIED, its).rowcount == 1
+    db.execute(_STOP, its)
+    hushed = {"status": HUSHED, "message": None, "attempts": 0 if untried else 1}
     say_the_rest(db, organisation, message, {alert}, at, hushed)
 
 
@@ -174,7 +177,7 @@ def say_the_rest(
     message: str,
     alerts: Collection[str],
     at: datetime,
-    others: Mapping[str, str | None] = _CANCELLED,
+    others: Mapping[str, Any] = _CANCELLED,
 ) -> None:
     """Write another message in the place of a cancelled one, without some of its alerts.
 

@@ -138,7 +138,7 @@ def _over(case: Case) -> None:
 
 def _digest(case: Case) -> None:
     case.world.deliver_by(daily_cap=0)
-    case.cancelled("x")
+    case.more["noted"] = case.cancelled("x")
     case.cancelled("y", client="cl_other", therapist="th_other")
 
 
@@ -206,6 +206,7 @@ WAYS: Mapping[str, tuple[Step, Step, list[str]]] = {
     "one that is decided now": (_nothing, _late, ["opened"]),
     "one that is over when it returns": (Case.cancelled, _end, []),
     "one that was tried, and is wrong": (_tried(Case.noted), _take_back, ["retracted"]),
+    "a digest that was tried, and is wrong": (_tried(_digest, 2), _take_back, ["retracted"]),
     "two steps": (_rise_at_once, _nothing, ["escalated", "escalated"]),
     "a step that is wrong as well": (_rise, _take_all_back, ["retracted"]),
     "an urgency": (_rise, _nothing, ["escalated", "escalated"]),
@@ -282,17 +283,25 @@ def test_what_holds_again_after_consent_returned_is_told_once(case: Case) -> Non
 
 @dataclass
 class Meanwhile:
-    """Sends nothing: while a notice is on its way consent is withdrawn, and its reader leaves."""
+    """Sends nothing: while the first notice is on its way consent is withdrawn, and more comes."""
 
     case: Case
-    outcome: Outcome
+    then: Step
+    outcome: Outcome = "delivered"
+    tried: int = 0
 
     def send(self, url: str, secret: bytes, message: Message, now: datetime) -> Outcome:
         """Return what became of it."""
         del url, secret, message, now
-        self.case.consent("withdrawn", "alerts")
-        _removed(self.case)
+        self.tried += 1
+        if self.tried == 1:
+            self.case.consent("withdrawn", "alerts")
+            self.then(self.case)
         return self.outcome
+
+    def step(self) -> None:
+        """Send what is due."""
+        self.case.world.another_deliverer(self).step(self.case.world.clock.now())
 
 
 @pytest.mark.parametrize(("outcome", "later"), [("delivered", []), ("failed", ["opened"])])
@@ -305,9 +314,33 @@ def test_what_was_on_its_way_may_have_arrived(
         case.world.clock.advance(pause)
         case.world.deliver()
     case.world.clock.advance(outbox.RETRY_AFTER[-1])
-    case.world.another_deliverer(Meanwhile(case, outcome)).step(case.world.clock.now())
+    Meanwhile(case, _removed, outcome).step()
     case.go_on()
     assert case.said() == []
     case.consent("given", "alerts")
     case.go_on()
     assert case.said() == later
+
+
+def test_what_proves_wrong_on_its_way_is_corrected_later(case: Case) -> None:
+    """It arrived after consent was withdrawn: that it was wrong is told when it is given again."""
+    case.noted()
+    Meanwhile(case, _take_back).step()
+    case.go_on()
+    assert case.said() == []
+    case.consent("given", "alerts")
+    case.go_on()
+    assert case.said() == ["retracted"]
+
+
+def test_what_was_not_sent_after_all_is_not_corrected(case: Case) -> None:
+    """It was hushed between its claim and its turn, and proves wrong: nobody hears of it."""
+    case.cancelled("y", client="cl_other", therapist="th_other")
+    case.world.clock.advance(timedelta(minutes=1))
+    case.noted()
+    sender = Meanwhile(case, _nothing)
+    sender.step()
+    _take_back(case)
+    case.consent("given", "alerts")
+    case.go_on()
+    assert (sender.tried, case.said()) == (1, [])
