@@ -3,6 +3,7 @@
 Everything is computed from local dates, so that a day in which the clock changes is still a day.
 """
 
+import math
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final, Protocol
@@ -174,9 +175,12 @@ def days_between(
 def after_days(
     clinic: Clinic, start: datetime, days: float, pauses: Iterable[Stretch] = ()
 ) -> datetime | None:
-    """Return when the day begins on which ``days_between`` reaches ``days``; None if never."""
+    """Return when the day begins on which ``days_between`` reaches ``days``; None if never.
+
+    There are no half days there: of 3.5 the fourth is the first that reaches them.
+    """
     still = [_dated(clinic, pause.start, pause.until) for pause in pauses]
-    day = after_running(_dated(clinic, start, None)[0], timedelta(days=days), still)
+    day = after_running(_dated(clinic, start, None)[0], timedelta(days=math.ceil(days)), still)
     return None if day is None else day_start(clinic, day.date())
 
 

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from shared.alliance.calendar import (
     LOOK_AHEAD_DAYS,
+    after_days,
     after_running,
+    days_between,
     end_of_day,
     end_of_working_day,
     is_working_day,
@@ -122,3 +124,15 @@ def test_a_clock_stands_still(stopped: list[tuple[int, int | None]], end: int | 
     assert after_running(start, 10 * HOUR, stretches) == expected
     if expected is not None:
         assert ran(start, expected, stretches) == 10 * HOUR
+
+
+@given(st.floats(0, 40), st.integers(0, 40), st.integers(0, 100))
+def test_days_are_reached_on_the_first_day_that_has_so_many(
+    days: float, hours: int, later: int
+) -> None:
+    """What says since when, and what says for how long, agree: of parts of days too."""
+    start = at("2026-03-20T12:00") + timedelta(hours=hours)
+    due_at = after_days(LONDON, start, days)
+    assert due_at is not None
+    moment = start + timedelta(hours=10 * later)
+    assert (moment >= due_at) == (days_between(LONDON, start, moment) >= days)

@@ -1,7 +1,7 @@
 """Rules about a therapist's whole caseload: at every threshold, and just under it."""
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -174,11 +174,14 @@ def supervision(day: float) -> Envelope:
     return an.an_event("supervision.held", on(day), data, client=None)
 
 
-def overdue(*around: Envelope, days: float, clients: Any = None) -> bool:
+def overdue(
+    *around: Envelope, days: float, clients: Any = None, settings: Mapping[str, Any] | None = None
+) -> bool:
     """Return whether supervision is overdue so many days after the first session."""
     whole = the_caseload(clients or [a_client(1)], *around)
     began = on(0) + timedelta(minutes=50)
-    found = SupervisionOverdue().judge_caseload(whole, {}, began + timedelta(days=days))
+    until = began + timedelta(days=days)
+    found = SupervisionOverdue().judge_caseload(whole, settings or {}, until)
     return any(one.cleared_at is None for one in found.episodes)
 
 
@@ -189,6 +192,12 @@ def test_four_weeks_without_supervision(days: float, speaks: bool) -> None:
     The first session ended at ten to eleven; that day ends at midnight.
     """
     assert overdue(days=days) is speaks
+
+
+@pytest.mark.parametrize(("days", "speaks"), [(12.5, False), (12.6, True)])
+def test_a_week_and_a_half_without_supervision(days: float, speaks: bool) -> None:
+    """Ten and a half days are over on the eleventh, and judged two days later."""
+    assert overdue(days=days, settings={"interval_weeks": 1.5}) is speaks
 
 
 def test_supervision_starts_the_weeks_anew() -> None:

@@ -1,5 +1,6 @@
 """A therapist who sees clients, and has had no supervision for longer than agreed."""
 
+import math
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -68,7 +69,8 @@ class SupervisionOverdue:
             if fact is not first:
                 moments.append(Moment(fact.occurred_at, about="supervision", urgency=None))
             # The last day of the last week is in time, whatever the hour.
-            due_at = after_days(caseload.calendar, fact.occurred_at, 7 * weeks + 1, stopped)
+            over = math.floor(7 * weeks) + 1
+            due_at = after_days(caseload.calendar, fact.occurred_at, over, stopped)
             after = [one for one in later if one.occurred_at > fact.occurred_at]
             if due_at is None or (after and after[0].occurred_at < due_at):
                 continue
