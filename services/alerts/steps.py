@@ -144,8 +144,7 @@ def _stepped(
     concerned = before - {UNKNOWN} | around.concerns(fact.event for fact in evidence(held))
     absorbed, released = _absorption(held, known, new.news, around, new.moves, new.historical)
     released = released or _holds_again(held, known, new, around)
-    goes_on = not (new.moves or released)
-    escalated_at = known.escalated_at if known and goes_on else around.until
+    escalated_at = known.escalated_at if known and not (new.moves or released) else around.until
     mine = [action for action in around.actions if action.alert == pair.alert]
     stands = standing(held.cleared_at, mine, escalated_at, around.until, subject.zone)
     body = body_of(

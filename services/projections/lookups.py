@@ -72,7 +72,7 @@ def blueprint(registry: Registry, timelines: Timelines) -> Blueprint:
 
         It is found where the caller may read the client's timeline, and only there.
         """
-        client = found(CLIENT, body["reference"])
+        client = _found(registry, CLIENT, body["reference"])
         if not timelines.known(viewer(), [client]):
             raise Problem(404, "not_found")
         return {"id": client}
@@ -84,7 +84,7 @@ def blueprint(registry: Registry, timelines: Timelines) -> Blueprint:
     @require("read")
     def look_up_therapist(body: dict[str, str]) -> dict[str, str]:
         """Find the opaque id of a member of staff by the sender's reference; make none."""
-        return {"id": found(STAFF, body["reference"])}
+        return {"id": _found(registry, STAFF, body["reference"])}
 
     @calls.route("/v1/references", methods=["POST"])
     @calls.arguments(OpaqueSchema)
@@ -105,12 +105,17 @@ def blueprint(registry: Registry, timelines: Timelines) -> Blueprint:
         )
         return {"references": references}
 
-    def found(register: str, reference: str) -> str:
-        # The organisation is the key's: another one's references are as unknown as none at all.
-        wanted = (register, reference)
-        opaque = registry.find(caller().organisation, [wanted]).get(wanted)
-        if opaque is None:
-            raise Problem(404, "not_found")
-        return opaque
-
     return calls
+
+
+def _found(registry: Registry, register: str, reference: str) -> str:
+    """Return the opaque id of a reference of the caller's organisation.
+
+    Raises:
+        Problem: 404 where there is none: another one's references are as unknown as none at all.
+    """
+    wanted = (register, reference)
+    opaque = registry.find(caller().organisation, [wanted]).get(wanted)
+    if opaque is None:
+        raise Problem(404, "not_found")
+    return opaque
