@@ -201,6 +201,7 @@ def _nobody_believes_what_was_taken_back(world: World, told: Sequence[Any]) -> N
     """
     retracted: dict[str, int] = {}
     first: dict[tuple[str, str], int] = {}
+    steps = {row.id: row.number for row in told}
     for row in told:
         if row.kind == "retracted":
             retracted[row.alert] = max(row.number, retracted.get(row.alert, 0))
@@ -219,7 +220,9 @@ def _nobody_believes_what_was_taken_back(world: World, told: Sequence[Any]) -> N
             about["alerts"] if "alerts" in about else [about["alert"]]
         ):
             name = (alert, one.url)
-            afterwards = first.get(name, 0) > retracted[alert]
+            # Of a message of many, by the first step that it may have told.
+            number = first.get(name, 0) if "alerts" in about else steps[one.message.id]
+            afterwards = number > retracted[alert]
             assert afterwards or name in corrected, f"{one.url} still believes {alert}"
 
 
