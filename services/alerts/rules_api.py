@@ -119,8 +119,9 @@ def blueprint(database: Database, rules: Sequence[Rule]) -> Blueprint:
         """
         who = caller()
         clinic = _place(asked.get("clinic"), who.clinics)
+        rule = _named(asked.get("rule"), rules)
         with database.read() as db:
-            return found(db, rules, who.organisation, clinic, asked.get("rule"), who.clinics)
+            return found(db, rules, who.organisation, clinic, rule, who.clinics)
 
     return calls
 
@@ -144,10 +145,27 @@ def found(
         clinics: Those that whoever asks may know of; None: all of the organisation.
     """
     said = _facts(db, organisation)
-    every: list[Configurable] = [*rules, Telling()]
+    every = _configurable(rules)
     named = [one for one in clinics_in(said) if clinics is None or one in clinics]
     told = [in_force(one, clinic, said) for one in every if rule in (None, one.name)]
     return {"clinic": clinic, "clinics": named, "rules": told}
+
+
+def _configurable(rules: Sequence[Rule]) -> list[Configurable]:
+    return [*rules, Telling()]
+
+
+def _named(rule: str | None, rules: Sequence[Rule]) -> str | None:
+    """Return which rule is asked for.
+
+    Raises:
+        Problem: 422 for a rule that there is not.
+    """
+    every = {one.name for one in _configurable(rules)}
+    if rule is None or rule in every:
+        return rule
+    fault = Fault("/query/rule", "There is no such rule.", "not_allowed", tuple(sorted(every)))
+    raise Problem(422, "refused", errors=[fault])
 
 
 def _facts(db: Connection, organisation: str) -> tuple[Fact, ...]:

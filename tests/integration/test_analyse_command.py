@@ -304,6 +304,8 @@ def test_a_table_that_cannot_be_read(analyse: Analyse, text: str, said: str) -> 
           "1", "--post", "1.0"], "name two occasions"),
         (["--method", "sudden-gains", "--better", "lower", "--critical", "2.776", "--without",
           "stability"], "--critical, --without stability: take one"),
+        (["--method", "sudden-gains", "--better", "lower", "--points", "7", "--critical", "2.776",
+          "--alpha", "0.01"], "--alpha, --critical: take one"),
         (["--method", "jacobson-truax", "--better", "lower", "--reliability", "0.8",
           "--functional", "8", "8"], "--functional: for which cut-off?"),
         (["--method", "jacobson-truax", "--better", "lower", "--reliability", "0.8",

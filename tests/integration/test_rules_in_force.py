@@ -110,3 +110,12 @@ def test_a_key_of_clinics_sees_them_alone(world: AlertsWorld) -> None:
     assert world.get("/v1/rules/in-force", both).status_code == 422
     assert in_force(world, f"&clinic={THERE}", clinics=[HERE, THERE])["mode"] == "unarmed"
     assert world.get("/v1/rules/in-force", world.a_key("act")).status_code == 403
+
+
+def test_an_unknown_rule_is_named(world: AlertsWorld) -> None:
+    """Nobody takes a slip of the pen for a rule that says nothing."""
+    answer = world.get("/v1/rules/in-force?rule=sesion-gap")
+    assert answer.status_code == 422
+    (fault,) = answer.get_json()["errors"]
+    assert fault["pointer"] == "/query/rule"
+    assert {RULE, "delivery"} <= set(fault["allowed"])

@@ -127,6 +127,8 @@ def _check_use(method: str, said: Collection[str]) -> None:
                   if name in every and name not in USED[method])  # fmt: skip
     if idle:
         raise Undecided(f"{method} does not look at {', '.join(idle)}")
+    if {"alpha", "critical"} <= set(said):
+        raise Undecided("--alpha, --critical: take one")
 
 
 def _points(options: Mapping[str, Any], change: float | None) -> float | None:
