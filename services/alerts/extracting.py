@@ -9,10 +9,7 @@ from shared.alliance.attendance import lapses, outcomes, why_not_counted
 from shared.alliance.boundaries import NONE_AFTER_ALL
 from shared.alliance.calendar import covers
 from shared.alliance.history import History, Phase, Span
-from shared.alliance.reading import PROCESSING, Fact
-
-ALERTS_CONSENT: Final = "alerts"
-"""The scope of consent whose withdrawal keeps what happens from being told of."""
+from shared.alliance.reading import ALERTS, PROCESSING, Fact
 
 SICKNESS_WINDOW: Final = 8
 SICKNESS_GRACE: Final = 1
@@ -34,7 +31,7 @@ def extracts(history: History) -> list[Extract]:
 
 
 def _extract(history: History, therapist: str, phases: Sequence[Phase]) -> Extract:
-    unwanted = history.withdrawn.get(ALERTS_CONSENT, ())
+    unwanted = history.withdrawn.get(ALERTS, ())
     counted: list[Fact] = []
     excused: list[tuple[datetime, str]] = []
     for phase in phases:

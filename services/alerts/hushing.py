@@ -29,6 +29,7 @@ from services.alerts.ledger import (
     SUMMARY,
     WAITING,
     WEBHOOK,
+    update,
 )
 from services.alerts.outbox import ALIVE
 from services.alerts.taking_back import naming, speak_for_themselves
@@ -117,5 +118,4 @@ def _say(db: Connection, rows: Collection[Row[Any]]) -> None:
             if row.channel == SUMMARY:
                 now = {"status": WAITING}
         said.add(place)
-        its = (one == getattr(row, one.name) for one in LEDGER.primary_key.columns)
-        db.execute(LEDGER.update().where(*its).values(now))
+        update(db, row, **now)

@@ -11,7 +11,7 @@ from typing import Any, cast
 from services.alerts.absorbers import COMBINED, absorbing_now, peers_told
 from services.alerts.absorbing import PEERS, informative
 from services.alerts.alert import ACTIONS, Action, Subject, actions_in
-from services.alerts.extracting import ALERTS_CONSENT, extracts
+from services.alerts.extracting import extracts
 from services.alerts.groups import group_of
 from services.alerts.judgement import Held, Judged, always, judged
 from services.alerts.ledger import Key
@@ -23,7 +23,7 @@ from services.alerts.steps import Circumstances, Decided, Known, decide
 from services.alerts.store import Life
 from shared.alliance.history import History, Phase, fold_within
 from shared.alliance.matters import Matters, matters
-from shared.alliance.reading import PROCESSING
+from shared.alliance.reading import ALERTS, PROCESSING
 from shared.clock import EPOCH
 from shared.envelope import Envelope
 
@@ -238,7 +238,7 @@ def _judge_phase(case: _Case, rule: Rule, phase: Phase, judge: _Judge) -> tuple[
         partial(judge, limit.until),
         ordered,
         stopped=stopped,
-        unwanted=case.history.withdrawn.get(ALERTS_CONSENT, ()),
+        unwanted=case.history.withdrawn.get(ALERTS, ()),
     )
     due_at = None if limit.suspended or ends else found.due_at
     return Judged(found.held, due_at), limit
@@ -306,7 +306,7 @@ def _learnt(case: _Case, rule: Rule, around: Circumstances) -> Circumstances:
 
 def _muted(case: _Case) -> bool:
     """Return whether consent to alerts, or to any processing, is withdrawn."""
-    return "withdrawn" in map(case.history.given.get, (ALERTS_CONSENT, PROCESSING))
+    return "withdrawn" in map(case.history.given.get, (ALERTS, PROCESSING))
 
 
 def _heard(case: _Case, clinic: str) -> datetime:

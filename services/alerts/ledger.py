@@ -301,6 +301,12 @@ def _known(row: Row[Any], first: int) -> Known:
     )
 
 
+def update(db: Connection, row: Row[Any], **values: Any) -> None:
+    """Set columns of one row of the ledger."""
+    its = (one == getattr(row, one.name) for one in LEDGER.primary_key.columns)
+    db.execute(LEDGER.update().where(*its).values(values))
+
+
 def _step_row(step: Decided) -> dict[str, Any]:
     subject = step.subject
     return {

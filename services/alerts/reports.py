@@ -85,8 +85,7 @@ def _report(
 def _wait_no_longer(db: Connection, rows: Iterable[Row[Any]], present: datetime) -> None:
     now = {"status": ledger.SUMMED_UP, "settled_at": to_micros(present)}
     for row in rows:
-        its = (one == getattr(row, one.name) for one in LEDGER.primary_key.columns)
-        db.execute(LEDGER.update().where(*its).values(now))
+        ledger.update(db, row, **now)
 
 
 def _write(

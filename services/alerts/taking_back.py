@@ -30,6 +30,7 @@ from services.alerts.ledger import (
     WAITING,
     WEBHOOK,
     Entries,
+    update,
 )
 from services.alerts.outbox import ALIVE
 
@@ -170,13 +171,8 @@ def speak_for_themselves(
         if meanwhile.get(row.alert, orjson.loads(row.last_body)["state"]) in ALIVE:
             firsts.setdefault(row.recipient, row)
         else:
-            _set(db, row, status=HUSHED, under=None)
+            update(db, row, status=HUSHED, under=None)
     for first in firsts.values():
-        _set(db, first, status=PENDING, due_at=AT_ONCE, under=None)
+        update(db, first, status=PENDING, due_at=AT_ONCE, under=None)
         others = LEDGER.update().where(under, LEDGER.c.recipient == first.recipient)
         db.execute(others.values(under=first.alert))
-
-
-def _set(db: Connection, row: Row[Any], **now: Any) -> None:
-    its = (one == getattr(row, one.name) for one in LEDGER.primary_key.columns)
-    db.execute(LEDGER.update().where(*its).values(now))

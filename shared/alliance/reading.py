@@ -20,6 +20,9 @@ FIRST_WORDS: Final[Mapping[str, str]] = {name: name.partition(".")[0] for name i
 PROCESSING: Final = "processing"
 """The scope of consent whose withdrawal leaves out what occurs until it is given again."""
 
+ALERTS: Final = "alerts"
+"""The scope of consent whose withdrawal keeps what happens from being told of."""
+
 
 @frozen
 class Fact:
